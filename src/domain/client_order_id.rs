@@ -1,0 +1,175 @@
+//! Client order ids that can be read back: whose order it is and why stays known even from an empty database.
+//!
+//! `tf` + 26 characters of Crockford-free base32 (a-z, 2-7), 130 bits, most significant first:
+//!
+//! | bits | field |
+//! |---|---|
+//! | 2 | layout version (0) |
+//! | 32 | account |
+//! | 32 | bot (0 = none: an order of the account itself) |
+//! | 44 | cycle, in ms UTC |
+//! | 4 | purpose |
+//! | 10 | leg: position of the order among those of its turn |
+//! | 6 | attempt |
+//!
+//! 28 characters of `[a-z2-7]` fit every exchange's length and alphabet (the narrowest takes 32).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AccountId, BotId, CycleId};
+use super::order::Purpose;
+use super::time::Timestamp;
+
+const PREFIX: &str = "tf";
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+const CHARS: usize = 26;
+
+/// What a client order id says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderKey {
+    pub account: AccountId,
+    /// `None` for an order of the account itself (a flatten of what no bot owns).
+    pub bot: Option<BotId>,
+    pub cycle: CycleId,
+    pub purpose: Purpose,
+    /// 0..=1023: which of the turn's orders this is.
+    pub leg: u16,
+    /// 1..=63: the first attempt is 1.
+    pub attempt: u8,
+}
+
+/// Our id of an order, sent to the exchange with it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ClientOrderId(String);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a client order id of this program")]
+pub struct BadClientOrderId(String);
+
+impl ClientOrderId {
+    pub fn new(key: &OrderKey) -> Self {
+        let mut bits = u128::from(key.account.get());
+        bits = (bits << 32) | u128::from(key.bot.map_or(0, BotId::get));
+        bits = (bits << 44) | (u128::from(key.cycle.get().unsigned_abs()) & ((1 << 44) - 1));
+        bits = (bits << 4) | u128::from(key.purpose.code() & 0xF);
+        bits = (bits << 10) | u128::from(key.leg & 0x3FF);
+        bits = (bits << 6) | u128::from(key.attempt & 0x3F);
+        let mut text = String::with_capacity(PREFIX.len() + CHARS);
+        text.push_str(PREFIX);
+        for index in (0..CHARS).rev() {
+            let digit = (bits >> (5 * index)) & 0x1F;
+            let symbol = ALPHABET.iter().zip(0_u128..).find(|(_, value)| *value == digit);
+            text.push(symbol.map_or('a', |(letter, _)| char::from(*letter)));
+        }
+        Self(text)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads the id back; `None` for text that [`Self::new`] did not write.
+    pub fn key(&self) -> Option<OrderKey> {
+        decode(&self.0)
+    }
+}
+
+fn decode(text: &str) -> Option<OrderKey> {
+    let body = text.strip_prefix(PREFIX)?;
+    if body.len() != CHARS {
+        return None;
+    }
+    let mut bits: u128 = 0;
+    for (index, letter) in body.bytes().enumerate() {
+        let digit = ALPHABET.iter().zip(0_u128..).find(|(symbol, _)| **symbol == letter)?.1;
+        // 26 x 5 = 130 bits: the top two are the layout version, which must be 0.
+        if index == 0 && digit > 7 {
+            return None;
+        }
+        bits = (bits << 5) | digit;
+    }
+    let field = |shift: u32, width: u32| (bits >> shift) & ((1_u128 << width) - 1);
+    let bot = u32::try_from(field(64, 32)).ok()?;
+    Some(OrderKey {
+        account: AccountId::new(u32::try_from(field(96, 32)).ok()?),
+        bot: (bot != 0).then(|| BotId::new(bot)),
+        cycle: CycleId::at(Timestamp::from_ms(i64::try_from(field(20, 44)).ok()?)),
+        purpose: Purpose::from_code(u8::try_from(field(16, 4)).ok()?)?,
+        leg: u16::try_from(field(6, 10)).ok()?,
+        attempt: u8::try_from(field(0, 6)).ok()?,
+    })
+}
+
+impl fmt::Display for ClientOrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for ClientOrderId {
+    type Err = BadClientOrderId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match decode(text) {
+            Some(_) => Ok(Self(text.to_owned())),
+            None => Err(BadClientOrderId(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for ClientOrderId {
+    type Error = BadClientOrderId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ClientOrderId> for String {
+    fn from(id: ClientOrderId) -> Self {
+        id.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_reads_back(
+            account: u32,
+            bot in proptest::option::of(1_u32..),
+            ms in 0_i64..(1 << 44),
+            purpose in 0_usize..Purpose::ALL.len(),
+            leg in 0_u16..1024,
+            attempt in 1_u8..64,
+        ) {
+            let key = OrderKey {
+                account: AccountId::new(account),
+                bot: bot.map(BotId::new),
+                cycle: CycleId::at(Timestamp::from_ms(ms)),
+                purpose: Purpose::ALL[purpose],
+                leg,
+                attempt,
+            };
+            let id = ClientOrderId::new(&key);
+            prop_assert_eq!(id.key(), Some(key));
+            prop_assert_eq!(id.as_str().len(), 28);
+            prop_assert_eq!(id.as_str().parse::<ClientOrderId>(), Ok(id.clone()));
+        }
+
+        #[test]
+        fn foreign_ids_are_not_ours(text in "[a-zA-Z0-9_-]{0,36}") {
+            if let Ok(id) = text.parse::<ClientOrderId>() {
+                prop_assert_eq!(ClientOrderId::new(&id.key().unwrap()), id);
+            }
+        }
+    }
+}

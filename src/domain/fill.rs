@@ -1,0 +1,39 @@
+//! A fill: one execution of an order, as the exchange reported it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{ClientOrderId, TradeId};
+use super::instrument::Symbol;
+use super::money::{Price, Qty, Quote};
+use super::order::words;
+use super::side::{PositionSide, Side};
+use super::time::Timestamp;
+
+/// Whether the fill took liquidity or provided it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Liquidity {
+    Maker,
+    Taker,
+}
+
+words!(Liquidity { Maker => "maker", Taker => "taker" });
+
+/// One execution. Booked exactly once: `trade_id` is unique per account and symbol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    pub trade_id: TradeId,
+    pub client_order_id: ClientOrderId,
+    pub symbol: Symbol,
+    pub side: Side,
+    pub position_side: PositionSide,
+    pub price: Price,
+    pub qty: Qty,
+    /// Paid when positive, received when negative, in `fee_asset`.
+    pub fee: Quote,
+    pub fee_asset: String,
+    pub liquidity: Liquidity,
+    pub at: Timestamp,
+}

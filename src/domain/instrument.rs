@@ -1,0 +1,200 @@
+//! What an exchange lets be traded of one symbol: tick, step and minimums, and the rounding they ask for.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Serialize};
+
+use super::money::{Price, Qty, Quote};
+
+/// An exchange symbol as the exchange writes it: `BTCUSDT`, `KRW-BTC`. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Symbol(Arc<str>);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("symbol `{0}` is not 2 to 30 characters of A-Z, 0-9, `-` and `_`")]
+pub struct BadSymbol(String);
+
+impl Symbol {
+    pub fn try_new(text: &str) -> Result<Self, BadSymbol> {
+        let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if (2..=30).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadSymbol(text.to_owned()))
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The currency it is quoted in, read from its name: `KRW-BTC` is in KRW, `ETHUSDC` in USDC, all else in USDT.
+    pub fn quote_asset(&self) -> &'static str {
+        if self.0.starts_with("KRW-") {
+            return "KRW";
+        }
+        ["USDC", "BUSD", "FDUSD", "USD"].into_iter().find(|asset| self.0.ends_with(asset)).unwrap_or("USDT")
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Symbol {
+    type Err = BadSymbol;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::try_new(text)
+    }
+}
+
+impl TryFrom<String> for Symbol {
+    type Error = BadSymbol;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::try_new(&text)
+    }
+}
+
+impl From<Symbol> for String {
+    fn from(symbol: Symbol) -> Self {
+        symbol.0.to_string()
+    }
+}
+
+/// The trading rules of one symbol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instrument {
+    pub symbol: Symbol,
+    /// Prices are multiples of this.
+    pub tick: Price,
+    /// Quantities are multiples of this.
+    pub step: Qty,
+    pub min_qty: Qty,
+    /// Smallest price x quantity of an order that opens or adds, in quote currency.
+    pub min_notional: Quote,
+}
+
+/// Why an order does not fit its instrument.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FilterError {
+    #[error("quantity {qty} is below the minimum {min_qty} of {symbol}")]
+    BelowMinQty { symbol: Symbol, qty: Qty, min_qty: Qty },
+    #[error("quantity {qty} is not a multiple of the step {step} of {symbol}")]
+    OffStep { symbol: Symbol, qty: Qty, step: Qty },
+    #[error("notional {notional} is below the minimum {min_notional} of {symbol}")]
+    BelowMinNotional { symbol: Symbol, notional: Quote, min_notional: Quote },
+    #[error("price {price} is not a multiple of the tick {tick} of {symbol}")]
+    OffTick { symbol: Symbol, price: Price, tick: Price },
+}
+
+impl Instrument {
+    pub fn quote_asset(&self) -> &'static str {
+        self.symbol.quote_asset()
+    }
+
+    /// Rounded down to the step.
+    pub fn floor_qty(&self, qty: Qty) -> Qty {
+        qty.floor_to(self.step)
+    }
+
+    /// The highest tick at or below `price`; the tick itself when `price` is below one tick.
+    pub fn floor_price(&self, price: Price) -> Price {
+        self.to_tick(price, RoundingStrategy::ToNegativeInfinity)
+    }
+
+    /// The lowest tick at or above `price`.
+    pub fn ceil_price(&self, price: Price) -> Price {
+        self.to_tick(price, RoundingStrategy::ToPositiveInfinity)
+    }
+
+    fn to_tick(&self, price: Price, strategy: RoundingStrategy) -> Price {
+        let tick = self.tick.decimal();
+        let ticks = (price.decimal() / tick).round_dp_with_strategy(0, strategy).max(Decimal::ONE);
+        Price::try_new(ticks * tick).unwrap_or(price)
+    }
+
+    /// Checks what every order must satisfy.
+    pub fn check_qty(&self, qty: Qty) -> Result<(), FilterError> {
+        if qty < self.min_qty || qty.is_zero() {
+            return Err(FilterError::BelowMinQty { symbol: self.symbol.clone(), qty, min_qty: self.min_qty });
+        }
+        if qty.floor_to(self.step) != qty {
+            return Err(FilterError::OffStep { symbol: self.symbol.clone(), qty, step: self.step });
+        }
+        Ok(())
+    }
+
+    /// Checks what an order that opens or adds must satisfy beside [`Self::check_qty`].
+    pub fn check_notional(&self, price: Price, qty: Qty) -> Result<(), FilterError> {
+        let notional = price.notional(qty);
+        if notional < self.min_notional {
+            return Err(FilterError::BelowMinNotional {
+                symbol: self.symbol.clone(),
+                notional,
+                min_notional: self.min_notional,
+            });
+        }
+        Ok(())
+    }
+
+    pub fn check_price(&self, price: Price) -> Result<(), FilterError> {
+        if (price.decimal() % self.tick.decimal()).is_zero() {
+            return Ok(());
+        }
+        Err(FilterError::OffTick { symbol: self.symbol.clone(), price, tick: self.tick })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn btc() -> Instrument {
+        Instrument {
+            symbol: Symbol::try_new("BTCUSDT").unwrap(),
+            tick: "0.1".parse().unwrap(),
+            step: "0.001".parse().unwrap(),
+            min_qty: "0.001".parse().unwrap(),
+            min_notional: "5".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn prices_round_to_ticks_on_the_side_asked_for() {
+        let price: Price = "100.16".parse().unwrap();
+        assert_eq!(btc().floor_price(price).to_string(), "100.1");
+        assert_eq!(btc().ceil_price(price).to_string(), "100.2");
+        assert_eq!(btc().floor_price("0.01".parse().unwrap()).to_string(), "0.1");
+    }
+
+    #[test]
+    fn orders_that_do_not_fit_are_named() {
+        let qty = |text: &str| text.parse::<Qty>().unwrap();
+        assert!(btc().check_qty(qty("0.001")).is_ok());
+        assert!(matches!(btc().check_qty(qty("0")), Err(FilterError::BelowMinQty { .. })));
+        assert!(matches!(btc().check_qty(qty("0.0015")), Err(FilterError::OffStep { .. })));
+        let cheap = "100".parse().unwrap();
+        assert!(matches!(
+            btc().check_notional(cheap, qty("0.049")),
+            Err(FilterError::BelowMinNotional { .. })
+        ));
+        assert!(btc().check_notional(cheap, qty("0.05")).is_ok());
+        assert!(btc().check_price("0.15".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn the_quote_asset_is_read_from_the_symbol() {
+        for (symbol, asset) in [("BTCUSDT", "USDT"), ("KRW-BTC", "KRW"), ("ETHUSDC", "USDC")] {
+            assert_eq!(Symbol::try_new(symbol).unwrap().quote_asset(), asset);
+        }
+        assert!(Symbol::try_new("btc").is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! The words of the trade, as types.
+//!
+//! Everything here is a value: no I/O, no clock, no randomness. A value that exists is valid: a [`money::Price`] is
+//! positive, a [`order::OrderStatus`] only moves forward, a [`ids::ClientOrderId`] can be read back.
+
+pub mod candle;
+pub mod fill;
+pub mod ids;
+pub mod instrument;
+pub mod market;
+pub mod money;
+pub mod order;
+pub mod position;
+pub mod side;
+pub mod time;
+
+mod client_order_id;

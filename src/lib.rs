@@ -1,0 +1,3 @@
+//! tradefleet
+pub mod domain;
+pub mod signal;
