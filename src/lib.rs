@@ -1,5 +1,6 @@
 //! tradefleet
 pub mod domain;
+pub mod engine;
 pub mod signal;
 pub mod store;
 pub mod vault;

@@ -12,6 +12,7 @@ pub mod money;
 pub mod order;
 pub mod position;
 pub mod side;
+pub mod spelling;
 pub mod time;
 
 mod client_order_id;

@@ -12,6 +12,8 @@ use std::str::FromStr;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::time::DurationMs;
+
 /// A number that is not a price, a quantity, a percentage ... and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} `{value}` {problem}")]
@@ -330,6 +332,26 @@ impl Neg for Pct {
 }
 
 decimal_text!(Pct, "percentage");
+
+/// A length of time in hours, 0 to 8,760 (a year), with at most 4 decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Hours(Decimal);
+
+impl Hours {
+    pub fn try_new(value: Decimal) -> Result<Self, MoneyError> {
+        if value < Decimal::ZERO || value > Decimal::from(8_760) || value.normalize().scale() > 4 {
+            return Err(MoneyError::new("hours", value, "must be 0 to 8760 with at most 4 decimals"));
+        }
+        Ok(Self(value.normalize()))
+    }
+
+    pub fn duration(self) -> DurationMs {
+        let ms = (self.0 * Decimal::from(3_600_000)).round();
+        DurationMs::from_ms(i64::try_from(ms).unwrap_or(0))
+    }
+}
+
+decimal_text!(Hours, "hours");
 
 /// Leverage, 1..=100. The policy limit (`limits.max_leverage`) is applied where settings are resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::order::words;
+
 /// Direction of an order or a fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,3 +80,13 @@ impl fmt::Display for PositionSide {
         f.write_str(self.as_str())
     }
 }
+
+/// Whether an exchange keeps one net position a symbol, or a long and a short one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PositionMode {
+    Hedge,
+    OneWay,
+}
+
+words!(PositionMode { Hedge => "hedge", OneWay => "one_way" });
