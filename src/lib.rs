@@ -1,3 +1,4 @@
 //! tradefleet
 pub mod domain;
 pub mod signal;
+pub mod strategy;
