@@ -32,9 +32,6 @@ enum Scale {
     Value,
     /// A difference of prices: at least 1e-9 of the close.
     PriceDifference,
-    /// The root of a difference of running sums, which TA-Lib itself computes only to the digits that the price
-    /// leaves: at least 1e-4 of the close.
-    Deviation,
     /// A percentage: at least a millionth of a percent.
     Percent,
 }
@@ -44,7 +41,6 @@ impl Scale {
         match self {
             Self::Value => expected.abs(),
             Self::PriceDifference => expected.abs().max(1e-9 * close),
-            Self::Deviation => expected.abs().max(1e-4 * close),
             Self::Percent => expected.abs().max(1e-6),
         }
     }
@@ -115,7 +111,7 @@ fn one_period(name: &str, period: u32) -> Option<Column> {
             closes(Scale::Percent, move |close| roc.push(close))
         }
         "bb_mid" => closes(Scale::Value, move |close| bands.push(close).map(|bands| bands.middle)),
-        "stddev" => closes(Scale::Deviation, move |close| bands.push(close).map(|bands| bands.deviation)),
+        "stddev" => closes(Scale::Value, move |close| bands.push(close).map(|bands| bands.deviation)),
         "atr" => ranges(Scale::PriceDifference, move |(high, low, close)| atr.push(high, low, close)),
         "natr" => ranges(Scale::Percent, move |(high, low, close)| {
             atr.push(high, low, close).map(|atr| natr(atr, close))

@@ -18,7 +18,7 @@ use crate::domain::market::{Bar, MarketStep};
 use crate::domain::side::PositionSide;
 use crate::domain::time::{Timeframe, Timestamp};
 
-/// What closes a gate. Computed on the anchors' finest bars.
+/// What closes a gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateConfig {
@@ -26,6 +26,8 @@ pub struct GateConfig {
     pub enabled: bool,
     /// The symbols that stand for the market; those the feed lacks are ignored.
     pub anchors: Vec<Symbol>,
+    /// The bars it is computed on; `None` is the feed's finest. A feed without bars of this length leaves gates open.
+    pub timeframe: Option<Timeframe>,
     /// Bars of the fast trend EMA, 1..=1000, below `slow_bars`.
     pub fast_bars: u32,
     /// Bars of the slow trend EMA, 1..=1000.
@@ -44,6 +46,7 @@ impl Default for GateConfig {
         Self {
             enabled: true,
             anchors: anchors.into_iter().filter_map(|name| Symbol::try_new(name).ok()).collect(),
+            timeframe: None,
             fast_bars: 50,
             slow_bars: 200,
             strength_bars: 14,
@@ -162,14 +165,17 @@ impl RegimeGate {
         Self { config, anchors: BTreeMap::new(), gates: Gates::OPEN }
     }
 
-    /// Feeds history of any anchors, oldest bar first.
+    /// Feeds history of any anchors, oldest bar first, of the configured timeframe.
     pub fn warm(&mut self, bars: &[Bar]) {
         self.push_all(bars);
     }
 
     /// The gates after this step; recomputed only when a bar of an anchor closed.
     pub fn on_step(&mut self, step: &MarketStep) -> Gates {
-        self.push_all(&step.price_bars);
+        match self.config.timeframe {
+            None => self.push_all(&step.price_bars),
+            Some(_) => self.push_all(&step.closed_bars),
+        }
         self.gates.clone()
     }
 
@@ -178,7 +184,11 @@ impl RegimeGate {
             return;
         }
         let mut changed = false;
-        for bar in bars.iter().filter(|bar| self.config.anchors.contains(&bar.symbol)) {
+        let wanted = |bar: &&Bar| {
+            self.config.timeframe.is_none_or(|timeframe| bar.timeframe == timeframe)
+                && self.config.anchors.contains(&bar.symbol)
+        };
+        for bar in bars.iter().filter(wanted) {
             changed |= match self.anchors.entry(bar.symbol.clone()) {
                 Entry::Occupied(mut anchor) => anchor.get_mut().push(bar),
                 Entry::Vacant(slot) => slot.insert(Anchor::new(&self.config)).push(bar),
@@ -280,6 +290,15 @@ mod tests {
         for (config, symbol, bars, move_pct, why) in cases {
             let gates = walk(&mut RegimeGate::new(config), &[symbol], bars, move_pct);
             assert_eq!(gates, Gates::OPEN, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_configured_timeframe_reads_only_its_own_bars() {
+        for (timeframe, closes) in [(Timeframe::H1, true), (Timeframe::H4, false)] {
+            let config = GateConfig { timeframe: Some(timeframe), ..GateConfig::default() };
+            let gates = walk(&mut RegimeGate::new(config), &["BTCUSDT"], 220, -3.0);
+            assert_eq!(gates.longs != Gate::Open, closes, "{timeframe}");
         }
     }
 

@@ -13,7 +13,8 @@
 //! The score is the weighted mean of the votes: its sign is the direction. The confidence is
 //! `|score| x (0.5 + 0.5 x min(1, ADX / adx_full))`: agreement counts for less in a market without a trend. It enters when
 //! the confidence reaches `min_confidence` in a direction it is not committed to yet, and lets go of a direction, asking
-//! for an exit, when the score turns against it with `exit_confidence`.
+//! for an exit, when the score turns against it with `exit_confidence`. The commitment is part of the state: a run that
+//! starts later may announce a direction again that an older one announced before.
 
 use super::evaluation::{Verdict, condition, share, show};
 use super::param::{ANY, Bounds, ParamError, strategy_params};

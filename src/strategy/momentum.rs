@@ -88,8 +88,8 @@ impl Momentum {
         let with_volume = params.volume_factor <= 0.0
             || holds(mean_volume, |mean| sample.volume > mean * params.volume_factor);
         let moves = change.abs() / params.threshold_pct;
-        let surge =
-            share(sample.volume, mean_volume.unwrap_or(0.0) * params.volume_factor.max(1.0) * 2.0) * 2.0;
+        let usual = mean_volume.unwrap_or(0.0) * params.volume_factor.max(1.0);
+        let surge = if usual > 0.0 { sample.volume / usual } else { 0.0 };
         let confidence = if moves < 1.0 {
             0.5 * moves
         } else {

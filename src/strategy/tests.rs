@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::Strategy;
 use super::*;
 use crate::domain::market::Bar;
 use crate::domain::side::PositionSide::{self, Long, Short};
