@@ -7,6 +7,6 @@ pub mod strategy;
 pub mod store;
 pub mod vault;
 
+pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod cli;
