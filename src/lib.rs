@@ -2,6 +2,11 @@
 pub mod domain;
 pub mod engine;
 pub mod signal;
-pub mod store;
 pub mod strategy;
+
+pub mod store;
 pub mod vault;
+
+pub mod cli;
+pub mod clock;
+pub mod config;

@@ -12,6 +12,7 @@ pub mod check;
 pub mod error;
 pub mod lease;
 pub mod open;
+pub mod queries;
 pub mod schema;
 pub mod vault_meta;
 pub mod writer;
