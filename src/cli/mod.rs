@@ -9,8 +9,18 @@ pub mod output;
 
 mod completions;
 mod config;
+mod db_check;
+mod figures;
+mod filter;
 mod init;
 mod man;
+mod orders;
+mod pnl;
+mod positions;
+mod signal;
+mod status;
+mod trades;
+mod when;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,6 +59,20 @@ struct GlobalArgs {
 enum Command {
     /// Create the home folder, its configuration, database and master key
     Init(init::InitArgs),
+    /// Show the daemon, every account's health, equity and results
+    Status(status::StatusArgs),
+    /// Show what is open, at the last prices
+    Positions(positions::PositionsArgs),
+    /// List orders, oldest first
+    Orders(orders::OrdersArgs),
+    /// List, show or trace orders
+    Order(orders::OrderArgs),
+    /// List closed trades with their fills
+    Trades(trades::TradesArgs),
+    /// Show results per account, per bot or per day
+    Pnl(pnl::PnlArgs),
+    /// List signals, or explain what became of them
+    Signal(signal::SignalArgs),
     /// Check or show the configuration
     Config(config::ConfigArgs),
     /// Print tab completions for a shell
@@ -79,6 +103,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
     match command {
         Command::Init(args) => init::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
+        Command::Positions(args) => positions::run(&args, context),
+        Command::Orders(args) => orders::list(&args, context),
+        Command::Order(args) => orders::run(&args, context),
+        Command::Trades(args) => trades::run(&args, context),
+        Command::Pnl(args) => pnl::run(&args, context),
+        Command::Signal(args) => signal::run(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

@@ -11,6 +11,7 @@ pub mod backup;
 pub mod check;
 pub mod error;
 pub mod lease;
+pub mod ledger_check;
 pub mod open;
 pub mod queries;
 pub mod schema;

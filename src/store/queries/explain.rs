@@ -133,14 +133,11 @@ fn verdict(
         )?,
         None => None,
     };
-    let (action, code, detail, at, order) = match decision {
-        Some(decision) => {
-            (decision.action, decision.code, decision.detail, Some(decision.at), decision.order)
-        }
-        None => {
-            let (code, detail) = silence(conn, latest, entry, &follower)?;
-            ("none".to_owned(), code.to_owned(), detail, None, None)
-        }
+    let (action, code, detail, at, order) = if let Some(decision) = decision {
+        (decision.action, decision.code, decision.detail, Some(decision.at), decision.order)
+    } else {
+        let (code, detail) = silence(conn, latest, entry, &follower)?;
+        ("none".to_owned(), code.to_owned(), detail, None, None)
     };
     Ok(Verdict { account: follower.account, bot: follower.bot, action, code, detail, at, order })
 }

@@ -6,6 +6,7 @@
 pub mod daily;
 pub mod explain;
 pub mod fills;
+pub mod names;
 pub mod orders;
 pub mod pnl;
 pub mod positions;
@@ -17,5 +18,14 @@ mod filter;
 mod tally;
 mod word;
 
+use rusqlite::{Connection, Transaction};
+
+use super::StoreError;
+
 pub use filter::Filter;
 pub use tally::{BookKind, Tally};
+
+/// Several queries that see one state, whatever a daemon writes meanwhile. Dropping it changes nothing.
+pub fn snapshot(conn: &Connection) -> Result<Transaction<'_>, StoreError> {
+    Ok(conn.unchecked_transaction()?)
+}

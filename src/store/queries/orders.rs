@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
-use super::filter::{Filter, matching};
 use super::fills::{self, FillRow};
+use super::filter::{Filter, matching};
 use super::signals::{self, DecisionRow, SignalRow};
 use super::word::{self, parsed_opt, word};
 use crate::domain::ids::{AccountId, ClientOrderId};
@@ -88,7 +88,11 @@ const SELECT: &str = "SELECT o.*, a.name AS account, b.name AS bot
     FROM orders o JOIN accounts a ON a.id = o.account_id LEFT JOIN bot_instances b ON b.id = o.bot_id";
 
 /// The latest orders. `since` is about the time they were decided.
-pub fn list(conn: &Connection, filter: &Filter, status: Option<OrderStatus>) -> Result<OrderList, StoreError> {
+pub fn list(
+    conn: &Connection,
+    filter: &Filter,
+    status: Option<OrderStatus>,
+) -> Result<OrderList, StoreError> {
     let mut conditions = filter.conditions("o");
     if let Some(since) = filter.since {
         conditions.and("o.decided_at >= ?", since.ms());
@@ -96,9 +100,7 @@ pub fn list(conn: &Connection, filter: &Filter, status: Option<OrderStatus>) -> 
     if let Some(status) = status {
         if !status.is_final() {
             // Names the condition of the index on working orders, so that it is used.
-            conditions.and_plain(
-                "o.status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')",
-            );
+            conditions.and_plain("o.status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')");
         }
         conditions.and("o.status = ?", status.as_str().to_owned());
     }
@@ -107,7 +109,8 @@ pub fn list(conn: &Connection, filter: &Filter, status: Option<OrderStatus>) -> 
         conditions.sql()
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(rusqlite::params_from_iter(conditions.params_and(filter.limit())), from_row)?;
+    let rows =
+        statement.query_map(rusqlite::params_from_iter(conditions.params_and(filter.limit())), from_row)?;
     let mut orders = rows.collect::<Result<Vec<_>, _>>()?;
     orders.reverse();
     let matching = matching(conn, filter, ("orders o", &conditions), orders.len())?;
@@ -154,8 +157,9 @@ pub fn ids_starting_with(conn: &Connection, start: &str, limit: u32) -> Result<V
 }
 
 fn events(conn: &Connection, id: &ClientOrderId) -> Result<Vec<OrderEventRow>, StoreError> {
-    let mut statement = conn
-        .prepare_cached("SELECT at, status, detail FROM order_events WHERE client_order_id = ?1 ORDER BY id")?;
+    let mut statement = conn.prepare_cached(
+        "SELECT at, status, detail FROM order_events WHERE client_order_id = ?1 ORDER BY id",
+    )?;
     let rows = statement.query_map([id.as_str()], |row| {
         Ok(OrderEventRow {
             at: column::timestamp(row, "at")?,

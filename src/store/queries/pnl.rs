@@ -211,9 +211,8 @@ pub(super) fn purses(
          LEFT JOIN account_state st ON st.account_id = a.id
          WHERE a.removed_at IS NULL AND (?1 IS NULL OR a.id = ?1)",
     )?;
-    let rows = statement.query_map(params![account.map(AccountId::get)], |row| {
-        Ok((row.get("id")?, purse_from_row(row)?))
-    })?;
+    let rows = statement
+        .query_map(params![account.map(AccountId::get)], |row| Ok((row.get("id")?, purse_from_row(row)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -74,7 +74,8 @@ pub fn list(conn: &Connection, filter: &Filter) -> Result<Vec<PositionRow>, Stor
         conditions.sql()
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(rusqlite::params_from_iter(conditions.params_and(filter.limit())), from_row)?;
+    let rows =
+        statement.query_map(rusqlite::params_from_iter(conditions.params_and(filter.limit())), from_row)?;
     let mut positions = rows.collect::<Result<Vec<_>, _>>()?;
     positions.reverse();
     for position in &mut positions {

@@ -169,7 +169,8 @@ pub fn daemon(conn: &Connection) -> Result<Option<DaemonStatus>, StoreError> {
 }
 
 fn run_from_row(row: &Row<'_>) -> rusqlite::Result<RunCounters> {
-    let count = |column: &str| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0));
+    let count =
+        |column: &str| Ok::<_, rusqlite::Error>(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0));
     Ok(RunCounters {
         cycles: count("cycles")?,
         last_cycle_at: column::timestamp_opt(row, "last_cycle_at")?,
@@ -197,7 +198,9 @@ impl Sums {
         own: Vec<(u32, BotStatus)>,
     ) -> AccountStatus {
         let mut tally = Tally::default();
-        for (key, part) in self.tallies.range((id, None, BookKind::Paper)..).take_while(|(key, _)| key.0 == id) {
+        for (key, part) in
+            self.tallies.range((id, None, BookKind::Paper)..).take_while(|(key, _)| key.0 == id)
+        {
             if key.2 == purse.book {
                 tally.add(part);
             }

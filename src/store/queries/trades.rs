@@ -3,8 +3,8 @@
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 
-use super::filter::{Filter, matching};
 use super::fills::{self, FillRow};
+use super::filter::{Filter, matching};
 use super::word::{self, word};
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
@@ -69,7 +69,8 @@ pub fn list(conn: &Connection, filter: &Filter, with_open: bool) -> Result<Trade
         conditions.sql()
     );
     let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(rusqlite::params_from_iter(conditions.params_and(filter.limit())), from_row)?;
+    let rows =
+        statement.query_map(rusqlite::params_from_iter(conditions.params_and(filter.limit())), from_row)?;
     let mut trades = rows.collect::<Result<Vec<_>, _>>()?;
     trades.reverse();
     for trade in &mut trades {
