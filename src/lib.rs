@@ -1,3 +1,4 @@
 //! tradefleet
 pub mod domain;
+pub mod market;
 pub mod signal;
