@@ -1,5 +1,6 @@
 //! tradefleet
 pub mod domain;
 pub mod engine;
+pub mod market;
 pub mod signal;
 pub mod strategy;
