@@ -285,17 +285,24 @@ fn parse_price(column: &'static str, field: &[u8]) -> Result<Price, Problem> {
     Price::try_new(value).map_err(|_| too_long())
 }
 
+/// Volumes carry no money: tools that write `9e-05` are understood, and decimals beyond the tenth are rounded.
 fn parse_volume(field: &[u8]) -> Result<Decimal, Problem> {
-    let text = plain_number("volume", field)?;
     let too_long = || Problem::VolumeBeyondBound { text: excerpt(field) };
-    let value = Decimal::from_str_exact(text).map_err(|_| too_long())?;
+    let value = match plain_number("volume", field) {
+        Ok(text) => text.parse::<Decimal>().map_err(|_| too_long())?,
+        Err(problem @ Problem::Exponent { .. }) => {
+            let text = std::str::from_utf8(field).map_err(|_| problem)?;
+            Decimal::from_scientific(text).map_err(|_| too_long())?
+        }
+        Err(problem) => return Err(problem),
+    };
     if value < Decimal::ZERO {
         return Err(Problem::NegativeVolume { text: excerpt(field) });
     }
-    if value > VOLUME_MAX || value.scale() > VOLUME_DECIMALS {
+    if value > VOLUME_MAX {
         return Err(too_long());
     }
-    Ok(value)
+    Ok(value.round_dp(VOLUME_DECIMALS).normalize())
 }
 
 /// The field as text without the zeros that end its decimals, if it is digits with at most one point between them.

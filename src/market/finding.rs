@@ -50,7 +50,7 @@ pub enum Problem {
     PriceBeyondBound { column: &'static str, text: Box<str> },
     #[error("volume {text} is negative")]
     NegativeVolume { text: Box<str> },
-    #[error("volume {text} is above 10^15 or has more than 10 decimals")]
+    #[error("volume {text} is above 10^15")]
     VolumeBeyondBound { text: Box<str> },
     #[error(transparent)]
     Inconsistent(#[from] CandleError),

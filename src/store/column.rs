@@ -1,0 +1,37 @@
+//! Reading columns into the domain's types. A value that does not parse is a damaged database, not a bad request.
+
+use std::error::Error;
+use std::str::FromStr;
+
+use rusqlite::Row;
+use rusqlite::types::Type;
+
+use crate::domain::time::Timestamp;
+
+pub(super) fn timestamp(row: &Row<'_>, column: &str) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_ms)
+}
+
+pub(super) fn timestamp_opt(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_ms))
+}
+
+/// A text column that holds a `T`.
+pub(super) fn parsed<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<T>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| mismatch(row, column, error))
+}
+
+/// An error that names the column of a value that cannot be.
+pub(super) fn mismatch(
+    row: &Row<'_>,
+    column: &str,
+    error: impl Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    let index = row.as_ref().column_index(column).unwrap_or(usize::MAX);
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, format!("column {column}: {error}").into())
+}

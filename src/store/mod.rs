@@ -1,0 +1,28 @@
+//! The durable state: one SQLite database, one writer, every statement of SQL.
+//!
+//! [`open`] gives a connection whose schema is exactly the one this program knows, [`writer`] groups the daemon's
+//! writes into durable commits, [`lease`] keeps a second daemon out. The other modules hold the statements of one
+//! table each and take a `&Connection`, so that callers compose them into one transaction. Times are arguments.
+//!
+//! Encrypted values are opaque text here; only [`crate::vault`] can read them.
+
+pub mod audit;
+pub mod backup;
+pub mod check;
+pub mod error;
+pub mod lease;
+pub mod open;
+pub mod schema;
+pub mod vault_meta;
+pub mod writer;
+
+mod column;
+mod files;
+mod lock;
+
+#[cfg(test)]
+pub(crate) mod scratch;
+
+pub use error::StoreError;
+pub use open::{OpenMode, Store};
+pub use writer::Writer;

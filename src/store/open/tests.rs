@@ -1,0 +1,207 @@
+//! What is refused, what is left alone, and what survives a killed migration.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::store::lease::{Lease, LeaseClaim};
+use crate::store::scratch::Scratch;
+use crate::domain::time::Timestamp;
+
+fn mode_of(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// A database whose schema stands at an earlier version, with an account in it.
+fn old_database(scratch: &Scratch, version: i32) -> PathBuf {
+    let path = scratch.database();
+    files::create(&path).unwrap();
+    let mut conn = connect(&path, OpenMode::ReadWrite).unwrap();
+    schema::runner().set_target(refinery::Target::Version(version)).set_grouped(true).run(&mut conn).unwrap();
+    conn.execute_batch(
+        "INSERT INTO accounts (name, exchange, created_at, updated_at) VALUES ('kept', 'paper', 1, 1)",
+    )
+    .unwrap();
+    path
+}
+
+fn accounts(path: &Path) -> i64 {
+    let conn = connect(path, OpenMode::ReadOnly).unwrap();
+    conn.query_row("SELECT count(*) FROM accounts WHERE name = 'kept'", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn what_it_creates_is_private() {
+    let scratch = Scratch::empty();
+    let path = scratch.dir().join("state/fleet.db");
+    let mut store = Store::create(&path).unwrap();
+    store
+        .transaction(|conn| Ok(conn.execute_batch("INSERT INTO prices (symbol, price, at) VALUES ('A', '1', 1)")?))
+        .unwrap();
+    assert_eq!(mode_of(&scratch.dir().join("state")), 0o700);
+    for suffix in ["", "-wal", "-shm"] {
+        assert_eq!(mode_of(&files::sibling(&path, suffix)), 0o600, "{suffix}");
+    }
+    store.quick_check().unwrap();
+}
+
+#[test]
+fn a_database_others_can_access_is_refused_and_not_mended() {
+    let scratch = Scratch::new();
+    for mode in [0o640, 0o604, 0o660, 0o666] {
+        fs::set_permissions(scratch.database(), fs::Permissions::from_mode(mode)).unwrap();
+        for open_mode in [OpenMode::ReadWrite, OpenMode::ReadOnly] {
+            let refused = Store::open(&scratch.database(), open_mode).unwrap_err();
+            assert_eq!(refused, StoreError::Permissions { path: scratch.database(), mode });
+            assert_eq!(refused.hint(), Some(format!("run `chmod 600 {}`", scratch.database().display())));
+        }
+        assert_eq!(mode_of(&scratch.database()), mode);
+    }
+}
+
+#[test]
+fn a_missing_database_is_not_made_by_opening_it() {
+    let scratch = Scratch::empty();
+    let refused = Store::open(&scratch.database(), OpenMode::ReadWrite).unwrap_err();
+    assert_eq!(refused.hint().as_deref(), Some("run `tradefleet init`"));
+    assert!(!scratch.database().exists());
+}
+
+#[test]
+fn files_that_are_something_else_stay_as_they_are() {
+    let scratch = Scratch::empty();
+    let text = "this is not a database, however long it is. ".repeat(100);
+    fs::write(scratch.database(), &text).unwrap();
+    fs::set_permissions(scratch.database(), fs::Permissions::from_mode(0o600)).unwrap();
+    let not_ours = StoreError::NotADatabase { path: scratch.database() };
+    assert_eq!(Store::open(&scratch.database(), OpenMode::ReadWrite).unwrap_err(), not_ours);
+    assert_eq!(Store::create(&scratch.database()).unwrap_err(), not_ours);
+    assert_eq!(Store::migrate(&scratch.database()).unwrap_err(), not_ours);
+    assert_eq!(fs::read_to_string(scratch.database()).unwrap(), text);
+
+    let foreign = scratch.dir().join("foreign.db");
+    files::create(&foreign).unwrap();
+    connect(&foreign, OpenMode::ReadWrite).unwrap().execute_batch("CREATE TABLE theirs (id)").unwrap();
+    let before = fs::read(&foreign).unwrap();
+    assert_eq!(Store::create(&foreign).unwrap_err(), StoreError::NotADatabase { path: foreign.clone() });
+    assert_eq!(fs::read(&foreign).unwrap(), before);
+}
+
+#[test]
+fn an_existing_database_is_not_created_again() {
+    let scratch = Scratch::new();
+    assert!(matches!(Store::create(&scratch.database()), Err(StoreError::Exists { .. })));
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let scratch = Scratch::new();
+    let known = schema::known_version();
+    scratch
+        .open()
+        .conn()
+        .execute_batch(&format!(
+            "INSERT INTO refinery_schema_history VALUES ({}, 'future', '2030-01-01T00:00:00Z', '1')",
+            known + 1
+        ))
+        .unwrap();
+    let newer = StoreError::NewerSchema { found: known + 1, known };
+    assert_eq!(Store::open(&scratch.database(), OpenMode::ReadOnly).unwrap_err(), newer);
+    assert_eq!(Store::open(&scratch.database(), OpenMode::ReadWrite).unwrap_err(), newer);
+    assert_eq!(Store::migrate(&scratch.database()).unwrap_err(), newer);
+}
+
+#[test]
+fn an_older_schema_is_migrated_after_a_copy() {
+    let scratch = Scratch::empty();
+    let path = old_database(&scratch, 2);
+    let known = schema::known_version();
+    assert_eq!(
+        Store::open(&path, OpenMode::ReadWrite).unwrap_err(),
+        StoreError::NotMigrated { found: 2, known }
+    );
+    let copy = files::sibling(&path, ".bak-v2");
+    let migrated = Store::migrate(&path).unwrap();
+    assert_eq!(migrated, Migrated { from: 2, to: known, copy: Some(copy.clone()) });
+    assert_eq!(mode_of(&copy), 0o600);
+    assert_eq!(schema::version(&connect(&copy, OpenMode::ReadOnly).unwrap()).unwrap(), 2);
+    assert_eq!((accounts(&path), accounts(&copy)), (1, 1));
+    assert_eq!(Store::migrate(&path).unwrap(), Migrated { from: known, to: known, copy: None });
+    Store::open(&path, OpenMode::ReadWrite).unwrap();
+}
+
+#[test]
+fn a_killed_migration_can_be_run_again() {
+    let scratch = Scratch::empty();
+    let path = old_database(&scratch, 2);
+    // What a kill leaves at each point: a torn copy; a finished copy; an unfinished transaction, rolled back.
+    fs::write(files::sibling(&path, ".bak-v2.partial"), "torn").unwrap();
+    fs::write(files::sibling(&path, ".bak-v2"), "from the run before").unwrap();
+    let conn = connect(&path, OpenMode::ReadWrite).unwrap();
+    conn.execute_batch("BEGIN; CREATE TABLE orders (id)").unwrap();
+    drop(conn);
+    assert_eq!(Store::migrate(&path).unwrap().from, 2);
+    assert_eq!((accounts(&path), accounts(&files::sibling(&path, ".bak-v2"))), (1, 1));
+
+    let created = scratch.dir().join("created.db");
+    files::create(&created).unwrap();
+    Store::create(&created).unwrap();
+}
+
+#[test]
+fn a_failing_migration_leaves_the_old_schema_whole() {
+    let scratch = Scratch::empty();
+    let path = old_database(&scratch, 2);
+    connect(&path, OpenMode::ReadWrite).unwrap().execute_batch("CREATE TABLE commands (id)").unwrap();
+    let refused = Store::migrate(&path).unwrap_err();
+    assert!(matches!(&refused, StoreError::MigrationFailed { detail } if detail.contains("commands")), "{refused}");
+    let conn = connect(&path, OpenMode::ReadWrite).unwrap();
+    assert_eq!(schema::version(&conn).unwrap(), 2);
+    conn.execute_batch("DROP TABLE commands").unwrap();
+    drop(conn);
+    assert_eq!(Store::migrate(&path).unwrap().from, 2);
+}
+
+#[test]
+fn a_live_daemon_keeps_migrations_out() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let claim = LeaseClaim {
+        pid: 7,
+        host: "alpha".to_owned(),
+        version: "0.1.0".to_owned(),
+        source: "tape".to_owned(),
+    };
+    let _lease = Lease::acquire(store.conn(), &claim, Timestamp::from_ms(1)).unwrap();
+    store
+        .conn()
+        .execute_batch("DELETE FROM refinery_schema_history WHERE version > 4")
+        .unwrap();
+    assert!(matches!(Store::migrate(&scratch.database()), Err(StoreError::DaemonRunning { pid: 7, .. })));
+}
+
+#[test]
+fn a_transaction_that_fails_leaves_nothing() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    let failed = store.transaction(|conn| {
+        conn.execute_batch("INSERT INTO prices (symbol, price, at) VALUES ('A', '1', 1)")?;
+        Err::<(), _>(StoreError::DiskFull)
+    });
+    assert_eq!(failed, Err(StoreError::DiskFull));
+    let rows: i64 = store.conn().query_row("SELECT count(*) FROM prices", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 0);
+}
+
+#[test]
+fn readers_cannot_write_and_see_foreign_changes() {
+    let scratch = Scratch::new();
+    let mut writer = scratch.open();
+    let reader = Store::open(&scratch.database(), OpenMode::ReadOnly).unwrap();
+    let insert = "INSERT INTO prices (symbol, price, at) VALUES ('A', '1', 1)";
+    let refused = StoreError::from(reader.conn().execute_batch(insert).unwrap_err());
+    assert!(matches!(refused, StoreError::ReadOnly { .. }), "{refused:?}");
+    let before = reader.data_version().unwrap();
+    writer.transaction(|conn| Ok(conn.execute_batch(insert)?)).unwrap();
+    assert_ne!(reader.data_version().unwrap(), before);
+}

@@ -1,0 +1,262 @@
+//! The one writer of a running daemon: jobs in, durable commits out.
+//!
+//! Jobs that arrive while a commit runs share the next one, so a thousand accounts cost a few disk flushes, not a
+//! thousand. Each job runs under its own savepoint: one that fails takes back only its own changes. An answer is
+//! given after COMMIT with `synchronous=FULL`, so what was answered survives a power cut. When the commit itself
+//! fails, every job of the group is told; nothing of the group is in the database and the callers may try again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Store, StoreError};
+
+/// Jobs that may wait for the writer; callers beyond that wait for a place.
+const QUEUE_LIMIT: usize = 4_096;
+/// Jobs in one commit: bounds how long the first of a group waits for the last.
+const GROUP_LIMIT: usize = 512;
+/// How long a group for which nobody waits may grow, in steps.
+const LINGER_STEPS: u32 = 10;
+const LINGER_STEP: Duration = Duration::from_millis(2);
+
+/// What the writer has done since it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct WriterCounters {
+    pub commits: u64,
+    pub jobs: u64,
+}
+
+/// A handle to the writer; clones share it.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<Message>,
+    totals: Arc<Totals>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Writer {
+    /// Starts the writer's thread on the store's connection.
+    pub fn start(store: Store) -> Result<Self, StoreError> {
+        let (queue, inbox) = mpsc::channel(QUEUE_LIMIT);
+        let totals = Arc::new(Totals::default());
+        let mut group_commit =
+            GroupCommit { conn: store.into_connection(), inbox, totals: Arc::clone(&totals) };
+        let thread = thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || group_commit.work())
+            .map_err(|error| StoreError::Other { detail: format!("no thread for the writer: {error}") })?;
+        Ok(Self { queue, totals, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Runs `work` in a transaction and returns when its changes are durable.
+    pub async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let job = Job { work: Some(work), result: None, answer: Some(answer) };
+        self.queue.send(Message::Job(Box::new(job))).await.map_err(|_| StoreError::WriterStopped)?;
+        answered.await.map_err(|_| StoreError::WriterStopped)?
+    }
+
+    /// Hands over `work` and returns at once. It becomes durable with its group; a failure is only logged.
+    pub async fn post<F>(&self, work: F)
+    where
+        F: FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
+    {
+        let job = Job { work: Some(work), result: None, answer: None };
+        if self.queue.send(Message::Job(Box::new(job))).await.is_err() {
+            tracing::error!(error = %StoreError::WriterStopped, "a posted write was lost");
+        }
+    }
+
+    pub fn counters(&self) -> WriterCounters {
+        WriterCounters {
+            commits: self.totals.commits.load(Ordering::Relaxed),
+            jobs: self.totals.jobs.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Commits everything that was handed over, then ends the thread and closes the connection. Later jobs are
+    /// refused. May be called more than once.
+    pub async fn stop(&self) {
+        let (done, stopped) = oneshot::channel();
+        if self.queue.send(Message::Stop(done)).await.is_ok() && stopped.await.is_err() {
+            tracing::error!("the store's writer ended without finishing its queue");
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+enum Message {
+    Job(Box<dyn Work>),
+    Stop(oneshot::Sender<()>),
+}
+
+#[derive(Debug, Default)]
+struct Totals {
+    commits: AtomicU64,
+    jobs: AtomicU64,
+}
+
+/// A job of any result type.
+trait Work: Send {
+    /// Whether somebody waits for the answer.
+    fn is_awaited(&self) -> bool;
+    /// Does the work and keeps its result for [`Work::finish`].
+    fn run(&mut self, conn: &Connection) -> Result<(), StoreError>;
+    /// Answers with the result, or with the error that undid the whole group.
+    fn finish(self: Box<Self>, group: Result<(), StoreError>);
+}
+
+struct Job<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, StoreError>>,
+    answer: Option<oneshot::Sender<Result<T, StoreError>>>,
+}
+
+impl<T, F> Work for Job<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
+{
+    fn is_awaited(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    fn run(&mut self, conn: &Connection) -> Result<(), StoreError> {
+        let Some(work) = self.work.take() else {
+            return Ok(());
+        };
+        // One account's bug must not end the writer of all.
+        let result = catch_unwind(AssertUnwindSafe(|| work(conn)))
+            .unwrap_or_else(|_| Err(StoreError::Other { detail: "a write panicked".to_owned() }));
+        let outcome = result.as_ref().map(|_| ()).map_err(StoreError::clone);
+        self.result = Some(result);
+        outcome
+    }
+
+    fn finish(self: Box<Self>, group: Result<(), StoreError>) {
+        let result = match (self.result, group) {
+            (Some(Err(error)), _) | (_, Err(error)) => Err(error),
+            (Some(Ok(value)), Ok(())) => Ok(value),
+            (None, Ok(())) => Err(StoreError::WriterStopped),
+        };
+        match (self.answer, result) {
+            // The caller may have gone; its work is done all the same.
+            (Some(answer), result) => drop(answer.send(result)),
+            (None, Ok(_)) => {}
+            (None, Err(error)) => tracing::error!(%error, "a posted write failed"),
+        }
+    }
+}
+
+type Group = Vec<Box<dyn Work>>;
+
+/// The thread's state.
+struct GroupCommit {
+    conn: Connection,
+    inbox: mpsc::Receiver<Message>,
+    totals: Arc<Totals>,
+}
+
+impl GroupCommit {
+    /// Commits group after group until it is stopped or all handles are gone.
+    fn work(&mut self) {
+        let mut stop = None;
+        while let Some(message) = self.inbox.blocking_recv() {
+            let mut group = Group::new();
+            self.accept(message, &mut group, &mut stop);
+            self.collect(&mut group, &mut stop);
+            self.commit(group);
+        }
+        if let Some(done) = stop {
+            // Nobody left to hear it is fine.
+            let _: Result<(), ()> = done.send(());
+        }
+    }
+
+    /// A stop closes the queue: what is in it already is still received, then it ends.
+    fn accept(&mut self, message: Message, group: &mut Group, stop: &mut Option<oneshot::Sender<()>>) {
+        match message {
+            Message::Job(job) => group.push(job),
+            Message::Stop(done) => {
+                self.inbox.close();
+                // A second stop that was queued before the close ends with the first.
+                if let Some(earlier) = stop.replace(done) {
+                    let _: Result<(), ()> = earlier.send(());
+                }
+            }
+        }
+    }
+
+    /// Takes in what is waiting already; a group that nobody waits for may grow a little longer.
+    fn collect(&mut self, group: &mut Group, stop: &mut Option<oneshot::Sender<()>>) {
+        let mut lingered = 0;
+        while group.len() < GROUP_LIMIT {
+            if let Ok(message) = self.inbox.try_recv() {
+                self.accept(message, group, stop);
+                continue;
+            }
+            let in_haste = stop.is_some() || group.iter().any(|job| job.is_awaited());
+            if in_haste || lingered == LINGER_STEPS {
+                break;
+            }
+            lingered += 1;
+            thread::sleep(LINGER_STEP);
+        }
+    }
+
+    fn commit(&self, mut group: Group) {
+        if group.is_empty() {
+            return;
+        }
+        let outcome = self.transact(&mut group);
+        if outcome.is_ok() {
+            self.totals.commits.fetch_add(1, Ordering::Relaxed);
+            self.totals.jobs.fetch_add(u64::try_from(group.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        } else if !self.conn.is_autocommit()
+            && let Err(error) = self.execute("ROLLBACK")
+        {
+            tracing::error!(%error, "a failed group could not be rolled back");
+        }
+        for job in group {
+            job.finish(outcome.clone());
+        }
+    }
+
+    fn transact(&self, group: &mut Group) -> Result<(), StoreError> {
+        self.execute("BEGIN IMMEDIATE")?;
+        for job in group {
+            self.execute("SAVEPOINT job")?;
+            if let Err(error) = job.run(&self.conn) {
+                // A full disk and the like end the whole transaction: then all of the group has failed.
+                if self.conn.is_autocommit() {
+                    return Err(error);
+                }
+                self.execute("ROLLBACK TO job")?;
+            }
+            self.execute("RELEASE job")?;
+        }
+        self.execute("COMMIT")
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        self.conn.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
