@@ -1,3 +1,5 @@
 //! tradefleet
 pub mod domain;
+pub mod exchange;
+pub mod matching;
 pub mod signal;
