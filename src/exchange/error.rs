@@ -5,15 +5,15 @@ use crate::domain::time::Timestamp;
 /// Why a call has no answer, or not the one asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExchangeError {
-    /// The exchange said no, and the order does not exist. Final: record the refusal, release what was reserved; the
-    /// same request would be refused again.
+    /// The exchange said no, and the order does not exist. Final: record the refusal, release what was reserved;
+    /// the same request would be refused again.
     #[error("refused ({code}): {reason}")]
     Refused { code: String, reason: String },
     /// Too many requests; it was not executed. Send nothing in this lane before `until`, then try again.
     #[error("throttled until {until}")]
     Throttled { until: Timestamp },
-    /// It may have been executed or not: a time-out, a lost connection, a server error after the request left. Never
-    /// send again: ask by client order id until the horizon ([`super::capabilities::Capabilities::horizon`]).
+    /// It may have been executed or not: a time-out, a lost connection, a server error after the request left.
+    /// Never send again: ask by client order id until the horizon ([`super::capabilities::Capabilities::horizon`]).
     #[error("outcome unknown: {reason}")]
     Unknown { reason: String },
     /// The key is wrong, expired, or lacks a permission; it was not executed. Stop this account and tell its owner.
@@ -22,8 +22,8 @@ pub enum ExchangeError {
     /// The exchange could not be reached: it was surely not executed. Back off and try again.
     #[error("unavailable: {reason}")]
     Unavailable { reason: String },
-    /// A query's answer could not be read. Nothing was changed: ask again, and raise an alert if it stays so. An unreadable
-    /// answer to a write is [`ExchangeError::Unknown`].
+    /// A query's answer could not be read. Nothing was changed: ask again, and raise an alert if it stays so. An
+    /// unreadable answer to a write is [`ExchangeError::Unknown`].
     #[error("malformed answer: {reason}")]
     Malformed { reason: String },
 }

@@ -1,8 +1,8 @@
-//! Faults on demand: an exchange that is late, fails, loses answers, hangs or panics, so that an operator can see on a
-//! paper account what the daemon does about it.
+//! Faults on demand: an exchange that is late, fails, loses answers, hangs or panics, so that an operator can see
+//! on a paper account what the daemon does about it.
 //!
-//! Whether a call fails follows from the account and the number of the call alone. The number is part of the snapshot, so
-//! that a restart goes on in the same sequence and a run can be repeated.
+//! Whether a call fails follows from the account and the number of the call alone. The number is part of the
+//! snapshot, so that a restart goes on in the same sequence and a run can be repeated.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ pub struct PaperFaults {
     pub latency_ms: u32,
     /// 0..=100: % of the calls that fail before they reach the exchange ([`ExchangeError::Unavailable`]).
     pub failure_pct: Pct,
-    /// 0..=100: % of the calls that reach the exchange and whose answer is lost ([`ExchangeError::Unknown`] for calls that
-    /// change something, [`ExchangeError::Unavailable`] for queries).
+    /// 0..=100: % of the calls that reach the exchange and whose answer is lost ([`ExchangeError::Unknown`] for
+    /// calls that change something, [`ExchangeError::Unavailable`] for queries).
     pub lost_answer_pct: Pct,
     /// No call returns.
     pub hang: bool,

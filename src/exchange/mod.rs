@@ -1,7 +1,7 @@
 //! Exchanges, behind one trait: what the daemon asks of them and what they report.
 //!
-//! There is one handle per account. What differs between exchanges is data ([`Capabilities`]), never a method that some
-//! of them leave out; errors say what the caller must do next ([`ExchangeError`]).
+//! There is one handle per account. What differs between exchanges is data ([`Capabilities`]), never a method that
+//! some of them leave out; errors say what the caller must do next ([`ExchangeError`]).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -48,8 +48,8 @@ pub trait Exchange: Send {
 
     fn open_orders(&mut self) -> Answer<'_, Vec<OrderReport>>;
 
-    /// Fills after the trade `cursor`, oldest first; all that are remembered for `None`. It may repeat fills that the
-    /// stream has reported: they are booked by trade id.
+    /// Fills after the trade `cursor`, oldest first; all that are remembered for `None`. It may repeat fills that
+    /// the stream has reported: they are booked by trade id.
     fn fills_since(&mut self, cursor: Option<TradeId>) -> Answer<'_, Vec<Fill>>;
 
     fn positions(&mut self) -> Answer<'_, Vec<PositionReport>>;
@@ -58,16 +58,17 @@ pub trait Exchange: Send {
 
     fn set_leverage<'a>(&'a mut self, symbol: &'a Symbol, leverage: Leverage) -> Answer<'a, ()>;
 
-    /// What the exchange reports up to this moment of the market, one thing a call, so that the caller can act between
-    /// two of them; `None` when there is no more. A real exchange drains its stream here, the paper exchange matches.
+    /// What the exchange reports up to this moment of the market, one thing a call, so that the caller can act
+    /// between two of them; `None` when there is no more. A real exchange drains its stream here, the paper
+    /// exchange matches.
     fn next_event(&mut self, step: &MarketStep) -> Option<ExchangeEvent>;
 
-    /// Changes whenever [`Exchange::snapshot`] would say something new; never, for an exchange without one. What is committed
-    /// with a turn is the snapshot, if the revision differs from the one that was committed last.
+    /// Changes whenever [`Exchange::snapshot`] would say something new; never, for an exchange without one. What is
+    /// committed with a turn is the snapshot, if the revision differs from the one that was committed last.
     fn revision(&self) -> u64;
 
-    /// State that lives on our side of the exchange, as JSON; `None` for real exchanges, which keep their own. It is
-    /// committed in the transaction of the turn that follows, so that a crash loses either both or neither.
+    /// State that lives on our side of the exchange, as JSON; `None` for real exchanges, which keep their own. It
+    /// is committed in the transaction of the turn that follows, so that a crash loses either both or neither.
     fn snapshot(&self) -> Option<String>;
 }
 

@@ -197,8 +197,8 @@ fn capabilities(config: &BookConfig) -> Capabilities {
         client_id_len_max: 36,
         // Used ids are refused for as long as they are remembered, which is not for ever.
         client_id_reuse: ClientIdReuse::Unknown,
-        // The book executes a call when it gets it, and shows the order at once. What is left is a call that is still on
-        // its way while latency holds it up.
+        // The book executes a call when it gets it, and shows the order at once. What is left is a call that is
+        // still on its way while latency holds it up.
         receive_window: DurationMs::from_secs(5),
         visibility_slack: DurationMs::ZERO,
     }

@@ -20,8 +20,8 @@ use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
 
-/// Ended orders that can still be asked for, and whose ids are still refused as used. An answer that was lost is asked
-/// for within seconds; an account ends a handful of orders in that time.
+/// Ended orders that can still be asked for, and whose ids are still refused as used. An answer that was lost is
+/// asked for within seconds; an account ends a handful of orders in that time.
 pub const ENDED_ORDERS_MAX: usize = 64;
 
 /// Fills that can still be asked for; the reason is the same.
@@ -136,8 +136,8 @@ impl Book {
         BookBalance { wallet: self.wallet, unrealized, available }
     }
 
-    /// The margin of the symbol's positions is reckoned at this leverage from now on; before, it is that of the order
-    /// that last added to them.
+    /// The margin of the symbol's positions is reckoned at this leverage from now on; before, it is that of the
+    /// order that last added to them.
     pub fn set_leverage(&mut self, symbol: &Symbol, leverage: Leverage) {
         self.leverages.insert(symbol.clone(), leverage);
         self.changed();

@@ -16,8 +16,8 @@ pub struct BookConfig {
     pub taker_fee_pct: Pct,
     /// % by which market and triggered orders fill worse than the price they met.
     pub slippage_pct: Pct,
-    /// The largest part of a bar's volume, in %, that the account's orders in a symbol may take of that bar together;
-    /// `None` = no limit, orders fill whole.
+    /// The largest part of a bar's volume, in %, that the account's orders in a symbol may take of that bar
+    /// together; `None` = no limit, orders fill whole.
     pub participation_pct: Option<Pct>,
     pub position_mode: PositionMode,
 }

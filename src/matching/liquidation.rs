@@ -5,11 +5,12 @@ use rust_decimal::{Decimal, dec};
 use super::book::Book;
 use super::event::{BookEvent, EndReason, Liquidation};
 use crate::domain::order::OrderStatus;
+use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 
-/// The part of its notional that a position must be backed by. 0.5 % is about the lowest bracket of the large futures
-/// exchanges for their main symbols; their higher brackets ask for more, so that a real account of many millions is
-/// liquidated earlier than this one.
+/// The part of its notional that a position must be backed by. 0.5 % is about the lowest bracket of the large
+/// futures exchanges for their main symbols; their higher brackets ask for more, so that a real account of many
+/// millions is liquidated earlier than this one.
 const MAINTENANCE_MARGIN_FRACTION: Decimal = dec!(0.005);
 
 impl Book {
@@ -21,8 +22,14 @@ impl Book {
             let Some(price) = self.price(&position.symbol) else {
                 continue;
             };
-            equity += position.unrealized_pnl(price).decimal();
-            maintenance += price.notional(position.qty).decimal() * MAINTENANCE_MARGIN_FRACTION;
+            // On every bar of every position: plain decimals, as only the comparison matters.
+            let worth = price.decimal() * position.qty.decimal();
+            let profit = worth - position.cost.decimal();
+            equity += match position.side {
+                PositionSide::Long => profit,
+                PositionSide::Short => -profit,
+            };
+            maintenance += worth * MAINTENANCE_MARGIN_FRACTION;
         }
         if equity <= maintenance {
             self.liquidate(at);

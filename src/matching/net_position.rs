@@ -1,7 +1,7 @@
 //! What an account holds of one symbol on one side, whoever of its bots bought it: the exchange's view.
 //!
-//! The arithmetic is that of [`crate::domain::position`]: cost is the exact sum of price x quantity, so realized profit
-//! is, to the last digit, what the fills sum to.
+//! The arithmetic is that of [`crate::domain::position`]: cost is the exact sum of price x quantity, so realized
+//! profit is, to the last digit, what the fills sum to.
 
 use serde::{Deserialize, Serialize};
 

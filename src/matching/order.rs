@@ -13,7 +13,8 @@ use crate::domain::order::{Order, OrderKind, OrderStatus, TimeInForce};
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
 
-/// One order of the book. Field names are short in its JSON: a book is written after each change and remembers many.
+/// One order of the book. Field names are short in its JSON: a book is written after each change and remembers
+/// many.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookOrder {
     #[serde(rename = "id")]
@@ -50,7 +51,8 @@ pub struct BookOrder {
     tick: Price,
     #[serde(rename = "sp")]
     pub(super) step: Qty,
-    /// The step of the market that was being matched, or had been matched last, when it was placed, and its phase then.
+    /// The step of the market that was being matched, or had been matched last, when it was placed, and its phase
+    /// then.
     #[serde(rename = "bs")]
     pub(super) born_at: Timestamp,
     #[serde(rename = "bp")]

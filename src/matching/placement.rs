@@ -15,8 +15,8 @@ pub struct Accepted {
 }
 
 impl Book {
-    /// Puts an order to work; it fills in [`Book::next_event`], never here. A refused order leaves no trace: its id may be used
-    /// again. An accepted order's id may not, for as long as the book remembers it.
+    /// Puts an order to work; it fills in [`Book::next_event`], never here. A refused order leaves no trace: its id
+    /// may be used again. An accepted order's id may not, for as long as the book remembers it.
     pub fn place(
         &mut self,
         order: &Order,

@@ -7,8 +7,8 @@ use crate::domain::instrument::Symbol;
 use crate::domain::market::MarketStep;
 use crate::domain::money::Price;
 
-/// Sorted by symbol. A step usually brings the same symbols as the one before, so that an update is one walk along both
-/// lists, and allocates only for a symbol seen for the first time.
+/// Sorted by symbol. A step usually brings the same symbols as the one before, so that an update is one walk along
+/// both lists, and allocates only for a symbol seen for the first time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Prices(Vec<(Symbol, Price)>);
@@ -51,5 +51,26 @@ impl Prices {
                 index
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::{bar, minute, symbol};
+    use super::*;
+
+    #[test]
+    fn symbols_may_come_and_go() {
+        let mut prices = Prices::default();
+        for (names, price) in [(&["B1", "D1"][..], "1"), (&["A1", "B1", "C1", "E1"], "2"), (&["D1"], "3")] {
+            let price_bars = names.iter().map(|name| bar(name, 1, [price; 4])).collect();
+            prices.mark(&MarketStep { at: minute(1), price_bars, closed_bars: Vec::new() }, |candle| {
+                candle.close
+            });
+        }
+        prices.set(&symbol("C1"), "4".parse().unwrap());
+        let known = ["A1", "B1", "C1", "D1", "E1", "F1"]
+            .map(|name| prices.get(&symbol(name)).map_or_else(|| "-".to_owned(), |price| price.to_string()));
+        assert_eq!(known, ["2", "2", "4", "3", "2", "-"]);
     }
 }

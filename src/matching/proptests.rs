@@ -21,12 +21,12 @@ use crate::domain::time::Timeframe;
 /// A random order: (kind, buy, exit, price in ticks, quantity in steps, on ETH).
 type Draw = (u8, bool, bool, i64, i64, bool);
 
-/// One step: the two bars as (open, and three more prices, in ticks; volume), orders placed before it, orders placed
-/// after its first event, and whether the caller then cancels its oldest order.
+/// One step: the two bars as (open, and three more prices, in ticks; volume), orders placed before it, orders
+/// placed after its first event, and whether the caller then cancels its oldest order.
 type Turn = ([[i64; 4]; 2], i64, Vec<Draw>, Vec<Draw>, bool);
 
 fn draw() -> impl Strategy<Value = Draw> {
-    (0_u8..7, any::<bool>(), any::<bool>(), 900_i64..1_100, 1_i64..300, any::<bool>())
+    (0_u8..7, any::<bool>(), any::<bool>(), 900_i64..1_100, 1_i64..1_500, any::<bool>())
 }
 
 fn turns() -> impl Strategy<Value = Vec<Turn>> {
@@ -36,7 +36,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
 }
 
 fn configs() -> impl Strategy<Value = BookConfig> {
-    (any::<bool>(), prop::option::of(1_i64..100), 0_i64..50, 100_i64..5_000).prop_map(
+    (any::<bool>(), prop::option::of(1_i64..100), 0_i64..50, 20_i64..300).prop_map(
         |(hedge, participation, slippage, balance)| BookConfig {
             initial_balance: Decimal::from(balance).to_string().parse().unwrap(),
             maker_fee_pct: "0.02".parse().unwrap(),
@@ -63,7 +63,7 @@ fn drawn_order(leg: u16, (kind, buy, exits, ticks, steps, eth): Draw) -> Order {
     let side = if buy { Side::Buy } else { Side::Sell };
     let qty = Decimal::new(steps, 2).to_string();
     let order = if exits { exit(leg, side, &qty, kind) } else { order(leg, side, &qty, kind) };
-    let leverage = Leverage::try_new(if leg.is_multiple_of(2) { 20 } else { 3 }).unwrap();
+    let leverage = Leverage::try_new(if leg.is_multiple_of(3) { 5 } else { 50 }).unwrap();
     Order { symbol: symbol(if eth { ETH } else { BTC }), leverage, ..order }
 }
 
@@ -86,7 +86,7 @@ struct Run {
     placed: BTreeMap<ClientOrderId, Order>,
 }
 
-/// Which of the steps an event belongs to.
+/// Which of the steps an event belongs to: its index.
 type MarketStepId = usize;
 
 fn steps(turns: &[Turn]) -> Vec<MarketStep> {

@@ -1,7 +1,8 @@
 //! From one step of the market to events, one at a time.
 //!
-//! A step is matched in two phases, at the open and inside the range. After each event the search for the next one starts
-//! over, so that what the caller did about the event (a cancel, a protective stop) is respected in the same bar.
+//! A step is matched in two phases, at the open and inside the range. After each event the search for the next one
+//! starts over, so that what the caller did about the event (a cancel, a protective stop) is respected in the same
+//! bar.
 
 use super::book::Book;
 use super::cursor::Phase;
@@ -27,8 +28,8 @@ enum Found {
 }
 
 impl Book {
-    /// The next thing that happens in `step`; `None` when there is no more. Ask until then, before the next step. A step at or
-    /// before one that is finished yields nothing new; a later step ends an unfinished one.
+    /// The next thing that happens in `step`; `None` when there is no more. Ask until then, before the next step. A
+    /// step at or before one that is finished yields nothing new; a later step ends an unfinished one.
     pub fn next_event(&mut self, step: &MarketStep) -> Option<BookEvent> {
         if let Some(event) = self.untold.pop_front() {
             self.changed();
@@ -84,7 +85,8 @@ impl Book {
         }
     }
 
-    /// The first order that something happens to: those that come first inside a bar before the others, then by age.
+    /// The first order that something happens to: those that come first inside a bar before the others, then by
+    /// age.
     fn find(&self, step: &MarketStep, phase: Phase) -> Option<Found> {
         [true, false].into_iter().find_map(|first| {
             let orders = self.working.iter().enumerate();
@@ -129,7 +131,8 @@ impl Book {
 
     fn in_range(&self, index: usize, order: &BookOrder, candle: &Candle, step: &MarketStep) -> Option<Found> {
         let born_inside = order.born_at == step.at && order.born_in == Phase::Range;
-        // Which of the bar's prices came after such an order is unknown. The worse is assumed: it may lose, not win.
+        // Which of the bar's prices came after such an order is unknown. The worse is assumed: it may lose, not
+        // win.
         if born_inside && !order.is_stop() {
             return None;
         }
@@ -161,8 +164,8 @@ impl Book {
     }
 }
 
-/// Inside a bar the worst is assumed to happen first: stops before take-profits and limits. At the open, what trades at any
-/// price comes before what names one.
+/// Inside a bar the worst is assumed to happen first: stops before take-profits and limits. At the open, what
+/// trades at any price comes before what names one.
 fn comes_first(order: &BookOrder, phase: Phase) -> bool {
     match phase {
         Phase::Open => order.is_stop() || matches!(order.reach(), Reach::NextOpen),
@@ -170,7 +173,8 @@ fn comes_first(order: &BookOrder, phase: Phase) -> bool {
     }
 }
 
-/// The price at which the bar, coming from `start`, meets the order: its level, or `start` when that is beyond it already.
+/// The price at which the bar, coming from `start`, meets the order: its level, or `start` when that is beyond it
+/// already.
 fn met_inside(order: &BookOrder, candle: &Candle, start: Price) -> Option<Price> {
     match order.reach() {
         Reach::NextOpen => None,

@@ -172,7 +172,8 @@ fn protection_placed_after_an_entry_works_in_the_same_bar() {
     place(&mut open, &exit(2, Sell, "0.5", Market)).unwrap();
     assert_eq!(told(&mut open, &bar), ["sell 1 @ 105 taker"], "a market order waits for the next open");
 
-    // Inside the range it is unknown which prices came after the entry: the stop may lose, the profit may not be taken.
+    // Inside the range it is unknown which prices came after the entry: the stop may lose, the profit may not be
+    // taken.
     let mut range = book(config(PositionMode::OneWay));
     place(&mut range, &order(0, Buy, "1", limit("97", GoodTillCancel))).unwrap();
     assert!(matches!(range.next_event(&bar), Some(BookEvent::Fill(_))));

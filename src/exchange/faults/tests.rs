@@ -38,7 +38,8 @@ fn share(faults: PaperFaults, expected: Fate) -> f64 {
 #[test]
 fn rates_hold() {
     let faults = PaperFaults { failure_pct: pct("5"), lost_answer_pct: pct("20"), ..PaperFaults::default() };
-    // Five standard deviations over 10,000 draws are 1.1 and 2 %; an answer is only lost where the call did not fail.
+    // Five standard deviations over 10,000 draws are 1.1 and 2 %; an answer is only lost where the call did not
+    // fail.
     assert!((share(faults, Fate::Failed) - 5.0).abs() < 1.1);
     assert!((share(faults, Fate::AnswerLost) - 19.0).abs() < 2.0);
     for (edge, expected) in [("0", 0.0), ("100", 100.0)] {
