@@ -46,9 +46,10 @@ CREATE TABLE decisions (
     -- Stable word for scripts: cooldown, max_positions, below_minimum ...
     code         TEXT NOT NULL,
     detail       TEXT NOT NULL,
-    bar_close_at INTEGER,
+    -- The bar whose signal it is about; `at` where there is none. One row per reason and bar.
+    bar_close_at INTEGER NOT NULL,
     client_order_id TEXT,
-    PRIMARY KEY (account_id, at, bot_id, symbol, action, code)
+    PRIMARY KEY (account_id, bot_id, symbol, bar_close_at, action, code)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX decisions_at ON decisions (at);

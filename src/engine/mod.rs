@@ -1,4 +1,24 @@
 //! The account's mind: settings, limits, entries, exits, and what follows from fills. Pure: it is handed events and
 //! the time, and returns what must become durable and what must be asked of the exchange.
+//!
+//! Read [`event`] and [`turn`] first, then [`machine`]; the other files are its chapters.
 
+pub mod breaker;
+pub mod config;
+pub mod cycle;
+pub mod decision;
+pub mod event;
+pub mod levels;
+pub mod machine;
 pub mod settings;
+pub mod state;
+pub mod turn;
+
+mod dca;
+mod entries;
+mod exits;
+mod intent;
+mod ledger;
+mod lifecycle;
+mod protection;
+mod reconcile;

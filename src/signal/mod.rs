@@ -1,6 +1,13 @@
 //! What the market's candles say: signals, gates and the universe. Binary floating point lives only here and in
 //! `strategy`; what leaves is a decision (a side, a confidence), never an amount of money.
 
+pub mod gates;
+pub mod indicator;
+pub mod sample;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod universe;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

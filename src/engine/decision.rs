@@ -1,0 +1,98 @@
+//! Why an account did, or did not: kept for `signal explain`, `order trace` and chat.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{BotId, ClientOrderId};
+use crate::domain::instrument::Symbol;
+use crate::domain::order::words;
+use crate::domain::time::Timestamp;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    Entered,
+    Skipped,
+    Added,
+    Exited,
+    /// An exit that auto_exit = off keeps from being executed.
+    Reported,
+}
+
+words!(Action {
+    Entered => "entered",
+    Skipped => "skipped",
+    Added => "added",
+    Exited => "exited",
+    Reported => "reported",
+});
+
+/// Why, as a stable word for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    Signal,
+    Halted,
+    EngineOff,
+    GateClosed,
+    Stale,
+    OrderPending,
+    Cooldown,
+    MaxPositionsAccount,
+    MaxPositionsBot,
+    CapitalExhausted,
+    BelowMinimum,
+    NoPrice,
+    NoBalance,
+    NoShortsOnSpot,
+    WouldNet,
+    SymbolBlocked,
+    Dca,
+    TakeProfit,
+    StopLoss,
+    Trailing,
+    StrategyExit,
+    Requested,
+    Liquidated,
+}
+
+words!(Code {
+    Signal => "signal",
+    Halted => "halted",
+    EngineOff => "engine_off",
+    GateClosed => "gate_closed",
+    Stale => "stale",
+    OrderPending => "order_pending",
+    Cooldown => "cooldown",
+    MaxPositionsAccount => "max_positions_account",
+    MaxPositionsBot => "max_positions_bot",
+    CapitalExhausted => "capital_exhausted",
+    BelowMinimum => "below_minimum",
+    NoPrice => "no_price",
+    NoBalance => "no_balance",
+    NoShortsOnSpot => "no_shorts_on_spot",
+    WouldNet => "would_net",
+    SymbolBlocked => "symbol_blocked",
+    Dca => "dca",
+    TakeProfit => "take_profit",
+    StopLoss => "stop_loss",
+    Trailing => "trailing",
+    StrategyExit => "strategy_exit",
+    Requested => "requested",
+    Liquidated => "liquidated",
+});
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub at: Timestamp,
+    pub bot: BotId,
+    pub symbol: Symbol,
+    pub action: Action,
+    pub code: Code,
+    /// The numbers it was decided on, for people.
+    pub detail: String,
+    /// The bar whose signal it is about; `at` where there is none.
+    pub bar_close_at: Timestamp,
+    pub client_order_id: Option<ClientOrderId>,
+}

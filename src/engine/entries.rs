@@ -1,0 +1,268 @@
+//! From a signal to an entry order: guards, limits and sizing. Each refusal has a reason and its numbers.
+
+use crate::domain::ids::BotId;
+use crate::domain::instrument::Symbol;
+use crate::domain::money::{Leverage, Price, Qty, Quote};
+use crate::domain::order::{OrderKind, Purpose};
+use crate::domain::side::PositionSide;
+use crate::signal::{Gate, Signal};
+
+use super::config::BotConfig;
+use super::cycle::Cycle;
+use super::decision::{Action, Code, Decision};
+use super::intent::Intent;
+use super::machine::AccountMachine;
+use super::settings::SymbolScope;
+use super::turn::Record;
+
+/// Why there is no entry, with its numbers.
+pub(super) type Obstacle = (Code, String);
+
+/// An order that would add to a bot's exposure, sized and within every limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sized {
+    pub qty: Qty,
+    pub leverage: Leverage,
+    pub margin: Quote,
+}
+
+impl AccountMachine {
+    /// Looks at every fresh signal for every running bot.
+    pub(super) fn consider_entries(&mut self, cycle: &Cycle) {
+        let bots: Vec<_> = self.config.bots.values().filter(|bot| bot.is_running).cloned().collect();
+        for bot in bots {
+            let Some(strategy) = bot.strategy else { continue };
+            for signal in cycle.signals_of(strategy) {
+                if let Some(side) = signal.entry {
+                    self.consider(cycle, &bot, signal, side);
+                }
+            }
+        }
+    }
+
+    fn consider(&mut self, cycle: &Cycle, bot: &BotConfig, signal: &Signal, side: PositionSide) {
+        let symbol = &signal.key.symbol;
+        let in_scope = match &bot.settings.symbol {
+            SymbolScope::One(own) => own == symbol,
+            SymbolScope::Universe => cycle.universe.binary_search(symbol).is_ok(),
+        };
+        let acted_on = self
+            .durable
+            .entry_guards
+            .get(&bot.id)
+            .and_then(|guards| guards.get(symbol))
+            .is_some_and(|bar| *bar >= signal.bar_close_at);
+        if !in_scope || acted_on || self.held.contains_key(&(bot.id, symbol.clone())) {
+            return;
+        }
+        let sized = match self.obstacle(cycle, bot, signal, side) {
+            Some(obstacle) => Err(obstacle),
+            None => self.size_entry(bot, symbol),
+        };
+        match sized {
+            Ok(sized) => self.enter(bot, signal, side, sized),
+            Err(obstacle) => self.skip(bot.id, signal, obstacle),
+        }
+    }
+
+    /// The first rule that forbids the entry.
+    fn obstacle(
+        &self,
+        cycle: &Cycle,
+        bot: &BotConfig,
+        signal: &Signal,
+        side: PositionSide,
+    ) -> Option<Obstacle> {
+        let symbol = &signal.key.symbol;
+        if let Some(halt) = &self.config.halt {
+            return Some((Code::Halted, format!("account is halted: {}", halt.reason)));
+        }
+        if !cycle.entries_enabled {
+            return Some((Code::EngineOff, "engine.enabled is off in the configuration".to_owned()));
+        }
+        if self.now >= signal.expires_at {
+            return Some((Code::Stale, format!("signal expired at {}", signal.expires_at)));
+        }
+        if let Gate::Closed { reason } = cycle.gates.gate(side) {
+            return Some((Code::GateClosed, reason.clone()));
+        }
+        if side == PositionSide::Short && self.config.venue.spot {
+            return Some((Code::NoShortsOnSpot, "a spot exchange has no short positions".to_owned()));
+        }
+        if let Some(why) = self.durable.blocked.get(symbol) {
+            return Some((Code::SymbolBlocked, why.clone()));
+        }
+        if let Some(until) = self.durable.cooldowns.get(symbol).filter(|until| **until > self.now) {
+            return Some((Code::Cooldown, format!("after an exit from {symbol}, until {until}")));
+        }
+        if self.orders.of(bot.id, symbol).any(|order| order.purpose.increases()) {
+            return Some((Code::OrderPending, format!("an entry order on {symbol} is working")));
+        }
+        self.position_limit(bot).or_else(|| self.netting(bot.id, symbol, side))
+    }
+
+    /// Open positions and working entries, against the limits of the account and of the bot.
+    fn position_limit(&self, bot: &BotConfig) -> Option<Obstacle> {
+        let entering = |of: Option<BotId>| {
+            self.orders
+                .working()
+                .filter(|order| {
+                    order.purpose == Purpose::Entry && of.is_none_or(|bot| order.bot == Some(bot))
+                })
+                .filter(|order| {
+                    order.bot.is_none_or(|bot| !self.held.contains_key(&(bot, order.symbol.clone())))
+                })
+                .count()
+        };
+        let limits = &self.config.settings;
+        let account = self.held.len() + entering(None);
+        if account >= usize::from(limits.max_positions) {
+            let detail = format!("{account} of {} positions of the account", limits.max_positions);
+            return Some((Code::MaxPositionsAccount, detail));
+        }
+        let own = self.held.keys().filter(|(id, _)| *id == bot.id).count() + entering(Some(bot.id));
+        if own >= usize::from(bot.settings.max_positions) {
+            let detail = format!("{own} of {} positions of the bot", bot.settings.max_positions);
+            return Some((Code::MaxPositionsBot, detail));
+        }
+        None
+    }
+
+    /// In one-way mode opposite positions of two bots would cancel each other out.
+    fn netting(&self, bot: BotId, symbol: &Symbol, side: PositionSide) -> Option<Obstacle> {
+        if self.config.venue.hedge {
+            return None;
+        }
+        let held = self.held.iter().any(|((other, held_symbol), held)| {
+            *other != bot && held_symbol == symbol && held.position().side != side
+        });
+        let working = self
+            .orders
+            .working()
+            .any(|order| order.purpose.increases() && order.symbol == *symbol && order.position_side != side);
+        (held || working).then(|| {
+            (
+                Code::WouldNet,
+                format!("another bot is {} {symbol} and the account is in one-way mode", side.opposite()),
+            )
+        })
+    }
+
+    /// capital x entry_pct = margin; x leverage = notional; quantity rounded down to the step.
+    fn size_entry(&self, bot: &BotConfig, symbol: &Symbol) -> Result<Sized, Obstacle> {
+        let capital = self.capital(bot)?;
+        let price = self.price(symbol)?;
+        let margin = capital.part(self.config.settings.entry_pct);
+        let leverage = bot.leverage(&self.config.settings, self.config.limits, self.config.venue.spot).value;
+        let qty = margin.leveraged(leverage).quantity_at(price);
+        self.fit(bot, symbol, price, qty)
+    }
+
+    /// Rounds `qty` down and checks it against the instrument's minimums and what is left of the bot's capital.
+    pub(super) fn fit(
+        &self,
+        bot: &BotConfig,
+        symbol: &Symbol,
+        price: Price,
+        qty: Qty,
+    ) -> Result<Sized, Obstacle> {
+        let instrument = self
+            .config
+            .instruments
+            .get(symbol)
+            .ok_or_else(|| (Code::NoPrice, format!("no trading rules known for {symbol}")))?;
+        let qty = instrument.floor_qty(qty);
+        instrument
+            .check_qty(qty)
+            .and_then(|()| instrument.check_notional(price, qty))
+            .map_err(|error| (Code::BelowMinimum, error.to_string()))?;
+        let leverage = bot.leverage(&self.config.settings, self.config.limits, self.config.venue.spot).value;
+        let margin = price.notional(qty).margin_at(leverage);
+        let capital = self.capital(bot)?;
+        let used = self.margin_used(bot.id);
+        if used + margin > capital {
+            let detail = format!("needs margin {margin}, uses {used} of its capital {capital}");
+            return Err((Code::CapitalExhausted, detail));
+        }
+        Ok(Sized { qty, leverage, margin })
+    }
+
+    /// The account's equity x allocation_percent.
+    fn capital(&self, bot: &BotConfig) -> Result<Quote, Obstacle> {
+        let equity = self
+            .equity()
+            .ok_or_else(|| (Code::NoBalance, "the account's balance is not known yet".to_owned()))?;
+        Ok(equity.part(bot.settings.allocation_percent))
+    }
+
+    pub(super) fn price(&self, symbol: &Symbol) -> Result<Price, Obstacle> {
+        self.prices.get(symbol).copied().ok_or_else(|| (Code::NoPrice, format!("no price of {symbol} yet")))
+    }
+
+    /// Margin of a bot's positions and of what its working orders have reserved, in quote currency.
+    pub(super) fn margin_used(&self, bot: BotId) -> Quote {
+        let positions: Quote = self
+            .held
+            .iter()
+            .filter(|((owner, _), _)| *owner == bot)
+            .map(|(_, held)| held.position().margin())
+            .sum();
+        let reserved: Quote = self
+            .orders
+            .working()
+            .filter(|order| order.bot == Some(bot))
+            .map(|order| order.reserved_margin.share(order.remaining_qty(), order.qty))
+            .sum();
+        positions + reserved
+    }
+
+    fn enter(&mut self, bot: &BotConfig, signal: &Signal, side: PositionSide, sized: Sized) {
+        let symbol = &signal.key.symbol;
+        let order = self.intend(Intent {
+            bot: bot.id,
+            symbol: symbol.clone(),
+            side,
+            purpose: Purpose::Entry,
+            kind: OrderKind::Market,
+            qty: sized.qty,
+            leverage: sized.leverage,
+            margin: sized.margin,
+            attempt: 1,
+            signal_at: Some(signal.bar_close_at),
+        });
+        self.durable.entry_guards.entry(bot.id).or_default().insert(symbol.clone(), signal.bar_close_at);
+        self.durable.entering.insert(order.client_order_id.clone(), signal.key.timeframe);
+        self.turn.records.push(Record::Decision(Decision {
+            at: self.now,
+            bot: bot.id,
+            symbol: symbol.clone(),
+            action: Action::Entered,
+            code: Code::Signal,
+            detail: format!(
+                "{side} {} at leverage {}, margin {}: {}",
+                sized.qty, sized.leverage, sized.margin, signal.reason
+            ),
+            bar_close_at: signal.bar_close_at,
+            client_order_id: Some(order.client_order_id),
+        }));
+    }
+
+    /// Explains once a bar why a bot does not enter.
+    fn skip(&mut self, bot: BotId, signal: &Signal, (code, detail): Obstacle) {
+        let key = (bot, signal.key.symbol.clone());
+        if self.explained.get(&key) == Some(&(signal.bar_close_at, code)) {
+            return;
+        }
+        self.explained.insert(key, (signal.bar_close_at, code));
+        self.turn.records.push(Record::Decision(Decision {
+            at: self.now,
+            bot,
+            symbol: signal.key.symbol.clone(),
+            action: Action::Skipped,
+            code,
+            detail,
+            bar_close_at: signal.bar_close_at,
+            client_order_id: None,
+        }));
+    }
+}

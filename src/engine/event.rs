@@ -1,0 +1,123 @@
+//! What an account machine is told.
+
+use crate::domain::fill::Fill;
+use crate::domain::ids::{ClientOrderId, TradeId};
+use crate::domain::instrument::Symbol;
+use crate::domain::money::{Price, Qty, Quote};
+use crate::domain::order::OrderStatus;
+use crate::domain::side::PositionSide;
+use crate::domain::time::Timestamp;
+
+use super::config::AccountConfig;
+use super::cycle::Cycle;
+
+/// One thing that happened. Events of one account arrive in order and are handled one at a time.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The first event after a start: nothing is acted on before what was in flight is known.
+    Recover,
+    /// What the exchange holds, for comparison with what we believe.
+    Snapshot(Snapshot),
+    Cycle(&'a Cycle),
+    Configure(AccountConfig),
+    Fill(Fill),
+    OrderEnded {
+        id: ClientOrderId,
+        status: OrderStatus,
+        reason: String,
+    },
+    Balance {
+        wallet: Quote,
+    },
+    Liquidated(Liquidation),
+    PlaceAnswered {
+        id: ClientOrderId,
+        sent_at: Timestamp,
+        answer: PlaceAnswer,
+    },
+    CancelAnswered {
+        id: ClientOrderId,
+        answer: CancelAnswer,
+    },
+    QueryAnswered {
+        id: ClientOrderId,
+        answer: QueryAnswer,
+    },
+}
+
+/// What became of a request to place an order, by what must be done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceAnswer {
+    Accepted {
+        exchange_order_id: String,
+    },
+    /// A definitive no: the order does not exist.
+    Refused {
+        code: String,
+        reason: String,
+    },
+    /// The request certainly never left; the order does not exist.
+    NotSent {
+        reason: String,
+    },
+    /// It may or may not exist: ask.
+    Unknown {
+        reason: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelAnswer {
+    Cancelled,
+    /// The exchange has no such working order: it has ended; ask how.
+    NotWorking,
+    Failed {
+        reason: String,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueryAnswer {
+    Found(OrderReport),
+    NotFound,
+    Failed { reason: String },
+}
+
+/// An order as the exchange describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderReport {
+    pub client_order_id: ClientOrderId,
+    pub exchange_order_id: String,
+    pub status: OrderStatus,
+    pub filled_qty: Qty,
+}
+
+/// A net position as the exchange holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetPosition {
+    pub symbol: Symbol,
+    pub side: PositionSide,
+    pub qty: Qty,
+}
+
+/// The exchange's side of a reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    pub open_orders: Vec<OrderReport>,
+    pub positions: Vec<NetPosition>,
+    /// Fills since the last one booked, oldest first; booked ones among them are ignored.
+    pub fills: Vec<Fill>,
+    pub wallet: Quote,
+}
+
+/// The exchange closed a net position by force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Liquidation {
+    pub trade_id: TradeId,
+    pub symbol: Symbol,
+    pub side: PositionSide,
+    pub qty: Qty,
+    pub price: Price,
+    pub fee: Quote,
+    pub at: Timestamp,
+}

@@ -1,0 +1,207 @@
+//! Managing what is held: when a position leaves, and how. Without auto_exit nothing is closed except by a person's
+//! word (halt with flatten, a bot's close request); what would have been done is reported instead.
+
+use crate::domain::money::Price;
+use crate::domain::order::{Order, OrderKind, Purpose};
+use crate::domain::side::PositionSide;
+use crate::signal::Signal;
+
+use super::config::BotConfig;
+use super::cycle::Cycle;
+use super::decision::{Action, Code};
+use super::intent::Intent;
+use super::levels::{self, Levels};
+use super::machine::{AccountMachine, HeldKey};
+use super::state::{Held, Leaving};
+use super::turn::{NoticeKind, Record, Severity};
+
+/// Attempts are numbered in 6 bits of the client order id.
+const ATTEMPT_MAX: u8 = 63;
+
+impl AccountMachine {
+    /// Exits, protection and DCA of everything held.
+    pub(super) fn manage_positions(&mut self, cycle: &Cycle) {
+        let keys: Vec<HeldKey> = self.held.keys().cloned().collect();
+        for key in keys {
+            let Some(bot) = self.bot(key.0) else { continue };
+            self.follow_peak(&key, &bot, cycle);
+            self.manage(&key, &bot, cycle);
+            self.sync_protection(&key);
+        }
+    }
+
+    fn manage(&mut self, key: &HeldKey, bot: &BotConfig, cycle: &Cycle) {
+        if self.is_leaving(key) {
+            self.retry_exit(key);
+            return;
+        }
+        if self.must_close(bot) {
+            self.leave(key, Code::Requested, Purpose::Flatten, "closed on request");
+            return;
+        }
+        let Some((code, detail)) = self.due_exit(key, bot, cycle) else {
+            self.consider_dca(key, bot, cycle);
+            return;
+        };
+        if self.config.settings.auto_exit {
+            self.leave(key, code, Purpose::Exit, &detail);
+        } else {
+            self.report_exit(key, code, detail);
+        }
+    }
+
+    /// A person wants it closed: halt with flatten, or the bot's close request.
+    pub(super) fn must_close(&self, bot: &BotConfig) -> bool {
+        bot.close_requested || self.config.halt.as_ref().is_some_and(|halt| halt.flatten)
+    }
+
+    /// Flattens at once what a person wants closed, without waiting for a price, and withdraws working entries.
+    pub(super) fn obey_halt(&mut self) {
+        let withdrawn: Vec<Order> = self
+            .orders
+            .working()
+            .filter(|order| order.purpose.increases())
+            .filter(|order| {
+                let bot = order.bot.and_then(|bot| self.config.bots.get(&bot));
+                self.config.halt.is_some() || bot.is_none_or(|bot| !bot.is_running || bot.close_requested)
+            })
+            .cloned()
+            .collect();
+        for order in withdrawn {
+            self.cancel(&order);
+        }
+        let keys: Vec<HeldKey> = self.held.keys().cloned().collect();
+        for key in keys {
+            let must_close = self.bot(key.0).is_some_and(|bot| self.must_close(&bot));
+            if must_close && !self.is_leaving(&key) {
+                self.leave(&key, Code::Requested, Purpose::Flatten, "closed on request");
+            }
+        }
+    }
+
+    /// Tells the store which close requests have been fulfilled.
+    pub(super) fn finish_closing(&mut self) {
+        let flat: Vec<_> = self
+            .config
+            .bots
+            .values()
+            .filter(|bot| bot.close_requested)
+            .map(|bot| bot.id)
+            .filter(|id| !self.held.keys().any(|(owner, _)| owner == id))
+            .filter(|id| !self.orders.working().any(|order| order.bot == Some(*id)))
+            .collect();
+        for bot in flat {
+            if let Some(config) = self.config.bots.get_mut(&bot) {
+                std::sync::Arc::make_mut(config).close_requested = false;
+            }
+            self.turn.records.push(Record::BotClosed { bot });
+        }
+    }
+
+    fn is_leaving(&self, key: &HeldKey) -> bool {
+        self.held.get(key).is_some_and(|held| held.holding.exit.is_some())
+    }
+
+    fn follow_peak(&mut self, key: &HeldKey, bot: &BotConfig, cycle: &Cycle) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let Some(best) = best_price(held, cycle) else { return };
+        let peak = levels::peak_after(held, bot, best);
+        if peak != held.holding.peak {
+            held.holding.peak = peak;
+            self.turn.records.push(Record::StateChanged);
+        }
+    }
+
+    /// The exit that is due now, unless a resting order at the exchange takes care of it.
+    fn due_exit(&self, key: &HeldKey, bot: &BotConfig, cycle: &Cycle) -> Option<(Code, String)> {
+        let held = self.held.get(key)?;
+        let side = held.position().side;
+        let price = self.price(&key.1).ok()?;
+        let levels = Levels::of(held, bot, &self.config, self.now);
+        if let Some((code, level)) = levels.reached(price, side) {
+            let purpose = if code == Code::TakeProfit { Purpose::TakeProfit } else { Purpose::StopLoss };
+            if !self.rests(key, purpose) {
+                return Some((code, format!("price {price} has reached {level}")));
+            }
+        }
+        if !levels::hold_is_over(held, bot, self.now) {
+            return None;
+        }
+        let signal = self.exit_signal(held, bot, cycle)?;
+        Some((Code::StrategyExit, signal.reason.clone()))
+    }
+
+    /// A signal, newer than the position, that wants it closed.
+    fn exit_signal<'a>(&self, held: &Held, bot: &BotConfig, cycle: &'a Cycle) -> Option<&'a Signal> {
+        let position = held.position();
+        cycle
+            .signals_of(bot.strategy?)
+            .find(|signal| {
+                signal.key.symbol == position.symbol
+                    && signal.exits(position.side)
+                    && signal.bar_close_at > position.opened_at
+                    && self.now < signal.expires_at
+            })
+            .map(AsRef::as_ref)
+    }
+
+    /// Starts closing a position.
+    fn leave(&mut self, key: &HeldKey, code: Code, purpose: Purpose, detail: &str) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        held.holding.exit = Some(Leaving { code, purpose, attempt: 0 });
+        self.decide(key.0, &key.1, (Action::Exited, code), detail.to_owned());
+        self.withdraw_increasing(key);
+        self.retry_exit(key);
+    }
+
+    /// Places the closing order, unless one is working.
+    fn retry_exit(&mut self, key: &HeldKey) {
+        let working = self
+            .orders
+            .of(key.0, &key.1)
+            .any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten));
+        if working {
+            return;
+        }
+        let Some(held) = self.held.get_mut(key) else { return };
+        let Some(leaving) = held.holding.exit.as_mut() else { return };
+        leaving.attempt = (leaving.attempt + 1).min(ATTEMPT_MAX);
+        let (purpose, attempt) = (leaving.purpose, leaving.attempt);
+        let intent = Intent { attempt, ..Intent::reduce(key, held, purpose, OrderKind::Market) };
+        self.intend(intent);
+    }
+
+    fn withdraw_increasing(&mut self, key: &HeldKey) {
+        let adding: Vec<Order> =
+            self.orders.of(key.0, &key.1).filter(|order| order.purpose.increases()).cloned().collect();
+        for order in adding {
+            self.cancel(&order);
+        }
+    }
+
+    /// Says once what auto_exit = off keeps from being done.
+    fn report_exit(&mut self, key: &HeldKey, code: Code, detail: String) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        if !held.holding.reported.insert(code) {
+            return;
+        }
+        let fields = [
+            ("bot", key.0.to_string()),
+            ("symbol", key.1.to_string()),
+            ("reason", code.to_string()),
+            ("detail", detail.clone()),
+        ];
+        self.notify(NoticeKind::ExitReported, Severity::Warning, fields);
+        self.turn.records.push(Record::StateChanged);
+        self.decide(key.0, &key.1, (Action::Reported, code), detail);
+    }
+}
+
+/// The most profitable price of the bars since the last cycle.
+fn best_price(held: &Held, cycle: &Cycle) -> Option<Price> {
+    let bar = cycle.step.price_bar(&held.position().symbol)?;
+    Some(match held.position().side {
+        PositionSide::Long => bar.candle.high,
+        PositionSide::Short => bar.candle.low,
+    })
+}

@@ -1,0 +1,311 @@
+//! From fills to positions, profit and statistics. Each fill is booked once; everything else follows from it.
+
+use crate::domain::fill::{Fill, Liquidity};
+use crate::domain::ids::{BotId, ClientOrderId, TradeId};
+use crate::domain::instrument::Symbol;
+use crate::domain::money::{Leverage, Quote};
+use crate::domain::order::{Order, OrderKind, OrderStatus, Purpose};
+use crate::domain::position::{Applied, Position};
+use crate::domain::time::Timeframe;
+
+use super::decision::{Action, Code};
+use super::event::Liquidation;
+use super::intent::Intent;
+use super::levels::Levels;
+use super::machine::{AccountMachine, HeldKey};
+use super::state::{Held, Holding, Leaving};
+use super::turn::{BookedFill, BotStats, NoticeKind, PositionRow, Record, Severity};
+
+/// Bars of positions whose entry order is no longer known are counted in this.
+const TIMEFRAME_UNKNOWN: Timeframe = Timeframe::M5;
+
+impl AccountMachine {
+    /// Books one fill, unless it was booked before.
+    pub(super) fn book_fill(&mut self, fill: &Fill) {
+        if !self.booked.note(fill) {
+            return;
+        }
+        let key = fill.client_order_id.key();
+        let Some((bot, purpose)) = key.and_then(|key| Some((key.bot?, key.purpose))) else {
+            self.record_fill(fill, None, None, Quote::ZERO);
+            return;
+        };
+        let leverage =
+            self.orders.get_mut(&fill.client_order_id).map_or(Leverage::ONE, |order| order.leverage);
+        let is_first_of_order = self.advance_order(fill);
+        let key = (bot, fill.symbol.clone());
+        if fill.side == fill.position_side.entry_side() {
+            self.book_entry(&key, fill, purpose, leverage, is_first_of_order);
+        } else {
+            self.book_exit(&key, fill, purpose);
+        }
+        self.sync_protection(&key);
+        self.orders.settle(&fill.client_order_id);
+        self.forget_entering(&fill.client_order_id);
+    }
+
+    /// Adds the fill to its order; true when it is the order's first.
+    fn advance_order(&mut self, fill: &Fill) -> bool {
+        let now = self.now;
+        let Some(order) = self.orders.get_mut(&fill.client_order_id) else { return false };
+        let is_first = order.filled_qty.is_zero();
+        order.filled_qty = order.filled_qty.plus(fill.qty);
+        order.filled_notional += fill.price.notional(fill.qty);
+        let next =
+            if order.filled_qty >= order.qty { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
+        if order.status.may_become(next) {
+            order.status = next;
+        }
+        if order.status.is_final() {
+            order.times.finished_at = Some(now);
+        }
+        let detail = format!("fill {}: {} at {}, fee {}", fill.trade_id, fill.qty, fill.price, fill.fee);
+        self.turn.records.push(Record::OrderChanged { order: order.clone(), detail });
+        is_first
+    }
+
+    fn book_entry(
+        &mut self,
+        key: &HeldKey,
+        fill: &Fill,
+        purpose: Purpose,
+        leverage: Leverage,
+        is_first_of_order: bool,
+    ) {
+        let opened = match self.held.get_mut(key) {
+            Some(held) if held.position().side == fill.position_side => {
+                if let (Some(level), true) = (dca_level(purpose), is_first_of_order) {
+                    held.row.dca_level = held.row.dca_level.max(level);
+                    held.holding.dca_explained = None;
+                }
+                // An entry never exceeds what is held, so this cannot fail.
+                held.row.position.apply(fill).is_ok()
+            }
+            Some(_) => {
+                self.block(&fill.symbol, &format!("fill {} opens against an open position", fill.trade_id));
+                self.record_fill(fill, Some(key.0), None, Quote::ZERO);
+                return;
+            }
+            None => {
+                let held = self.opened_by(key.0, leverage, fill);
+                self.held.insert(key.clone(), held);
+                true
+            }
+        };
+        debug_assert!(opened, "entries are always applied");
+        self.note_position(key);
+        let position = self.held.get(key).map(|held| held.position().id.clone());
+        self.record_fill(fill, Some(key.0), position, Quote::ZERO);
+        self.record_stats(key.0, -fill.fee, None);
+        let kind = if purpose == Purpose::Entry { NoticeKind::Entry } else { NoticeKind::Dca };
+        self.notify(kind, Severity::Info, fill_fields(key.0, fill));
+    }
+
+    fn opened_by(&self, bot: BotId, leverage: Leverage, fill: &Fill) -> Held {
+        let timeframe = self.durable.entering.get(&fill.client_order_id).copied();
+        Held {
+            row: PositionRow {
+                position: Position::open(Some(bot), leverage, fill),
+                dca_level: 0,
+                stop_loss: None,
+                take_profit: None,
+                is_protected: false,
+                exit_reason: None,
+                dry_run: self.config.settings.dry_run,
+            },
+            holding: Holding::new(timeframe.unwrap_or(TIMEFRAME_UNKNOWN)),
+        }
+    }
+
+    fn book_exit(&mut self, key: &HeldKey, fill: &Fill, purpose: Purpose) {
+        let code = self.exit_code(key, purpose);
+        let Some(held) = self.held.get_mut(key) else {
+            self.block(&fill.symbol, &format!("fill {} closes a position that is not held", fill.trade_id));
+            self.record_fill(fill, Some(key.0), None, Quote::ZERO);
+            return;
+        };
+        let position = held.position().id.clone();
+        let applied = match held.row.position.apply(fill) {
+            Ok(applied) => applied,
+            Err(error) => {
+                self.block(&fill.symbol, &error.to_string());
+                self.record_fill(fill, Some(key.0), Some(position), Quote::ZERO);
+                return;
+            }
+        };
+        let (realized, closed) = match applied {
+            Applied::Increased => (Quote::ZERO, false),
+            Applied::Reduced { realized_pnl } => (realized_pnl, false),
+            Applied::Closed { realized_pnl } => (realized_pnl, true),
+        };
+        let won = closed.then(|| held.position().net_pnl() > Quote::ZERO);
+        if closed {
+            held.row.exit_reason = Some(code.to_string());
+            held.row.is_protected = false;
+        }
+        self.note_position(key);
+        self.record_fill(fill, Some(key.0), Some(position), realized);
+        self.record_stats(key.0, realized - fill.fee, won);
+        if closed {
+            self.close(key, fill, purpose, code);
+        }
+    }
+
+    /// What follows once nothing is held any more.
+    fn close(&mut self, key: &HeldKey, fill: &Fill, purpose: Purpose, code: Code) {
+        let Some(held) = self.held.remove(key) else { return };
+        let cooldown = self.config.settings.exit_cooldown_h.duration();
+        if cooldown.ms() > 0 {
+            self.durable.cooldowns.insert(key.1.clone(), self.now.plus(cooldown));
+        }
+        let pnl = held.position().net_pnl();
+        if purpose.protects() {
+            // Exits of our own were explained when they were decided; these were the exchange's doing.
+            self.decide(
+                key.0,
+                &key.1,
+                (Action::Exited, code),
+                format!("filled at {}, net {pnl}", fill.price),
+            );
+        }
+        let fields = fill_fields(key.0, fill)
+            .into_iter()
+            .chain([("reason", code.to_string()), ("net_pnl", pnl.to_string())]);
+        self.notify(NoticeKind::Exit, Severity::Info, fields);
+    }
+
+    /// What an exit filled by an order of `purpose` is called.
+    fn exit_code(&self, key: &HeldKey, purpose: Purpose) -> Code {
+        let held = self.held.get(key);
+        match purpose {
+            Purpose::TakeProfit => Code::TakeProfit,
+            Purpose::StopLoss => held.zip(self.bot(key.0)).map_or(Code::StopLoss, |(held, bot)| {
+                Levels::of(held, &bot, &self.config, self.now).stop_code
+            }),
+            Purpose::Entry
+            | Purpose::Dca1
+            | Purpose::Dca2
+            | Purpose::Dca3
+            | Purpose::Exit
+            | Purpose::Flatten => {
+                held.and_then(|held| held.holding.exit).map_or(Code::Requested, |leaving| leaving.code)
+            }
+        }
+    }
+
+    /// The exchange closed a net position: each bot's part of it is closed at the same price, under an order of its
+    /// own, and the bot is stopped.
+    pub(super) fn book_liquidation(&mut self, liquidation: &Liquidation) {
+        let keys: Vec<HeldKey> = self
+            .held
+            .iter()
+            .filter(|(key, held)| key.1 == liquidation.symbol && held.position().side == liquidation.side)
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut fee_left = liquidation.fee;
+        let mut qty_left = liquidation.qty;
+        for key in keys {
+            let Some(held) = self.held.get_mut(&key) else { continue };
+            held.holding.exit =
+                Some(Leaving { code: Code::Liquidated, purpose: Purpose::Flatten, attempt: 1 });
+            let held = held.clone();
+            let fee = fee_left.share(held.position().qty, qty_left);
+            fee_left -= fee;
+            qty_left = qty_left.minus(held.position().qty);
+            self.liquidate(&key, &held, liquidation, fee);
+        }
+    }
+
+    fn liquidate(&mut self, key: &HeldKey, held: &Held, liquidation: &Liquidation, fee: Quote) {
+        let mut order = self.draw_up(Intent::reduce(key, held, Purpose::Flatten, OrderKind::Market));
+        order.status = OrderStatus::Open;
+        order.end_reason = Some("liquidated by the exchange".to_owned());
+        self.turn.records.push(Record::OrderIntended(order.clone()));
+        let fill = liquidation_fill(&order, liquidation, fee);
+        self.orders.insert(order);
+        self.decide(
+            key.0,
+            &key.1,
+            (Action::Exited, Code::Liquidated),
+            format!("{} at {}", fill.qty, fill.price),
+        );
+        self.notify(NoticeKind::Liquidation, Severity::Critical, fill_fields(key.0, &fill));
+        self.book_fill(&fill);
+        if let Some(bot) = self.config.bots.get_mut(&key.0) {
+            std::sync::Arc::make_mut(bot).is_running = false;
+        }
+        self.turn.records.push(Record::BotStopped { bot: key.0, reason: "liquidated".to_owned() });
+    }
+
+    fn note_position(&mut self, key: &HeldKey) {
+        if let Some(held) = self.held.get(key) {
+            self.turn.records.push(Record::Position(held.row.clone()));
+        }
+    }
+
+    fn record_fill(
+        &mut self,
+        fill: &Fill,
+        bot: Option<BotId>,
+        position: Option<ClientOrderId>,
+        realized_pnl: Quote,
+    ) {
+        let dry_run = self.config.settings.dry_run;
+        let booked = BookedFill { fill: fill.clone(), bot, position, realized_pnl, dry_run };
+        self.turn.records.push(Record::Fill(booked));
+    }
+
+    fn record_stats(&mut self, bot: BotId, pnl: Quote, closed: Option<bool>) {
+        self.turn.records.push(Record::BotStats(BotStats { bot, pnl, closed, at: self.now }));
+    }
+
+    /// We and the exchange disagree about a symbol: nothing new is opened there until they agree again.
+    pub(super) fn block(&mut self, symbol: &Symbol, why: &str) {
+        self.durable.blocked.insert(symbol.clone(), why.to_owned());
+        let fields = [("symbol", symbol.to_string()), ("reason", why.to_owned())];
+        self.notify(NoticeKind::OutOfSync, Severity::Critical, fields);
+    }
+
+    /// The timeframe of an entry is needed only while the entry works.
+    pub(super) fn forget_entering(&mut self, id: &ClientOrderId) {
+        if self.orders.get_working(id).is_none() {
+            self.durable.entering.remove(id);
+        }
+    }
+}
+
+fn liquidation_fill(order: &Order, liquidation: &Liquidation, fee: Quote) -> Fill {
+    Fill {
+        trade_id: TradeId(format!("{}-{}", liquidation.trade_id, order.bot.map_or(0, BotId::get))),
+        client_order_id: order.client_order_id.clone(),
+        symbol: order.symbol.clone(),
+        side: order.side,
+        position_side: order.position_side,
+        price: liquidation.price,
+        qty: order.qty,
+        fee,
+        fee_asset: order.symbol.quote_asset().to_owned(),
+        liquidity: Liquidity::Taker,
+        at: liquidation.at,
+    }
+}
+
+const fn dca_level(purpose: Purpose) -> Option<u8> {
+    match purpose {
+        Purpose::Dca1 => Some(1),
+        Purpose::Dca2 => Some(2),
+        Purpose::Dca3 => Some(3),
+        Purpose::Entry | Purpose::StopLoss | Purpose::TakeProfit | Purpose::Exit | Purpose::Flatten => None,
+    }
+}
+
+fn fill_fields(bot: BotId, fill: &Fill) -> Vec<(&'static str, String)> {
+    vec![
+        ("bot", bot.to_string()),
+        ("symbol", fill.symbol.to_string()),
+        ("side", fill.position_side.to_string()),
+        ("price", fill.price.to_string()),
+        ("qty", fill.qty.to_string()),
+        ("fee", fill.fee.to_string()),
+    ]
+}

@@ -1,0 +1,197 @@
+//! The life of an order between intent and end: answers, unknown outcomes, cancels.
+//!
+//! An answer that is neither an acceptance nor a definitive refusal leaves the order unknown. Unknown is resolved by
+//! asking for it by its client order id, until the receive window and the visibility slack have passed since it was
+//! signed; only then is "not found" final.
+
+use crate::domain::ids::ClientOrderId;
+use crate::domain::order::{Order, OrderStatus, Purpose};
+use crate::domain::time::{DurationMs, Timestamp};
+
+use super::event::{CancelAnswer, OrderReport, PlaceAnswer, QueryAnswer};
+use super::machine::AccountMachine;
+use super::turn::{NoticeKind, Record, Request, Severity};
+
+/// An entry that certainly was not placed is only sent again while it is as fresh as this.
+const ENTRY_RESEND_MAX: DurationMs = DurationMs::from_secs(10);
+
+impl AccountMachine {
+    /// After a start: what was in flight is asked for, and fills that were missed are swept up.
+    pub(super) fn ask_about_orders_in_flight(&mut self) {
+        for order in self.orders.in_flight() {
+            self.query(&order);
+        }
+        self.turn.requests.push(Request::SweepFills);
+    }
+
+    /// While running: the unknown ones are asked for again each cycle.
+    pub(super) fn ask_about_unknown_orders(&mut self) {
+        let unknown: Vec<Order> =
+            self.orders.working().filter(|order| order.status == OrderStatus::Unknown).cloned().collect();
+        for order in unknown {
+            self.query(&order);
+        }
+    }
+
+    fn query(&mut self, order: &Order) {
+        let (symbol, id) = (order.symbol.clone(), order.client_order_id.clone());
+        self.turn.requests.push(Request::Query { symbol, id });
+    }
+
+    pub(super) fn place_answered(&mut self, id: &ClientOrderId, sent_at: Timestamp, answer: PlaceAnswer) {
+        let sent_at =
+            self.orders.get_working(id).map_or(sent_at, |order| sent_at.max(order.times.decided_at));
+        if !matches!(answer, PlaceAnswer::NotSent { .. }) {
+            self.change(id, OrderStatus::Sent, "sent", |order| order.times.sent_at = Some(sent_at));
+        }
+        let now = self.now.max(sent_at);
+        match answer {
+            PlaceAnswer::Accepted { exchange_order_id } => {
+                let detail = format!("accepted as {exchange_order_id}");
+                self.change(id, OrderStatus::Open, &detail, |order| {
+                    order.exchange_order_id = Some(exchange_order_id);
+                    order.times.acknowledged_at = Some(now);
+                });
+            }
+            PlaceAnswer::Refused { code, reason } => {
+                self.fail(id, OrderStatus::Rejected, &format!("refused ({code}): {reason}"));
+            }
+            PlaceAnswer::NotSent { reason } => {
+                self.fail(id, OrderStatus::Expired, &format!("not sent: {reason}"));
+            }
+            PlaceAnswer::Unknown { reason } => {
+                self.change(id, OrderStatus::Unknown, &format!("no clear answer: {reason}"), |_| {});
+                if let Some(order) = self.orders.get_working(id).cloned() {
+                    self.query(&order);
+                }
+            }
+        }
+        self.after_change(id);
+    }
+
+    pub(super) fn query_answered(&mut self, id: &ClientOrderId, answer: QueryAnswer) {
+        match answer {
+            QueryAnswer::Found(report) => self.adopt(&report),
+            QueryAnswer::NotFound => self.not_found(id),
+            QueryAnswer::Failed { reason } => {
+                self.change(id, OrderStatus::Unknown, &format!("asking failed: {reason}"), |_| {});
+            }
+        }
+        self.after_change(id);
+    }
+
+    /// Takes over what the exchange says of an order; fills it has and we have not are asked for.
+    pub(super) fn adopt(&mut self, report: &OrderReport) {
+        let id = &report.client_order_id;
+        let Some(order) = self.orders.get_mut(id) else { return };
+        if report.filled_qty > order.filled_qty {
+            self.turn.requests.push(Request::SweepFills);
+        }
+        let is_behind = report.status == OrderStatus::Filled && order.filled_qty < order.qty;
+        // A filled order becomes filled by its fills, never by hearsay.
+        let status = if is_behind { OrderStatus::Open } else { report.status };
+        if order.status == status {
+            return;
+        }
+        let now = self.now.max(order.times.decided_at);
+        let exchange_order_id = report.exchange_order_id.clone();
+        self.change(id, status, &format!("exchange says {}", report.status), |order| {
+            order.exchange_order_id = Some(exchange_order_id);
+            order.times.acknowledged_at.get_or_insert(now);
+        });
+    }
+
+    fn not_found(&mut self, id: &ClientOrderId) {
+        let Some(order) = self.orders.get_working(id).cloned() else { return };
+        let venue = self.config.venue;
+        let age = self.now.since(order.times.decided_at);
+        let is_final = age > venue.horizon || venue.resend_is_safe;
+        if !is_final {
+            self.change(id, OrderStatus::Unknown, "not found yet", |_| {});
+        } else if venue.resend_is_safe && (!order.purpose.increases() || age <= ENTRY_RESEND_MAX) {
+            self.turn.requests.push(Request::Place(id.clone()));
+        } else {
+            self.fail(id, OrderStatus::Expired, "never reached the exchange");
+        }
+    }
+
+    pub(super) fn cancel_answered(&mut self, id: &ClientOrderId, answer: &CancelAnswer) {
+        self.orders.cancelling.remove(id);
+        match answer {
+            CancelAnswer::Cancelled => self.end_order(id, OrderStatus::Cancelled, "cancelled by us"),
+            CancelAnswer::NotWorking => {
+                if let Some(order) = self.orders.get_working(id).cloned() {
+                    self.query(&order);
+                }
+            }
+            // Asked again by whoever still wants it gone.
+            CancelAnswer::Failed { reason } => {
+                if let Some(status) = self.orders.get_working(id).map(|order| order.status) {
+                    self.change(id, status, &format!("cancel failed: {reason}"), |_| {});
+                }
+            }
+        }
+    }
+
+    /// The exchange ended an order.
+    pub(super) fn end_order(&mut self, id: &ClientOrderId, status: OrderStatus, reason: &str) {
+        self.change(id, status, reason, |order| order.end_reason = Some(reason.to_owned()));
+        self.after_change(id);
+    }
+
+    /// An order of ours was not placed.
+    fn fail(&mut self, id: &ClientOrderId, status: OrderStatus, reason: &str) {
+        self.change(id, status, reason, |order| order.end_reason = Some(reason.to_owned()));
+        let Some(order) = self.orders.get_working(id) else { return };
+        let (bot, purpose) = (order.bot, order.purpose);
+        let fields = [
+            ("symbol", order.symbol.to_string()),
+            ("order", id.to_string()),
+            ("purpose", purpose.to_string()),
+            ("reason", reason.to_owned()),
+        ];
+        let (kind, severity) = if purpose == Purpose::StopLoss {
+            (NoticeKind::Unprotected, Severity::Critical)
+        } else {
+            (NoticeKind::Error, Severity::Warning)
+        };
+        self.notify(kind, severity, fields);
+        if let Some(bot) = bot {
+            self.turn.records.push(Record::BotError { bot, error: format!("{purpose} order: {reason}") });
+        }
+    }
+
+    /// Moves an order forward and records it; a step that is not forward changes nothing.
+    fn change(
+        &mut self,
+        id: &ClientOrderId,
+        status: OrderStatus,
+        detail: &str,
+        with: impl FnOnce(&mut Order),
+    ) {
+        let now = self.now;
+        let Some(order) = self.orders.get_mut(id) else { return };
+        if !order.status.may_become(status) || (order.status == status && order.status.is_final()) {
+            return;
+        }
+        order.status = status;
+        with(order);
+        if status.is_final() {
+            order.times.finished_at = Some(now.max(order.times.decided_at));
+        }
+        self.turn.records.push(Record::OrderChanged { order: order.clone(), detail: detail.to_owned() });
+    }
+
+    /// Protection may now be missing, superfluous or confirmed; an order that has ended leaves the working ones.
+    fn after_change(&mut self, id: &ClientOrderId) {
+        let key = self.orders.get_mut(id).and_then(|order| Some((order.bot?, order.symbol.clone())));
+        let has_ended = self.orders.get_working(id).is_some_and(|order| order.status.is_final());
+        self.orders.settle(id);
+        self.forget_entering(id);
+        // A refused protective order is tried again at the next cycle, not at once.
+        if let Some(key) = key.filter(|_| !has_ended) {
+            self.sync_protection(&key);
+            self.obey_halt();
+        }
+    }
+}

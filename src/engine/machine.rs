@@ -1,0 +1,248 @@
+//! The account machine: one account's decisions. Events in, turns out.
+//!
+//! Deterministic: the same configuration, saved state and events give the same turns, byte for byte. It acts on
+//! nothing until a [`super::event::Snapshot`] has shown what the exchange holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::money::{Price, Quote};
+use crate::domain::order::{Order, OrderStatus, Purpose};
+use crate::domain::time::Timestamp;
+
+use super::config::{AccountConfig, BotConfig};
+use super::cycle::Cycle;
+use super::decision::{Action, Code, Decision};
+use super::event::Event;
+use super::state::{Booked, DurableState, Held, Legs, OrderBook, SavedAccount};
+use super::turn::{Notice, NoticeKind, Record, Request, Severity, Turn};
+
+/// A bot holds at most one position a symbol.
+pub(super) type HeldKey = (BotId, Symbol);
+
+pub struct AccountMachine {
+    pub(super) account: AccountId,
+    pub(super) config: AccountConfig,
+    pub(super) durable: DurableState,
+    pub(super) held: BTreeMap<HeldKey, Held>,
+    pub(super) orders: OrderBook,
+    pub(super) booked: Booked,
+    pub(super) prices: Arc<BTreeMap<Symbol, Price>>,
+    /// The last refusal that was explained, so that each is explained once: bot and symbol -> bar and reason.
+    pub(super) explained: BTreeMap<HeldKey, (Timestamp, Code)>,
+    pub(super) now: Timestamp,
+    pub(super) turn: Turn,
+    is_ready: bool,
+}
+
+impl AccountMachine {
+    pub fn restore(account: AccountId, config: AccountConfig, saved: SavedAccount) -> Self {
+        let mut durable = saved.durable;
+        let held = saved
+            .positions
+            .into_iter()
+            .filter_map(|row| {
+                let bot = row.position.bot?;
+                let holding = durable.holdings.get(&row.position.id)?.clone();
+                Some(((bot, row.position.symbol.clone()), Held { row, holding }))
+            })
+            .collect();
+        durable.holdings.clear();
+        Self {
+            account,
+            config,
+            durable,
+            held,
+            orders: OrderBook::restore(saved.working, saved.ended),
+            booked: Booked::restore(saved.booked),
+            prices: Arc::default(),
+            explained: BTreeMap::new(),
+            now: Timestamp::default(),
+            turn: Turn::default(),
+            is_ready: false,
+        }
+    }
+
+    /// Handles one event and returns what follows from it.
+    pub fn handle(&mut self, now: Timestamp, event: Event<'_>) -> Turn {
+        self.now = now;
+        match event {
+            Event::Recover => self.ask_about_orders_in_flight(),
+            Event::Snapshot(snapshot) => {
+                self.reconcile(&snapshot);
+                self.is_ready = true;
+            }
+            Event::Cycle(cycle) => self.run_cycle(cycle),
+            Event::Configure(config) => self.configure(config),
+            Event::Fill(fill) => self.book_fill(&fill),
+            Event::OrderEnded { id, status, reason } => self.end_order(&id, status, &reason),
+            Event::Balance { wallet } => self.set_wallet(wallet),
+            Event::Liquidated(liquidation) => self.book_liquidation(&liquidation),
+            Event::PlaceAnswered { id, sent_at, answer } => self.place_answered(&id, sent_at, answer),
+            Event::CancelAnswered { id, answer } => self.cancel_answered(&id, &answer),
+            Event::QueryAnswered { id, answer } => self.query_answered(&id, answer),
+        }
+        std::mem::take(&mut self.turn)
+    }
+
+    /// Whether it has seen what the exchange holds and may act.
+    pub const fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
+    /// What must be saved beside the records of a turn.
+    pub fn durable_state(&self) -> DurableState {
+        let mut state = self.durable.clone();
+        state.holdings =
+            self.held.values().map(|held| (held.position().id.clone(), held.holding.clone())).collect();
+        state
+    }
+
+    pub fn order(&self, id: &ClientOrderId) -> Option<&Order> {
+        self.orders.get_working(id)
+    }
+
+    /// From which fill a sweep continues.
+    pub fn last_booked(&self) -> Option<&TradeId> {
+        self.booked.last()
+    }
+
+    /// Wallet plus unrealized profit at the last prices, in quote currency; `None` before a balance is known.
+    pub fn equity(&self) -> Option<Quote> {
+        Some(self.durable.wallet? + self.unrealized())
+    }
+
+    pub fn wallet(&self) -> Option<Quote> {
+        self.durable.wallet
+    }
+
+    fn run_cycle(&mut self, cycle: &Cycle) {
+        self.prices = Arc::clone(&cycle.prices);
+        if !self.is_ready {
+            return;
+        }
+        self.ask_about_unknown_orders();
+        self.manage_positions(cycle);
+        self.finish_closing();
+        if !cycle.signals.is_empty() {
+            self.consider_entries(cycle);
+        }
+        self.snapshot_equity();
+        self.forget_the_past(cycle);
+    }
+
+    /// Takes over changed settings; what they ask for at once (halt, close) is asked at once.
+    fn configure(&mut self, config: AccountConfig) {
+        self.config = config;
+        if self.is_ready {
+            self.obey_halt();
+            self.sync_all_protection();
+        }
+    }
+
+    fn set_wallet(&mut self, wallet: Quote) {
+        if self.durable.wallet != Some(wallet) {
+            self.durable.wallet = Some(wallet);
+            self.turn.records.push(Record::StateChanged);
+        }
+    }
+
+    pub(super) fn unrealized(&self) -> Quote {
+        self.held
+            .values()
+            .map(|held| {
+                let position = held.position();
+                self.prices.get(&position.symbol).map_or(Quote::ZERO, |price| position.unrealized_pnl(*price))
+            })
+            .sum()
+    }
+
+    pub(super) fn bot(&self, id: BotId) -> Option<Arc<BotConfig>> {
+        self.config.bots.get(&id).map(Arc::clone)
+    }
+
+    pub(super) fn instrument(&self, symbol: &Symbol) -> Option<Instrument> {
+        self.config.instruments.get(symbol).cloned()
+    }
+
+    /// A fresh client order id; the leg makes it unique within its cycle.
+    pub(super) fn next_order_id(
+        &mut self,
+        bot: Option<BotId>,
+        purpose: Purpose,
+        attempt: u8,
+    ) -> ClientOrderId {
+        let cycle = CycleId::at(self.now);
+        if self.durable.legs.cycle != cycle.get() {
+            self.durable.legs = Legs { cycle: cycle.get(), next: 0 };
+        }
+        let leg = self.durable.legs.next;
+        self.durable.legs.next = leg.wrapping_add(1);
+        ClientOrderId::new(&OrderKey { account: self.account, bot, cycle, purpose, leg, attempt })
+    }
+
+    /// Asks for a working order to be cancelled, once.
+    pub(super) fn cancel(&mut self, order: &Order) {
+        let asked = !self.orders.cancelling.insert(order.client_order_id.clone());
+        let at_exchange = matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled);
+        if at_exchange && !asked {
+            let (symbol, id) = (order.symbol.clone(), order.client_order_id.clone());
+            self.turn.requests.push(Request::Cancel { symbol, id });
+        } else if !at_exchange {
+            // In flight: asked again once it is known to rest.
+            self.orders.cancelling.remove(&order.client_order_id);
+        }
+    }
+
+    pub(super) fn decide(&mut self, bot: BotId, symbol: &Symbol, what: (Action, Code), detail: String) {
+        self.turn.records.push(Record::Decision(Decision {
+            at: self.now,
+            bot,
+            symbol: symbol.clone(),
+            action: what.0,
+            code: what.1,
+            detail,
+            bar_close_at: self.now,
+            client_order_id: None,
+        }));
+    }
+
+    pub(super) fn notify(
+        &mut self,
+        kind: NoticeKind,
+        severity: Severity,
+        fields: impl IntoIterator<Item = (&'static str, String)>,
+    ) {
+        let fields = fields.into_iter().collect();
+        self.turn.records.push(Record::Notice(Notice { kind, severity, fields }));
+    }
+
+    fn snapshot_equity(&mut self) {
+        let Some(wallet) = self.durable.wallet else { return };
+        let interval = self.config.equity_interval.ms().max(1);
+        let slot = |at: Timestamp| at.ms().div_euclid(interval);
+        if self.durable.last_equity_at.is_some_and(|last| slot(last) == slot(self.now)) {
+            return;
+        }
+        self.durable.last_equity_at = Some(self.now);
+        let unrealized = self.unrealized();
+        self.turn.records.push(Record::Equity { at: self.now, wallet, unrealized });
+    }
+
+    /// Drops what can no longer matter, so that the state stays small.
+    fn forget_the_past(&mut self, cycle: &Cycle) {
+        let now = self.now;
+        self.durable.cooldowns.retain(|_, until| *until > now);
+        if self.turn.is_empty() {
+            return;
+        }
+        let oldest = cycle.signals.iter().map(|signal| signal.bar_close_at).min().unwrap_or(now);
+        for guards in self.durable.entry_guards.values_mut() {
+            guards.retain(|_, acted| *acted >= oldest);
+        }
+        self.durable.entry_guards.retain(|_, guards| !guards.is_empty());
+        self.explained.retain(|_, (bar, _)| *bar >= oldest);
+    }
+}

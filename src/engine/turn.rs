@@ -1,0 +1,169 @@
+//! What a machine answers: first what must become durable, then what to ask of the exchange.
+//!
+//! A turn is atomic. Its records are committed in one transaction; only then are its requests performed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::fill::Fill;
+use crate::domain::ids::{BotId, ClientOrderId};
+use crate::domain::instrument::Symbol;
+use crate::domain::money::{Price, Quote};
+use crate::domain::order::{Order, words};
+use crate::domain::position::Position;
+use crate::domain::time::Timestamp;
+
+use super::decision::Decision;
+
+/// The effects of one event.
+#[derive(Debug, Default)]
+pub struct Turn {
+    pub records: Vec<Record>,
+    pub requests: Vec<Request>,
+}
+
+impl Turn {
+    /// Nothing to keep and nothing to ask.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.requests.is_empty()
+    }
+
+    /// Whether the records must be durable before anything else happens. Explanations alone need not be.
+    pub fn must_commit(&self) -> bool {
+        !self.requests.is_empty() || self.records.iter().any(|record| !matches!(record, Record::Decision(_)))
+    }
+}
+
+/// One row to write.
+#[derive(Debug)]
+pub enum Record {
+    /// A new order, durable before it is sent.
+    OrderIntended(Order),
+    /// A step in an order's life.
+    OrderChanged {
+        order: Order,
+        detail: String,
+    },
+    Fill(BookedFill),
+    Position(PositionRow),
+    /// A fill's effect on its bot's statistics, booked with the fill.
+    BotStats(BotStats),
+    /// A bot could not do what it should.
+    BotError {
+        bot: BotId,
+        error: String,
+    },
+    /// The machine stopped the bot itself.
+    BotStopped {
+        bot: BotId,
+        reason: String,
+    },
+    /// What a person asked to be closed is flat.
+    BotClosed {
+        bot: BotId,
+    },
+    Equity {
+        at: Timestamp,
+        wallet: Quote,
+        unrealized: Quote,
+    },
+    Decision(Decision),
+    Notice(Notice),
+    /// The state itself changed, nothing else did.
+    StateChanged,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookedFill {
+    pub fill: Fill,
+    pub bot: Option<BotId>,
+    pub position: Option<ClientOrderId>,
+    /// Before fees; zero for fills that add.
+    pub realized_pnl: Quote,
+    pub dry_run: bool,
+}
+
+/// A position with what belongs to its row beside the arithmetic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PositionRow {
+    pub position: Position,
+    pub dca_level: u8,
+    pub stop_loss: Option<Price>,
+    pub take_profit: Option<Price>,
+    pub is_protected: bool,
+    pub exit_reason: Option<String>,
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BotStats {
+    pub bot: BotId,
+    /// Realized profit of the fill less its fee.
+    pub pnl: Quote,
+    /// `Some(won)` when the fill closed a position.
+    pub closed: Option<bool>,
+    pub at: Timestamp,
+}
+
+/// One thing to ask of the exchange, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    Place(ClientOrderId),
+    Cancel {
+        symbol: Symbol,
+        id: ClientOrderId,
+    },
+    Query {
+        symbol: Symbol,
+        id: ClientOrderId,
+    },
+    /// Fills may have been missed: ask for those after the last booked.
+    SweepFills,
+}
+
+/// Kinds of notices; each can be switched per account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    Entry,
+    Exit,
+    Dca,
+    ExitReported,
+    Error,
+    Halt,
+    Liquidation,
+    OutOfSync,
+    Unprotected,
+}
+
+words!(NoticeKind {
+    Entry => "entry",
+    Exit => "exit",
+    Dca => "dca",
+    ExitReported => "exit_reported",
+    Error => "error",
+    Halt => "halt",
+    Liquidation => "liquidation",
+    OutOfSync => "out_of_sync",
+    Unprotected => "unprotected",
+});
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Info,
+    Warning,
+    Critical,
+}
+
+words!(Severity { Info => "info", Warning => "warning", Critical => "critical" });
+
+/// Something a person wants to know. Names and numbers only; the text is made in the reader's language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub kind: NoticeKind,
+    pub severity: Severity,
+    pub fields: BTreeMap<&'static str, String>,
+}
