@@ -133,7 +133,7 @@ fn checkpoint(database: &Path) -> Result<(), StoreError> {
 fn free_name(database: &Path) -> PathBuf {
     let mut name = files::sibling(database, ".before-restore");
     let mut number = 2_u32;
-    while name.exists() {
+    while name.exists() || files::sibling(&name, "-wal").exists() {
         name = files::sibling(database, &format!(".before-restore-{number}"));
         number = number.saturating_add(1);
     }

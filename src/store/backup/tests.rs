@@ -87,6 +87,7 @@ fn a_log_left_by_a_deleted_database_does_not_meet_the_copy() {
     fs::write(&log, content).unwrap();
     fs::set_permissions(&log, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(restore(&copy, &scratch.database()).unwrap().replaced, None);
+    assert!(!log.exists() && scratch.dir().join("fleet.db.before-restore-wal").exists());
     assert_eq!(rows(&scratch.database()), 0);
     scratch.open().quick_check().unwrap();
 }
