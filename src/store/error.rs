@@ -125,10 +125,7 @@ impl From<rusqlite::Error> for StoreError {
             }
             Some(ErrorCode::DatabaseCorrupt) => Self::corrupt(error.to_string()),
             Some(ErrorCode::ConstraintViolation) => Self::Conflict { detail: error.to_string() },
-            code => {
-                debug_assert!(code != Some(ErrorCode::ApiMisuse), "{error}");
-                Self::Other { detail: error.to_string() }
-            }
+            Some(_) | None => Self::Other { detail: error.to_string() },
         }
     }
 }
