@@ -6,21 +6,26 @@
 //!
 //! Encrypted values are opaque text here; only [`crate::vault`] can read them.
 
+pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod bots;
 pub mod check;
+pub mod commands;
 pub mod error;
 pub mod lease;
 pub mod ledger_check;
 pub mod open;
 pub mod queries;
 pub mod schema;
+pub mod strategies;
 pub mod vault_meta;
 pub mod writer;
 
 mod column;
 mod files;
 mod lock;
+mod setting_columns;
 
 #[cfg(test)]
 pub(crate) mod scratch;
