@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::de::DeserializeOwned;
 
 use crate::domain::time::Timestamp;
 
@@ -25,6 +26,22 @@ where
     let text: String = row.get(column)?;
     text.parse().map_err(|error| mismatch(row, column, error))
 }
+
+/// A text column that holds one word of a closed set.
+pub(super) fn word<T>(row: &Row<'_>, column: &str, from_word: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    from_word(&text).ok_or_else(|| mismatch(row, column, UnknownWord(text)))
+}
+
+/// A text column that holds JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| mismatch(row, column, error))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a word this program knows")]
+struct UnknownWord(String);
 
 /// An error that names the column of a value that cannot be.
 pub(super) fn mismatch(

@@ -61,7 +61,9 @@ impl StoreError {
     /// What the operator can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoDatabase { .. } => "run `tradefleet init`".to_owned(),
+            Self::NoDatabase { .. } | Self::NotMigrated { found: 0, .. } => {
+                "run `tradefleet init`".to_owned()
+            }
             Self::BotLimit { .. } => "remove a bot first".to_owned(),
             Self::AllocationLimit { free, .. } => {
                 format!("allocate at most {free} %, or lower another bot's allocation first")
@@ -75,7 +77,8 @@ impl StoreError {
             Self::DiskFull => "free some space; nothing that was confirmed is lost".to_owned(),
             Self::Busy => "try again".to_owned(),
             Self::Corrupt { .. } => {
-                "run `tradefleet db check`, then `tradefleet restore` with the latest good backup".to_owned()
+                "run `tradefleet db check`, then `tradefleet db restore` with the latest good backup"
+                    .to_owned()
             }
             Self::DaemonRunning { .. } => "stop it first, or give this one another database".to_owned(),
             Self::NotFound { .. }
@@ -110,7 +113,8 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        if let rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) = error {
+        if let rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) = error
+        {
             return Self::corrupt(error.to_string());
         }
         match error.sqlite_error_code() {
@@ -121,10 +125,7 @@ impl From<rusqlite::Error> for StoreError {
             }
             Some(ErrorCode::DatabaseCorrupt) => Self::corrupt(error.to_string()),
             Some(ErrorCode::ConstraintViolation) => Self::Conflict { detail: error.to_string() },
-            code => {
-                debug_assert!(code != Some(ErrorCode::ApiMisuse), "{error}");
-                Self::Other { detail: error.to_string() }
-            }
+            Some(_) | None => Self::Other { detail: error.to_string() },
         }
     }
 }

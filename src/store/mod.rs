@@ -6,19 +6,27 @@
 //!
 //! Encrypted values are opaque text here; only [`crate::vault`] can read them.
 
+pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod bots;
 pub mod check;
+pub mod commands;
 pub mod error;
+pub mod holdings;
+pub mod latches;
 pub mod lease;
 pub mod open;
 pub mod schema;
+pub mod strategies;
+pub mod telegram_bots;
 pub mod vault_meta;
 pub mod writer;
 
 mod column;
 mod files;
 mod lock;
+mod setting_columns;
 
 #[cfg(test)]
 pub(crate) mod scratch;

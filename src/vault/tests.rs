@@ -4,6 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
+use crate::domain::kind::ExchangeKind;
+use crate::store::scratch::Scratch;
+use crate::store::{StoreError, accounts, vault_meta};
 use crate::vault::key_file::create_key_file;
 
 const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -26,7 +29,9 @@ fn a_value_opens_only_where_it_was_sealed() {
     let sealed = vault.seal(account(1), Field::ApiKey, &secret("k3y")).unwrap();
     assert!(sealed.starts_with("v1:") && !sealed.contains("k3y"));
     assert_eq!(vault.open(account(1), Field::ApiKey, &sealed).unwrap().expose(), "k3y");
-    for (id, field) in [(2, Field::ApiKey), (1, Field::ApiSecret), (1, Field::Passphrase), (1, Field::BotToken)] {
+    for (id, field) in
+        [(2, Field::ApiKey), (1, Field::ApiSecret), (1, Field::Passphrase), (1, Field::BotToken)]
+    {
         let error = vault.open(account(id), field, &sealed).unwrap_err();
         assert_eq!(error, VaultError::Unreadable { account: account(id), field });
     }
@@ -84,15 +89,62 @@ fn rotation_moves_every_value_to_the_new_key_only() {
         })
         .collect();
     let later = Timestamp::from_ms(NOW.ms() + 1);
-    let rotation =
-        old.rotate(&meta, key(&new_path).raw_key().unwrap(), None, &fields, later).unwrap();
+    let rotation = old.rotate(&meta, key(&new_path).raw_key().unwrap(), None, &fields, later).unwrap();
     assert_eq!((rotation.meta.key_version, rotation.meta.rotated_at), (2, Some(later)));
     assert_eq!(rotation.meta.created_at, NOW);
     assert!(key(&old_path).unlock(&rotation.meta).is_err());
     let new = key(&new_path).unlock(&rotation.meta).unwrap();
     for (id, sealed) in (1..).zip(&rotation.fields) {
-        assert_eq!(new.open(sealed.account, sealed.field, &sealed.text).unwrap().expose(), format!("secret {id}"));
+        assert_eq!(
+            new.open(sealed.account, sealed.field, &sealed.text).unwrap().expose(),
+            format!("secret {id}")
+        );
         assert!(old.open(sealed.account, sealed.field, &sealed.text).is_err());
+    }
+}
+
+#[test]
+fn the_database_is_under_the_old_key_or_the_new_never_both() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    let key = || secret(&"ab".repeat(32));
+    let (vault, meta) = Vault::initialise(MasterKey::from_hex(&key()).unwrap(), None, NOW).unwrap();
+    let id = store
+        .transaction(|conn| {
+            vault_meta::write(conn, &meta)?;
+            let id = accounts::insert(conn, "ana", ExchangeKind::Binance, NOW)?;
+            let mut row = accounts::get(conn, id)?;
+            row.api_key = vault.seal(id, Field::ApiKey, &secret("k3y")).ok();
+            row.api_secret = vault.seal(id, Field::ApiSecret, &secret("s3cret")).ok();
+            accounts::update(conn, &row, NOW)?;
+            let token = vault.seal(id, Field::BotToken, &secret("t0ken")).unwrap();
+            conn.execute(
+                "INSERT INTO telegram_bots (account_id, bot_token, chat_id) VALUES (?1, ?2, 1)",
+                (id.get(), token),
+            )?;
+            Ok(id)
+        })
+        .unwrap();
+    let rotate = |conn: &rusqlite::Connection| {
+        let fields = vault_meta::sealed_fields(conn)?;
+        assert_eq!(fields.len(), 3);
+        let rotation = vault.rotate(&meta, MasterKey::random().unwrap(), None, &fields, NOW).unwrap();
+        vault_meta::write(conn, &rotation.meta)?;
+        vault_meta::replace_sealed(conn, &rotation.fields)?;
+        Ok(rotation)
+    };
+    let died = store.transaction(|conn| rotate(conn).and(Err::<(), _>(StoreError::DiskFull)));
+    assert_eq!(died, Err(StoreError::DiskFull));
+    let stored = vault_meta::read(store.conn()).unwrap().unwrap();
+    assert_eq!(stored, meta);
+    let sealed = accounts::get(store.conn(), id).unwrap().api_key.unwrap();
+    assert_eq!(vault.open(id, Field::ApiKey, &sealed).unwrap().expose(), "k3y");
+
+    let rotation = store.transaction(rotate).unwrap();
+    assert_eq!(vault_meta::read(store.conn()).unwrap().unwrap(), rotation.meta);
+    for sealed in vault_meta::sealed_fields(store.conn()).unwrap() {
+        assert!(rotation.vault.open(sealed.account, sealed.field, &sealed.text).is_ok());
+        assert!(vault.open(sealed.account, sealed.field, &sealed.text).is_err());
     }
 }
 
@@ -121,7 +173,10 @@ fn nothing_prints_a_secret() {
     let key = MasterKey::from_hex(&secret(&"ab".repeat(32))).unwrap();
     let found = FoundKey { source: KeySource::Environment, text: secret("hunter2"), warning: None };
     let printed = format!("{:?} {} {key:?} {found:?}", secret("hunter2"), secret("hunter2"));
-    assert!(!printed.contains("hunter2") && !printed.contains("abab") && !printed.contains("171"), "{printed}");
+    assert!(
+        !printed.contains("hunter2") && !printed.contains("abab") && !printed.contains("171"),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! What is wrong with one line of a candle file, in words a person can act on.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::domain::candle::CandleError;
+use crate::domain::money::Price;
+use crate::domain::time::{Timeframe, Timestamp};
+
+/// The one header a candle file may have.
+pub const COLUMNS: [&str; 6] = ["open_time_ms", "open", "high", "low", "close", "volume"];
+
+/// Longest piece of a bad field that is kept, in characters.
+const EXCERPT_MAX: usize = 40;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The data is usable as it is.
+    Warning,
+    /// The row is not a candle and is kept out of the series.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// Why a row is not a candle of its series, or (a gap) what is missing before it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    #[error("has {found} columns, expected {} ({})", COLUMNS.len(), COLUMNS.join(","))]
+    Columns { found: usize },
+    #[error("{column} `{text}` is not a plain decimal number")]
+    Unreadable { column: &'static str, text: Box<str> },
+    #[error("{column} `{text}` is not a finite number")]
+    NotFinite { column: &'static str, text: Box<str> },
+    #[error("{column} `{text}` is written with an exponent, expected plain decimals")]
+    Exponent { column: &'static str, text: Box<str> },
+    #[error("open_time_ms {text} is not between 0 and {max} (milliseconds since 1970)")]
+    TimeOutOfRange { text: Box<str>, max: i64 },
+    #[error("{column} {text} must be above 0")]
+    PriceNotPositive { column: &'static str, text: Box<str> },
+    #[error("{column} {text} is above 10^12 or has more than 12 decimals")]
+    PriceBeyondBound { column: &'static str, text: Box<str> },
+    #[error("volume {text} is negative")]
+    NegativeVolume { text: Box<str> },
+    #[error("volume {text} is above 10^15")]
+    VolumeBeyondBound { text: Box<str> },
+    #[error(transparent)]
+    Inconsistent(#[from] CandleError),
+    #[error("open time {at} is not the start of a {timeframe} bar")]
+    OffGrid { at: Timestamp, timeframe: Timeframe },
+    #[error("open time {at} is there twice")]
+    Duplicate { at: Timestamp },
+    #[error("open time {at} goes back behind {previous}")]
+    Disorder { at: Timestamp, previous: Timestamp },
+    #[error("{column} {value} is beyond a factor of {factor} from the close {close} before it")]
+    Jump { column: &'static str, value: Price, close: Price, factor: u32 },
+    #[error("{missing} bars missing after {after}")]
+    Gap { after: Timestamp, missing: u64 },
+}
+
+impl Problem {
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::Gap { .. } => Severity::Warning,
+            Self::Columns { .. }
+            | Self::Unreadable { .. }
+            | Self::NotFinite { .. }
+            | Self::Exponent { .. }
+            | Self::TimeOutOfRange { .. }
+            | Self::PriceNotPositive { .. }
+            | Self::PriceBeyondBound { .. }
+            | Self::NegativeVolume { .. }
+            | Self::VolumeBeyondBound { .. }
+            | Self::Inconsistent(_)
+            | Self::OffGrid { .. }
+            | Self::Duplicate { .. }
+            | Self::Disorder { .. }
+            | Self::Jump { .. } => Severity::Error,
+        }
+    }
+}
+
+/// The start of a field that may be long or not even text.
+pub(super) fn excerpt(field: &[u8]) -> Box<str> {
+    let head = field.get(..EXCERPT_MAX * 4).unwrap_or(field);
+    String::from_utf8_lossy(head).chars().take(EXCERPT_MAX).collect::<String>().into()
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Counted from 1, the header's line.
+    pub line: u64,
+    pub severity: Severity,
+    pub problem: Problem,
+}
+
+impl Finding {
+    pub const fn new(line: u64, problem: Problem) -> Self {
+        Self { line, severity: problem.severity(), problem }
+    }
+}
+
+/// A finding with the file it is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileFinding {
+    pub path: Arc<Path>,
+    pub finding: Finding,
+}
+
+impl fmt::Display for FileFinding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Finding { line, severity, problem } = &self.finding;
+        write!(f, "{}:{line}: {severity}: {problem}", self.path.display())
+    }
+}

@@ -1,0 +1,17 @@
+//! Where market data comes from: candle files (a tape) or a synthetic market, as one stream of steps in time order.
+//!
+//! Synchronous: it reads files and computes, but knows no network, no clock and no account. What leaves this module
+//! is checked: candles are valid, on the grid of their timeframe and strictly ordered. See `docs/market.md`.
+
+pub mod aggregate;
+pub mod candle_file;
+pub mod feed;
+pub mod finding;
+pub mod instruments;
+pub mod synthetic;
+pub mod tape;
+pub mod tape_name;
+
+mod join;
+mod pcg;
+mod source;
