@@ -393,3 +393,6 @@ impl Findings<'_> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

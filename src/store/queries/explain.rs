@@ -83,19 +83,24 @@ fn followers(
     let mut statement = conn.prepare_cached(
         "SELECT b.account_id, a.name AS account, b.id AS bot_id, b.name AS bot, a.is_active, b.is_running,
                 b.last_stopped_at, s.last_cycle_at, s.quarantined_at, s.quarantine_reason,
-                json_extract(s.state, '$.entry_guards.\"' || b.id || '\".\"' || ?2 || '\"') AS guard,
-                p.side, p.opened_at
+                json_extract(s.state, '$.entry_guards.\"' || b.id || '\".\"' || ?2 || '\"') AS guard
          FROM strategies own
          JOIN bot_instances b ON b.strategy_id = own.id
          JOIN accounts a ON a.id = b.account_id
          LEFT JOIN account_state s ON s.account_id = b.account_id
          WHERE own.id IN (SELECT e.id FROM strategies e JOIN strategies r
-                              ON r.kind = e.kind AND json(r.params) = json(e.params) WHERE r.id = ?1)
+                              ON r.kind = e.kind AND json(r.params) = json(e.params)
+                          WHERE r.id = ?1 AND (e.timeframe IS r.timeframe OR e.timeframe = ?4))
            AND b.is_active = 1 AND b.symbol IN (?2, '*') AND a.removed_at IS NULL
            AND (?3 IS NULL OR b.account_id = ?3)
          ORDER BY a.name, b.name",
     )?;
-    let key = params![signal.strategy_id, signal.symbol.as_str(), account.map(AccountId::get)];
+    let key = params![
+        signal.strategy_id,
+        signal.symbol.as_str(),
+        account.map(AccountId::get),
+        signal.timeframe.as_str()
+    ];
     let rows = statement.query_map(key, follower_from_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -29,3 +29,6 @@ pub use tally::{BookKind, Tally};
 pub fn snapshot(conn: &Connection) -> Result<Transaction<'_>, StoreError> {
     Ok(conn.unchecked_transaction()?)
 }
+
+#[cfg(test)]
+mod tests;

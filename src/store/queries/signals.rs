@@ -106,7 +106,7 @@ pub(super) fn followed_by(
         "{SELECT} WHERE s.symbol = ?2 AND s.bar_close_at = ?3 AND s.strategy_id IN
              (SELECT r.id FROM bot_instances b JOIN strategies own ON own.id = b.strategy_id
               JOIN strategies r ON r.kind = own.kind AND json(r.params) = json(own.params)
-              WHERE b.id = ?1)
+              WHERE b.id = ?1 AND (own.timeframe IS r.timeframe OR own.timeframe = s.timeframe))
          ORDER BY s.strategy_id, s.timeframe LIMIT 1"
     );
     let key = params![bot, symbol.as_str(), at.ms()];
