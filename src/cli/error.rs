@@ -169,7 +169,9 @@ impl From<ControlError> for CliError {
             | ControlError::ForeignSymbol { .. }
             | ControlError::Import { .. }
             | ControlError::NothingToSet => (Exit::Usage, "bad_input"),
-            ControlError::NothingSelected { .. } | ControlError::NoBot { .. } => (Exit::NotFound, "not_found"),
+            ControlError::NothingSelected { .. } | ControlError::NoBot { .. } => {
+                (Exit::NotFound, "not_found")
+            }
             ControlError::Allocation { .. } => (Exit::Refused, "allocation_limit"),
             ControlError::SwitchWithPositions { .. } | ControlError::BotHoldsPositions { .. } => {
                 (Exit::Refused, "open_positions")

@@ -7,10 +7,20 @@ pub mod context;
 pub mod error;
 pub mod output;
 
+mod account;
+mod audit;
+mod bot;
 mod completions;
 mod config;
+mod db;
+mod doctor;
+mod halt;
 mod init;
+mod keys;
 mod man;
+mod secrets;
+mod strategy;
+mod write;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,6 +59,24 @@ struct GlobalArgs {
 enum Command {
     /// Create the home folder, its configuration, database and master key
     Init(init::InitArgs),
+    /// Add, change and show accounts
+    Account(account::AccountArgs),
+    /// Add, change, start, stop and show bots
+    Bot(bot::BotArgs),
+    /// Named parameter sets that bots follow
+    Strategy(strategy::StrategyArgs),
+    /// Stop accounts at once: a durable latch that only `resume` clears
+    Halt(halt::HaltArgs),
+    /// Clear a halt or a quarantine
+    Resume(halt::ResumeArgs),
+    /// Migrate, check, back up and restore the database
+    Db(db::DbArgs),
+    /// Who did what, in a chain that shows tampering
+    Audit(audit::AuditArgs),
+    /// The master key of the exchange keys
+    Keys(keys::KeysArgs),
+    /// Check that everything is there, private and sound
+    Doctor(doctor::DoctorArgs),
     /// Check or show the configuration
     Config(config::ConfigArgs),
     /// Print tab completions for a shell
@@ -79,6 +107,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
     match command {
         Command::Init(args) => init::run(&args, context),
+        Command::Account(args) => account::run(args, context),
+        Command::Bot(args) => bot::run(args, context),
+        Command::Strategy(args) => strategy::run(args, context),
+        Command::Halt(args) => halt::halt(&args, context),
+        Command::Resume(args) => halt::resume(&args, context),
+        Command::Db(args) => db::run(&args, context),
+        Command::Audit(args) => audit::run(args, context),
+        Command::Keys(args) => keys::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),
