@@ -7,20 +7,30 @@ pub mod context;
 pub mod error;
 pub mod output;
 
+mod account;
+mod audit;
+mod bot;
 mod completions;
 mod config;
+mod db;
 mod db_check;
+mod doctor;
 mod figures;
 mod filter;
+mod halt;
 mod init;
+mod keys;
 mod man;
 mod orders;
 mod pnl;
 mod positions;
+mod secrets;
 mod signal;
 mod status;
+mod strategy;
 mod trades;
 mod when;
+mod write;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -59,6 +69,16 @@ struct GlobalArgs {
 enum Command {
     /// Create the home folder, its configuration, database and master key
     Init(init::InitArgs),
+    /// Add, change and show accounts
+    Account(account::AccountArgs),
+    /// Add, change, start, stop and show bots
+    Bot(bot::BotArgs),
+    /// Named parameter sets that bots follow
+    Strategy(strategy::StrategyArgs),
+    /// Stop accounts at once: a durable latch that only `resume` clears
+    Halt(halt::HaltArgs),
+    /// Clear a halt or a quarantine
+    Resume(halt::ResumeArgs),
     /// Show the daemon, every account's health, equity and results
     Status(status::StatusArgs),
     /// Show what is open, at the last prices
@@ -73,6 +93,14 @@ enum Command {
     Pnl(pnl::PnlArgs),
     /// List signals, or explain what became of them
     Signal(signal::SignalArgs),
+    /// Migrate, check, back up and restore the database
+    Db(db::DbArgs),
+    /// Who did what, in a chain that shows tampering
+    Audit(audit::AuditArgs),
+    /// The master key of the exchange keys
+    Keys(keys::KeysArgs),
+    /// Check that everything is there, private and sound
+    Doctor(doctor::DoctorArgs),
     /// Check or show the configuration
     Config(config::ConfigArgs),
     /// Print tab completions for a shell
@@ -103,6 +131,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
     match command {
         Command::Init(args) => init::run(&args, context),
+        Command::Account(args) => account::run(args, context),
+        Command::Bot(args) => bot::run(args, context),
+        Command::Strategy(args) => strategy::run(args, context),
+        Command::Halt(args) => halt::halt(&args, context),
+        Command::Resume(args) => halt::resume(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::Positions(args) => positions::run(&args, context),
         Command::Orders(args) => orders::list(&args, context),
@@ -110,6 +143,10 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Trades(args) => trades::run(&args, context),
         Command::Pnl(args) => pnl::run(&args, context),
         Command::Signal(args) => signal::run(&args, context),
+        Command::Db(args) => db::run(&args, context),
+        Command::Audit(args) => audit::run(args, context),
+        Command::Keys(args) => keys::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

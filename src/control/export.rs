@@ -20,7 +20,7 @@ pub fn export(conn: &Connection, accounts: &[AccountRow]) -> Result<String, Cont
         lines.push(pair("name", &row.name));
         lines.push(pair("kind", &row.kind));
         lines.extend(row.timeframe.map(|timeframe| pair("timeframe", timeframe.as_str())));
-        let all = strategies::params_of(&row)?.to_json();
+        let all = strategies::strategy_params(&row)?.to_json();
         lines.push("[strategies.params]".to_owned());
         let set = all.as_object().into_iter().flatten().filter(|(key, _)| row.params.contains_key(*key));
         lines.extend(set.map(|(key, value)| format!("{key} = {value}")));

@@ -117,7 +117,7 @@ fn add_strategy(turn: &mut Turn<'_>, new: &NewStrategy) -> Result<(), ControlErr
     }
     let is_equal = row.kind == new.kind.as_str()
         && row.timeframe == new.timeframe
-        && strategies::params_of(&row)?.canonical() == params.canonical();
+        && strategies::strategy_params(&row)?.canonical() == params.canonical();
     if is_equal {
         Ok(())
     } else {

@@ -21,6 +21,7 @@ mod turn;
 pub use apply::apply;
 pub use command::{Assignment, BotSelection, Command, PositionsChoice, Selection};
 pub use error::ControlError;
+pub use strategies::strategy_params;
 pub use turn::{AccountKeys, Applied, Authority, Change};
 
 #[cfg(test)]

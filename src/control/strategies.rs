@@ -55,7 +55,7 @@ pub(super) fn remove(turn: &mut Turn<'_>, name: &str) -> Result<(), ControlError
 }
 
 /// The parameters of a stored strategy.
-pub(crate) fn params_of(row: &StrategyRow) -> Result<StrategyParams, ControlError> {
+pub fn strategy_params(row: &StrategyRow) -> Result<StrategyParams, ControlError> {
     let kind: StrategyKind = row
         .kind
         .parse()
@@ -70,7 +70,7 @@ fn write(
     values: &[Assignment],
     diff: &mut Diff,
 ) -> Result<(), ControlError> {
-    let mut params = params_of(&row)?;
+    let mut params = strategy_params(&row)?;
     let before = object(params.to_json());
     for Assignment { key, value } in values {
         if key == "timeframe" {
