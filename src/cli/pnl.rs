@@ -126,7 +126,7 @@ fn daily_table(context: &Context, days: &[DayPnl]) -> Result<(), CliError> {
     for day in days {
         table.add_row([
             when::day(day.day),
-            day.book.to_owned(),
+            day.book.as_str().to_owned(),
             day.fills.to_string(),
             day.closed_trades.to_string(),
             figures::share(day.win_rate_pct),

@@ -229,15 +229,15 @@ fn totals(context: &Context, totals: &FleetTotals) -> Result<(), CliError> {
         totals.open_positions,
         figures::counted(totals.closed_trades, "trade"),
     );
-    for (count, what) in [
-        (totals.halted, "halted"),
-        (totals.quarantined, "quarantined"),
-        (totals.breakers_open, "with an open breaker"),
-        (totals.unknown_orders, "orders unknown"),
+    for (count, text) in [
+        (totals.halted, format!("{} halted", totals.halted)),
+        (totals.quarantined, format!("{} quarantined", totals.quarantined)),
+        (totals.breakers_open, figures::counted(totals.breakers_open, "open breaker")),
+        (totals.unknown_orders, figures::counted(totals.unknown_orders, "unknown order")),
     ] {
         if count > 0 {
             line.push_str(", ");
-            line.push_str(&out.paint(Tone::Warning, &format!("{count} {what}")));
+            line.push_str(&out.paint(Tone::Warning, &text));
         }
     }
     out.line(line)?;

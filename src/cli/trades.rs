@@ -1,5 +1,7 @@
 //! `trades`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::filter::FilterArgs;
@@ -77,10 +79,28 @@ fn table(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
         ]);
     }
     out.table(&table)?;
-    let net: Quote = trades.iter().map(|trade| trade.net_pnl).sum();
-    let fees: Quote = trades.iter().map(|trade| trade.fees).sum();
-    let count = figures::counted(u64::try_from(trades.len()).unwrap_or(0), "trade");
-    out.line(format!("{count}, fees {}, net {}", figures::amount(fees), figures::profit(out, net)))
+    sums(context, trades)
+}
+
+/// What the trades shown made, by currency; a dry run's apart.
+fn sums(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
+    let mut sums: BTreeMap<(&str, bool), (u64, Quote, Quote)> = BTreeMap::new();
+    for trade in trades {
+        let sum = sums.entry((trade.symbol.quote_asset(), trade.dry_run)).or_default();
+        sum.0 += 1;
+        sum.1 += trade.fees;
+        sum.2 += trade.net_pnl;
+    }
+    for ((asset, is_dry), (count, fees, net)) in sums {
+        context.out.line(format!(
+            "{}{}: fees {}, net {} {asset}",
+            figures::counted(count, "trade"),
+            if is_dry { " (dry)" } else { "" },
+            figures::amount(fees),
+            figures::profit(context.out, net),
+        ))?;
+    }
+    Ok(())
 }
 
 /// The fills of one trade, position or order.

@@ -3,22 +3,23 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::filter::{Conditions, Filter};
 use super::pnl::{self, Purse};
-use super::tally::{BookKind, quote_at, win_rate};
+use super::tally::{BookKind, decimal_at, win_rate};
 use crate::domain::money::{Pct, Quote};
 use crate::domain::time::{Timeframe, Timestamp};
 use crate::store::StoreError;
 
 /// One UTC day of one quote asset and book.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DayPnl {
     /// Midnight at which it begins.
     pub day: Timestamp,
     pub quote_asset: String,
-    pub book: &'static str,
+    pub book: BookKind,
     pub fills: u64,
     /// Trades closed on this day, and those of them with a profit after fees over their whole life.
     pub closed_trades: u64,
@@ -33,7 +34,18 @@ pub struct DayPnl {
     pub cumulative_pnl: Quote,
 }
 
-type Days = BTreeMap<(Timestamp, String, BookKind), DayPnl>;
+/// By day, quote asset and book.
+type Days<'a> = BTreeMap<(Timestamp, &'a str, BookKind), DaySum>;
+
+/// A day on its way into a row. Sums stay unnormalised until the end: there are very many fills.
+#[derive(Default)]
+struct DaySum {
+    fills: u64,
+    closed_trades: u64,
+    wins: u64,
+    gross: Decimal,
+    fees: Decimal,
+}
 
 /// Days on which something happened, oldest first. `limit`: calendar days back from the last fill.
 pub fn daily(conn: &Connection, filter: &Filter) -> Result<Vec<DayPnl>, StoreError> {
@@ -43,33 +55,42 @@ pub fn daily(conn: &Connection, filter: &Filter) -> Result<Vec<DayPnl>, StoreErr
     visit(conn, filter, "fills", ("at", "fee"), since, |row| {
         if let Some(day) = day_of(row, &purses, &mut days)? {
             day.fills += 1;
-            day.gross_pnl += quote_at(row, 3)?;
-            day.fees += quote_at(row, 4)?;
+            day.gross += decimal_at(row, 3)?;
+            day.fees += decimal_at(row, 4)?;
         }
         Ok(())
     })?;
     visit(conn, filter, "bot_positions", ("closed_at", "fees"), since, |row| {
         if let Some(day) = day_of(row, &purses, &mut days)? {
             day.closed_trades += 1;
-            day.wins += u64::from(quote_at(row, 3)? > quote_at(row, 4)?);
+            day.wins += u64::from(decimal_at(row, 3)? > decimal_at(row, 4)?);
         }
         Ok(())
     })?;
     Ok(summed(days))
 }
 
-fn summed(days: Days) -> Vec<DayPnl> {
-    let mut cumulative: BTreeMap<(String, BookKind), Quote> = BTreeMap::new();
-    days.into_iter()
-        .map(|((_, asset, book), mut day)| {
-            day.net_pnl = day.gross_pnl - day.fees;
-            day.win_rate_pct = win_rate(day.wins, day.closed_trades);
-            let sum = cumulative.entry((asset, book)).or_default();
-            *sum += day.net_pnl;
-            day.cumulative_pnl = *sum;
-            day
-        })
-        .collect()
+fn summed(days: Days<'_>) -> Vec<DayPnl> {
+    let mut cumulative: BTreeMap<(&str, BookKind), Quote> = BTreeMap::new();
+    let row = |((day, asset, book), sum): ((Timestamp, _, BookKind), DaySum)| {
+        let (gross_pnl, fees) = (Quote::new(sum.gross.normalize()), Quote::new(sum.fees.normalize()));
+        let cumulative_pnl = cumulative.entry((asset, book)).or_default();
+        *cumulative_pnl += gross_pnl - fees;
+        DayPnl {
+            day,
+            quote_asset: asset.to_owned(),
+            book,
+            fills: sum.fills,
+            closed_trades: sum.closed_trades,
+            wins: sum.wins,
+            win_rate_pct: win_rate(sum.wins, sum.closed_trades),
+            gross_pnl,
+            fees,
+            net_pnl: gross_pnl - fees,
+            cumulative_pnl: *cumulative_pnl,
+        }
+    };
+    days.into_iter().map(row).collect()
 }
 
 /// Calls `each` for the rows of `table` from `since` on: account, dry run, time, profit, fee.
@@ -96,22 +117,15 @@ fn visit(
 }
 
 /// The day a row belongs to; `None` for rows of removed accounts.
-fn day_of<'a>(
+fn day_of<'d, 'p>(
     row: &Row<'_>,
-    purses: &BTreeMap<u32, Purse>,
-    days: &'a mut Days,
-) -> rusqlite::Result<Option<&'a mut DayPnl>> {
+    purses: &'p BTreeMap<u32, Purse>,
+    days: &'d mut Days<'p>,
+) -> rusqlite::Result<Option<&'d mut DaySum>> {
     let Some(purse) = purses.get(&row.get(0)?) else { return Ok(None) };
     let book = BookKind::of(purse.is_paper_account() || row.get(1)?);
     let start = Timeframe::D1.bar_start(Timestamp::from_ms(row.get(2)?));
-    let asset = purse.quote_asset(book);
-    let day = days.entry((start, asset.clone(), book)).or_insert_with(|| DayPnl {
-        day: start,
-        quote_asset: asset,
-        book: book.as_str(),
-        ..DayPnl::default()
-    });
-    Ok(Some(day))
+    Ok(Some(days.entry((start, purse.quote_asset(book), book)).or_default()))
 }
 
 /// The first day to show; `None` when there is no fill at all.

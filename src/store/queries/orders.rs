@@ -97,15 +97,18 @@ pub fn list(
     if let Some(since) = filter.since {
         conditions.and("o.decided_at >= ?", since.ms());
     }
+    let mut decided_at = "o.decided_at";
     if let Some(status) = status {
         if !status.is_final() {
-            // Names the condition of the index on working orders, so that it is used.
+            // Names the condition of the index on working orders and hides the sorted one, so that the few are sorted
+            // rather than the many searched.
             conditions.and_plain("o.status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')");
+            decided_at = "+o.decided_at";
         }
         conditions.and("o.status = ?", status.as_str().to_owned());
     }
     let sql = format!(
-        "{SELECT}{} ORDER BY o.decided_at DESC, o.account_id DESC, o.client_order_id DESC LIMIT ?",
+        "{SELECT}{} ORDER BY {decided_at} DESC, o.account_id DESC, o.client_order_id DESC LIMIT ?",
         conditions.sql()
     );
     let mut statement = conn.prepare_cached(&sql)?;

@@ -89,11 +89,15 @@ impl Purse {
     }
 
     /// The currency of a book: the paper book's own, else the exchange's.
-    pub(super) fn quote_asset(&self, book: BookKind) -> String {
+    pub(super) fn quote_asset(&self, book: BookKind) -> &str {
         match (book, &self.paper_asset) {
-            (BookKind::Paper, Some(asset)) => asset.clone(),
+            (BookKind::Paper, Some(asset)) => asset,
             (BookKind::Paper, None) | (BookKind::Real, _) => {
-                if self.exchange == "upbit" { "KRW" } else { "USDT" }.to_owned()
+                if self.exchange == "upbit" {
+                    "KRW"
+                } else {
+                    "USDT"
+                }
             }
         }
     }
@@ -164,7 +168,7 @@ fn account_pnl(
         account: purse.account.clone(),
         exchange: purse.exchange.clone(),
         book,
-        quote_asset: purse.quote_asset(book),
+        quote_asset: purse.quote_asset(book).to_owned(),
         tally: sum,
         funding,
         initial_balance: purse.initial_balance.filter(|_| book == BookKind::Paper),

@@ -228,7 +228,7 @@ impl Sums {
             last_error: state.last_error,
             last_error_at: state.last_error_at,
             last_cycle_at: state.last_cycle_at,
-            quote_asset: purse.quote_asset(purse.book),
+            quote_asset: purse.quote_asset(purse.book).to_owned(),
             wallet: purse.wallet,
             equity: purse.equity(purse.book, &tally, funding),
             allocation_pct: bots.iter().map(|bot| bot.allocation_pct).fold(Pct::ZERO, |sum, pct| sum + pct),

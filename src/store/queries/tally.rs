@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Filter;
 use super::positions;
 use super::word::parsed_opt;
-use crate::domain::money::{Pct, Price, Quote, parse_decimal};
+use crate::domain::money::{Pct, Price, Quote};
 use crate::store::{StoreError, column};
 
 /// Where orders went: to the embedded exchange (a paper account, or a dry run), or to the real one. Never mixed.
@@ -55,13 +55,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add_closed(&mut self, gross: Quote, fees: Quote) {
-        self.closed_trades += 1;
-        self.wins += u64::from(gross > fees);
-        self.add_realized(gross, fees);
-    }
-
-    pub(super) fn add_realized(&mut self, gross: Quote, fees: Quote) {
+    fn add_realized(&mut self, gross: Quote, fees: Quote) {
         self.gross_pnl += gross;
         self.fees += fees;
         self.net_pnl = self.gross_pnl - self.fees;
@@ -118,17 +112,58 @@ fn add_closed(
         Some(since) => conditions.and("p.closed_at >= ?", since.ms()),
         None => conditions.and_plain("p.closed_at IS NOT NULL"),
     }
+    // In the order of the index on results, so that each bot's trades come in one run.
     let sql = format!(
-        "SELECT p.account_id, p.bot_id, p.dry_run, p.realized_pnl, p.fees FROM bot_positions p{}",
+        "SELECT p.account_id, p.bot_id, p.dry_run, p.realized_pnl, p.fees FROM bot_positions p{}
+         ORDER BY p.account_id, p.bot_id, p.dry_run",
         conditions.sql()
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(rusqlite::params_from_iter(conditions.params()))?;
+    let mut run: Option<(TallyKey, ClosedSum)> = None;
     while let Some(row) = rows.next()? {
-        let tally = tallies.entry(key(row, papers)?).or_default();
-        tally.add_closed(quote_at(row, 3)?, quote_at(row, 4)?);
+        let key = key(row, papers)?;
+        match &mut run {
+            Some((current, sum)) if *current == key => sum.add(row)?,
+            Some(_) | None => {
+                let mut sum = ClosedSum::default();
+                sum.add(row)?;
+                if let Some((done, sum)) = run.replace((key, sum)) {
+                    sum.close(tallies.entry(done).or_default());
+                }
+            }
+        }
+    }
+    if let Some((done, sum)) = run {
+        sum.close(tallies.entry(done).or_default());
     }
     Ok(())
+}
+
+/// Closed trades on their way into a tally. Sums stay unnormalised until the end: there are very many.
+#[derive(Default)]
+struct ClosedSum {
+    trades: u64,
+    wins: u64,
+    gross: Decimal,
+    fees: Decimal,
+}
+
+impl ClosedSum {
+    fn add(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
+        let (gross, fees) = (decimal_at(row, 3)?, decimal_at(row, 4)?);
+        self.trades += 1;
+        self.wins += u64::from(gross > fees);
+        self.gross += gross;
+        self.fees += fees;
+        Ok(())
+    }
+
+    fn close(self, tally: &mut Tally) {
+        tally.closed_trades += self.trades;
+        tally.wins += self.wins;
+        tally.add_realized(Quote::new(self.gross.normalize()), Quote::new(self.fees.normalize()));
+    }
 }
 
 fn add_open(
@@ -165,11 +200,11 @@ fn key(row: &Row<'_>, papers: &BTreeMap<u32, bool>) -> rusqlite::Result<TallyKey
     Ok((account, row.get(1)?, BookKind::of(is_paper)))
 }
 
-/// An amount, read without a copy of its text.
-pub(super) fn quote_at(row: &Row<'_>, index: usize) -> rusqlite::Result<Quote> {
+/// A decimal, read without a copy of its text.
+pub(super) fn decimal_at(row: &Row<'_>, index: usize) -> rusqlite::Result<Decimal> {
     let text = row.get_ref(index)?.as_str()?;
-    match parse_decimal("amount", text) {
-        Ok(value) => Ok(Quote::new(value)),
+    match Decimal::from_str_exact(text) {
+        Ok(value) => Ok(value),
         Err(error) => Err(column::mismatch(row, row.as_ref().column_name(index)?, error)),
     }
 }
