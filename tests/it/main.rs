@@ -8,4 +8,6 @@ mod cli_config;
 mod cli_import;
 mod cli_secrets;
 mod cli_store;
+mod db_check;
 mod harness;
+mod read;
