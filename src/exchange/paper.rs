@@ -195,8 +195,8 @@ fn capabilities(config: &BookConfig) -> Capabilities {
         conditional_orders: true,
         batch_size_max: 1,
         client_id_len_max: 36,
-        // Used ids are refused for as long as they are remembered, which is not for ever.
-        client_id_reuse: ClientIdReuse::Unknown,
+        // Used ids are remembered far longer than an order can be in flight, so a repeated one is always refused.
+        client_id_reuse: ClientIdReuse::Forever,
         // The book executes a call when it gets it, and shows the order at once. What is left is a call that is
         // still on its way while latency holds it up.
         receive_window: DurationMs::from_secs(5),

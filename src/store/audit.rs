@@ -125,7 +125,8 @@ pub fn append(conn: &Connection, entry: &AuditEntry) -> Result<AuditHead, StoreE
 /// The last entry, unverified; `None` for an empty log.
 pub fn head(conn: &Connection) -> Result<Option<AuditHead>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT id, hash FROM audit_log ORDER BY id DESC LIMIT 1")?;
-    let head = statement.query_row([], |row| Ok(AuditHead { id: row.get(0)?, hash: row.get(1)? })).optional()?;
+    let head =
+        statement.query_row([], |row| Ok(AuditHead { id: row.get(0)?, hash: row.get(1)? })).optional()?;
     Ok(head)
 }
 
@@ -271,7 +272,10 @@ mod tests {
             ("UPDATE audit_log SET account = NULL WHERE id = 4", AuditFault::Changed(4)),
             ("DELETE FROM audit_log WHERE id = 2", AuditFault::Removed(2)),
             ("DELETE FROM audit_log WHERE id = 1", AuditFault::Removed(1)),
-            ("DELETE FROM audit_log WHERE id = 3; UPDATE audit_log SET id = id - 1 WHERE id > 3", AuditFault::OutOfOrder(3)),
+            (
+                "DELETE FROM audit_log WHERE id = 3; UPDATE audit_log SET id = id - 1 WHERE id > 3",
+                AuditFault::OutOfOrder(3),
+            ),
             (swap, AuditFault::OutOfOrder(2)),
         ];
         for (tampering, fault) in cases {

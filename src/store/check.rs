@@ -39,7 +39,11 @@ fn foreign_keys(conn: &Connection) -> Result<String, String> {
     let sql = "SELECT \"table\" || ' row ' || coalesce(rowid, '?') || ' refers to no ' || parent
                FROM pragma_foreign_key_check LIMIT 10";
     let findings = texts(conn, sql).map_err(|error| error.to_string())?;
-    if findings.is_empty() { Ok("every reference leads to a row".to_owned()) } else { Err(findings.join("; ")) }
+    if findings.is_empty() {
+        Ok("every reference leads to a row".to_owned())
+    } else {
+        Err(findings.join("; "))
+    }
 }
 
 fn audit_chain(conn: &Connection) -> Result<String, String> {
@@ -75,9 +79,7 @@ mod tests {
         let store = scratch.open();
         store
             .conn()
-            .execute_batch(
-                "PRAGMA foreign_keys = OFF; INSERT INTO account_settings (account_id) VALUES (42)",
-            )
+            .execute_batch("PRAGMA foreign_keys = OFF; INSERT INTO account_settings (account_id) VALUES (42)")
             .unwrap();
         let failed: Vec<_> = check(store.conn()).into_iter().filter(|result| !result.ok).collect();
         assert_eq!(failed.len(), 1);

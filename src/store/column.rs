@@ -26,6 +26,32 @@ where
     text.parse().map_err(|error| mismatch(row, column, error))
 }
 
+/// A text column that holds a `T` or NULL.
+pub(super) fn parsed_opt<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| text.parse().map_err(|error| mismatch(row, column, error))).transpose()
+}
+
+/// A text column that holds one word of a closed set.
+pub(super) fn word<T>(row: &Row<'_>, column: &str, read: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    read(&text).ok_or_else(|| unknown(row, column, &text))
+}
+
+/// An error for a word that this program does not write.
+pub(super) fn unknown(row: &Row<'_>, column: &str, text: &str) -> rusqlite::Error {
+    let index = row.as_ref().column_index(column).unwrap_or(usize::MAX);
+    rusqlite::Error::FromSqlConversionFailure(
+        index,
+        Type::Text,
+        format!("column {column}: unknown word `{text}`").into(),
+    )
+}
+
 /// An error that names the column of a value that cannot be.
 pub(super) fn mismatch(
     row: &Row<'_>,

@@ -94,11 +94,9 @@ pub fn current(conn: &Connection) -> Result<Option<LeaseInfo>, StoreError> {
 /// The refusal that names the daemon which holds the lock.
 pub(super) fn running_error(conn: &Connection) -> StoreError {
     match read(conn) {
-        Ok(Some(info)) => StoreError::DaemonRunning {
-            pid: info.owner.pid,
-            host: info.owner.host,
-            since: info.acquired_at,
-        },
+        Ok(Some(info)) => {
+            StoreError::DaemonRunning { pid: info.owner.pid, host: info.owner.host, since: info.acquired_at }
+        }
         // It has the lock but has not said who it is: another is starting, migrating or restoring.
         Ok(None) | Err(_) => StoreError::Busy,
     }

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod backup;
 pub mod check;
 pub mod error;
+pub mod journal;
 pub mod lease;
 pub mod open;
 pub mod schema;

@@ -166,10 +166,10 @@ fn prepare(conn: &mut Connection, mode: OpenMode) -> Result<(), StoreError> {
     match mode {
         OpenMode::ReadOnly => Ok(()),
         OpenMode::ReadWrite => {
-            let journal: String =
-                conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+            let journal: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
             if journal != "wal" {
-                let detail = format!("the file system does not allow write-ahead logging (mode is {journal})");
+                let detail =
+                    format!("the file system does not allow write-ahead logging (mode is {journal})");
                 return Err(StoreError::Other { detail });
             }
             conn.pragma_update(None, "synchronous", "FULL")?;

@@ -25,7 +25,8 @@ pub fn version(conn: &Connection) -> Result<i32, StoreError> {
     if history.is_none() {
         return Ok(0);
     }
-    Ok(conn.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))?)
+    Ok(conn
+        .query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))?)
 }
 
 /// Whether tables are there that no migration of ours has made.

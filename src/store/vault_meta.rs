@@ -145,8 +145,9 @@ pub fn sealed_fields(conn: &Connection) -> Result<Vec<SealedField>, StoreError> 
 /// Writes re-sealed values to the places they came from.
 pub fn replace_sealed(conn: &Connection, fields: &[SealedField]) -> Result<(), StoreError> {
     for sealed in fields {
-        let changed =
-            conn.prepare_cached(sealed.field.update())?.execute(params![sealed.account.get(), sealed.text])?;
+        let changed = conn
+            .prepare_cached(sealed.field.update())?
+            .execute(params![sealed.account.get(), sealed.text])?;
         if changed == 0 {
             return Err(StoreError::not_found("account", sealed.account.to_string()));
         }

@@ -39,7 +39,11 @@ pub struct Vault {
 
 impl Vault {
     /// A vault with its first key. The row belongs into the `vault` table.
-    pub fn initialise(key: MasterKey, salt: Option<&Salt>, now: Timestamp) -> Result<(Self, VaultMeta), VaultError> {
+    pub fn initialise(
+        key: MasterKey,
+        salt: Option<&Salt>,
+        now: Timestamp,
+    ) -> Result<(Self, VaultMeta), VaultError> {
         Self::with_version(key, salt, 1, now)
     }
 
@@ -60,7 +64,8 @@ impl Vault {
 
     /// Decrypts what [`Vault::seal`] made for the same account and field.
     pub fn open(&self, account: AccountId, field: Field, sealed: &str) -> Result<Secret, VaultError> {
-        self.open_bound(&self.binding(account, field), sealed).ok_or(VaultError::Unreadable { account, field })
+        self.open_bound(&self.binding(account, field), sealed)
+            .ok_or(VaultError::Unreadable { account, field })
     }
 
     /// Re-encrypts values under a new key. Vault row and values belong into one transaction, so that the database
@@ -110,8 +115,7 @@ impl Vault {
         let mut nonce = [0_u8; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|_| VaultError::NoRandomness)?;
         let payload = Payload { msg: secret.expose().as_bytes(), aad: binding };
-        let sealed =
-            self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::TooLong)?;
+        let sealed = self.cipher().encrypt(&XNonce::from(nonce), payload).map_err(|_| VaultError::TooLong)?;
         let mut bytes = nonce.to_vec();
         bytes.extend_from_slice(&sealed);
         Ok(format!("{FORMAT}{}", BASE64.encode(&bytes)))

@@ -26,7 +26,9 @@ fn a_value_opens_only_where_it_was_sealed() {
     let sealed = vault.seal(account(1), Field::ApiKey, &secret("k3y")).unwrap();
     assert!(sealed.starts_with("v1:") && !sealed.contains("k3y"));
     assert_eq!(vault.open(account(1), Field::ApiKey, &sealed).unwrap().expose(), "k3y");
-    for (id, field) in [(2, Field::ApiKey), (1, Field::ApiSecret), (1, Field::Passphrase), (1, Field::BotToken)] {
+    for (id, field) in
+        [(2, Field::ApiKey), (1, Field::ApiSecret), (1, Field::Passphrase), (1, Field::BotToken)]
+    {
         let error = vault.open(account(id), field, &sealed).unwrap_err();
         assert_eq!(error, VaultError::Unreadable { account: account(id), field });
     }
@@ -84,14 +86,16 @@ fn rotation_moves_every_value_to_the_new_key_only() {
         })
         .collect();
     let later = Timestamp::from_ms(NOW.ms() + 1);
-    let rotation =
-        old.rotate(&meta, key(&new_path).raw_key().unwrap(), None, &fields, later).unwrap();
+    let rotation = old.rotate(&meta, key(&new_path).raw_key().unwrap(), None, &fields, later).unwrap();
     assert_eq!((rotation.meta.key_version, rotation.meta.rotated_at), (2, Some(later)));
     assert_eq!(rotation.meta.created_at, NOW);
     assert!(key(&old_path).unlock(&rotation.meta).is_err());
     let new = key(&new_path).unlock(&rotation.meta).unwrap();
     for (id, sealed) in (1..).zip(&rotation.fields) {
-        assert_eq!(new.open(sealed.account, sealed.field, &sealed.text).unwrap().expose(), format!("secret {id}"));
+        assert_eq!(
+            new.open(sealed.account, sealed.field, &sealed.text).unwrap().expose(),
+            format!("secret {id}")
+        );
         assert!(old.open(sealed.account, sealed.field, &sealed.text).is_err());
     }
 }
@@ -121,7 +125,10 @@ fn nothing_prints_a_secret() {
     let key = MasterKey::from_hex(&secret(&"ab".repeat(32))).unwrap();
     let found = FoundKey { source: KeySource::Environment, text: secret("hunter2"), warning: None };
     let printed = format!("{:?} {} {key:?} {found:?}", secret("hunter2"), secret("hunter2"));
-    assert!(!printed.contains("hunter2") && !printed.contains("abab") && !printed.contains("171"), "{printed}");
+    assert!(
+        !printed.contains("hunter2") && !printed.contains("abab") && !printed.contains("171"),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -137,7 +137,9 @@ fn a_copy_that_is_damaged_newer_or_something_else_is_refused() {
     backup(&scratch.database(), &newer).unwrap();
     connect(&newer, OpenMode::ReadWrite)
         .unwrap()
-        .execute_batch("INSERT INTO refinery_schema_history VALUES (999, 'future', '2030-01-01T00:00:00Z', '1')")
+        .execute_batch(
+            "INSERT INTO refinery_schema_history VALUES (999, 'future', '2030-01-01T00:00:00Z', '1')",
+        )
         .unwrap();
     assert!(matches!(restore(&newer, &scratch.database()), Err(StoreError::NewerSchema { found: 999, .. })));
     assert_eq!(rows(&scratch.database()), 2);

@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::domain::time::Timestamp;
 use crate::store::lease::{Lease, LeaseClaim};
 use crate::store::scratch::Scratch;
-use crate::domain::time::Timestamp;
 
 fn mode_of(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -36,7 +36,9 @@ fn what_it_creates_is_private() {
     let path = scratch.dir().join("state/fleet.db");
     let mut store = Store::create(&path).unwrap();
     store
-        .transaction(|conn| Ok(conn.execute_batch("INSERT INTO prices (symbol, price, at) VALUES ('A', '1', 1)")?))
+        .transaction(|conn| {
+            Ok(conn.execute_batch("INSERT INTO prices (symbol, price, at) VALUES ('A', '1', 1)")?)
+        })
         .unwrap();
     assert_eq!(mode_of(&scratch.dir().join("state")), 0o700);
     for suffix in ["", "-wal", "-shm"] {
@@ -154,7 +156,10 @@ fn a_failing_migration_leaves_the_old_schema_whole() {
     let path = old_database(&scratch, 2);
     connect(&path, OpenMode::ReadWrite).unwrap().execute_batch("CREATE TABLE commands (id)").unwrap();
     let refused = Store::migrate(&path).unwrap_err();
-    assert!(matches!(&refused, StoreError::MigrationFailed { detail } if detail.contains("commands")), "{refused}");
+    assert!(
+        matches!(&refused, StoreError::MigrationFailed { detail } if detail.contains("commands")),
+        "{refused}"
+    );
     let conn = connect(&path, OpenMode::ReadWrite).unwrap();
     assert_eq!(schema::version(&conn).unwrap(), 2);
     conn.execute_batch("DROP TABLE commands").unwrap();
@@ -173,10 +178,7 @@ fn a_live_daemon_keeps_migrations_out() {
         source: "tape".to_owned(),
     };
     let _lease = Lease::acquire(store.conn(), &claim, Timestamp::from_ms(1)).unwrap();
-    store
-        .conn()
-        .execute_batch("DELETE FROM refinery_schema_history WHERE version > 4")
-        .unwrap();
+    store.conn().execute_batch("DELETE FROM refinery_schema_history WHERE version > 4").unwrap();
     assert!(matches!(Store::migrate(&scratch.database()), Err(StoreError::DaemonRunning { pid: 7, .. })));
 }
 
