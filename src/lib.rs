@@ -1,4 +1,6 @@
 //! tradefleet
+pub mod clock;
+pub mod daemon;
 pub mod domain;
 pub mod engine;
 pub mod exchange;

@@ -7,6 +7,7 @@ pub mod candle;
 pub mod fill;
 pub mod ids;
 pub mod instrument;
+pub mod kind;
 pub mod market;
 pub mod money;
 pub mod order;

@@ -15,7 +15,8 @@ use crate::domain::money::Leverage;
 use crate::domain::order::Order;
 use crate::domain::time::DurationMs;
 use crate::matching::book::{Book, trade_number};
-use crate::matching::config::{BookConfig, PositionMode};
+use crate::domain::side::PositionMode;
+use crate::matching::config::BookConfig;
 use crate::matching::event::BookEvent;
 use crate::matching::net_position::NetPosition;
 use crate::matching::order::BookOrder;
@@ -46,6 +47,11 @@ impl PaperExchange {
     /// Takes over new trading rules; working orders keep those they were placed under.
     pub fn set_instruments(&mut self, instruments: Instruments) {
         self.instruments = instruments;
+    }
+
+    /// Takes over changed fees, slippage and participation.
+    pub fn set_terms(&mut self, terms: &BookConfig) {
+        self.book.set_terms(terms);
     }
 
     pub const fn book(&self) -> &Book {

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{BookConfig, PositionMode};
+use super::config::BookConfig;
+use crate::domain::side::PositionMode;
 use super::cursor::Cursor;
 use super::event::{BookEvent, EndReason};
 use super::net_position::NetPosition;
@@ -87,6 +88,22 @@ impl Book {
             untold: VecDeque::new(),
             reductions_to_check: false,
             revision: 0,
+        }
+    }
+
+    /// Takes over changed fees, slippage and participation. What the book was opened with stays: its money and its
+    /// position mode.
+    pub fn set_terms(&mut self, terms: &BookConfig) {
+        let opened = &self.config;
+        let config = BookConfig {
+            quote_asset: opened.quote_asset.clone(),
+            initial_balance: opened.initial_balance,
+            position_mode: opened.position_mode,
+            ..terms.clone()
+        };
+        if config != *opened {
+            self.config = config;
+            self.revision += 1;
         }
     }
 

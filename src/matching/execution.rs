@@ -3,7 +3,7 @@
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::book::Book;
-use super::config::PositionMode;
+use crate::domain::side::PositionMode;
 use super::event::BookEvent;
 use super::net_position::NetPosition;
 use super::order::BookOrder;

@@ -3,7 +3,8 @@
 use rust_decimal::Decimal;
 
 use super::book::Book;
-use super::config::{BookConfig, PositionMode};
+use super::config::BookConfig;
+use crate::domain::side::PositionMode;
 use super::event::BookEvent;
 use crate::domain::candle::Candle;
 use crate::domain::fill::Fill;

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use super::book::Book;
-use super::config::{BookConfig, PositionMode};
+use super::config::BookConfig;
+use crate::domain::side::PositionMode;
 use super::event::BookEvent;
 use super::fixtures::*;
 use crate::domain::candle::Candle;

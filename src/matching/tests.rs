@@ -1,7 +1,8 @@
 //! The rules of docs/matching.md, one by one.
 
 use super::book::{Book, ENDED_ORDERS_MAX};
-use super::config::{BookConfig, PositionMode};
+use super::config::BookConfig;
+use crate::domain::side::PositionMode;
 use super::event::{BookEvent, EndReason};
 use super::fixtures::*;
 use super::refusal::Refusal;

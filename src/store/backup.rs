@@ -45,7 +45,8 @@ pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
 /// Puts the copy `from` in the place of the database `to`, which is kept as `<to>.before-restore`.
 ///
 /// Refused beside a live daemon, and when the copy is damaged or newer than this program; then nothing changes. An
-/// older copy is restored as it is: it needs [`super::Store::migrate`].
+/// older copy is restored as it is: it needs [`super::Store::migrate`]. A program that has the database open all the
+/// while would go on with the file that was set aside; one that reads or writes at the moment is an error.
 pub fn restore(from: &Path, to: &Path) -> Result<RestoreReport, StoreError> {
     let copy = connect(from, OpenMode::ReadOnly)?;
     let (found, known) = (schema::version(&copy)?, schema::known_version());
@@ -62,7 +63,7 @@ pub fn restore(from: &Path, to: &Path) -> Result<RestoreReport, StoreError> {
         return Err(lease::running_error(&replaced));
     };
     let partial = write_partial(&copy, to)?;
-    let replaced = if to.exists() { Some(set_aside(to)?) } else { None };
+    let replaced = set_aside(to)?;
     files::publish(&partial, to)?;
     Ok(RestoreReport { schema_version: found, replaced })
 }
@@ -95,15 +96,18 @@ fn require_intact(conn: &Connection) -> Result<(), StoreError> {
     if finding == "ok" { Ok(()) } else { Err(StoreError::Corrupt { detail: finding }) }
 }
 
-/// Keeps the database under a name of its own, together with what is still in its log.
-fn set_aside(database: &Path) -> Result<PathBuf, StoreError> {
+/// Keeps the database, if there is one, under a name of its own, together with what is still in its log.
+fn set_aside(database: &Path) -> Result<Option<PathBuf>, StoreError> {
     checkpoint(database)?;
     let kept = free_name(database);
-    // The link leaves the database in its place until the copy replaces it in one step.
-    fs::hard_link(database, &kept)
-        .or_else(|_| fs::rename(database, &kept))
-        .map_err(|error| StoreError::file(&kept, &error))?;
-    // A log that belongs to the old file must not meet the new one.
+    let is_there = database.exists();
+    if is_there {
+        // The link leaves the database in its place until the copy replaces it in one step.
+        fs::hard_link(database, &kept)
+            .or_else(|_| fs::rename(database, &kept))
+            .map_err(|error| StoreError::file(&kept, &error))?;
+    }
+    // A log that belongs to the old file, even to one that is gone, must not meet the new one.
     for suffix in ["-wal", "-shm"] {
         let log = files::sibling(database, suffix);
         if log.exists() {
@@ -111,7 +115,7 @@ fn set_aside(database: &Path) -> Result<PathBuf, StoreError> {
             fs::rename(&log, &kept_log).map_err(|error| StoreError::file(&log, &error))?;
         }
     }
-    Ok(kept)
+    Ok(is_there.then_some(kept))
 }
 
 /// Moves the log's content into the database, where it can be read; a damaged one keeps its log beside it.
@@ -129,7 +133,7 @@ fn checkpoint(database: &Path) -> Result<(), StoreError> {
 fn free_name(database: &Path) -> PathBuf {
     let mut name = files::sibling(database, ".before-restore");
     let mut number = 2_u32;
-    while name.exists() {
+    while name.exists() || files::sibling(&name, "-wal").exists() {
         name = files::sibling(database, &format!(".before-restore-{number}"));
         number = number.saturating_add(1);
     }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use rusqlite::Row;
 use rusqlite::types::Type;
+use serde::de::DeserializeOwned;
 
 use crate::domain::time::Timestamp;
 
@@ -36,21 +37,26 @@ where
     text.map(|text| text.parse().map_err(|error| mismatch(row, column, error))).transpose()
 }
 
-/// A text column that holds one word of a closed set.
-pub(super) fn word<T>(row: &Row<'_>, column: &str, read: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
-    read(&text).ok_or_else(|| unknown(row, column, &text))
-}
-
 /// An error for a word that this program does not write.
 pub(super) fn unknown(row: &Row<'_>, column: &str, text: &str) -> rusqlite::Error {
-    let index = row.as_ref().column_index(column).unwrap_or(usize::MAX);
-    rusqlite::Error::FromSqlConversionFailure(
-        index,
-        Type::Text,
-        format!("column {column}: unknown word `{text}`").into(),
-    )
+    mismatch(row, column, UnknownWord(text.to_owned()))
 }
+
+/// A text column that holds one word of a closed set.
+pub(super) fn word<T>(row: &Row<'_>, column: &str, from_word: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    from_word(&text).ok_or_else(|| unknown(row, column, &text))
+}
+
+/// A text column that holds JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| mismatch(row, column, error))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a word this program knows")]
+struct UnknownWord(String);
 
 /// An error that names the column of a value that cannot be.
 pub(super) fn mismatch(

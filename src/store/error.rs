@@ -61,7 +61,9 @@ impl StoreError {
     /// What the operator can do about it, if anything.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoDatabase { .. } => "run `tradefleet init`".to_owned(),
+            Self::NoDatabase { .. } | Self::NotMigrated { found: 0, .. } => {
+                "run `tradefleet init`".to_owned()
+            }
             Self::BotLimit { .. } => "remove a bot first".to_owned(),
             Self::AllocationLimit { free, .. } => {
                 format!("allocate at most {free} %, or lower another bot's allocation first")
@@ -75,7 +77,8 @@ impl StoreError {
             Self::DiskFull => "free some space; nothing that was confirmed is lost".to_owned(),
             Self::Busy => "try again".to_owned(),
             Self::Corrupt { .. } => {
-                "run `tradefleet db check`, then `tradefleet restore` with the latest good backup".to_owned()
+                "run `tradefleet db check`, then `tradefleet db restore` with the latest good backup"
+                    .to_owned()
             }
             Self::DaemonRunning { .. } => "stop it first, or give this one another database".to_owned(),
             Self::NotFound { .. }
@@ -89,6 +92,11 @@ impl StoreError {
             | Self::Other { .. } => return None,
         };
         Some(hint)
+    }
+
+    /// Whether the same write may succeed later: the disk, another writer, a passing I/O error.
+    pub const fn is_passing(&self) -> bool {
+        matches!(self, Self::DiskFull | Self::Busy | Self::ReadOnly { .. } | Self::File { .. } | Self::Other { .. })
     }
 
     pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {
@@ -122,10 +130,7 @@ impl From<rusqlite::Error> for StoreError {
             }
             Some(ErrorCode::DatabaseCorrupt) => Self::corrupt(error.to_string()),
             Some(ErrorCode::ConstraintViolation) => Self::Conflict { detail: error.to_string() },
-            code => {
-                debug_assert!(code != Some(ErrorCode::ApiMisuse), "{error}");
-                Self::Other { detail: error.to_string() }
-            }
+            Some(_) | None => Self::Other { detail: error.to_string() },
         }
     }
 }

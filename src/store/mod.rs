@@ -6,20 +6,25 @@
 //!
 //! Encrypted values are opaque text here; only [`crate::vault`] can read them.
 
+pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod bots;
 pub mod check;
+pub mod commands;
 pub mod error;
 pub mod journal;
 pub mod lease;
 pub mod open;
 pub mod schema;
+pub mod strategies;
 pub mod vault_meta;
 pub mod writer;
 
 mod column;
 mod files;
 mod lock;
+mod setting_columns;
 
 #[cfg(test)]
 pub(crate) mod scratch;

@@ -32,6 +32,7 @@ const NONCE_BYTES: usize = 24;
 const KEY_CHECK: &str = "tradefleet key check";
 
 /// The unlocked master key.
+#[derive(Debug)]
 pub struct Vault {
     key: MasterKey,
     key_version: u32,
@@ -151,6 +152,7 @@ impl Vault {
 }
 
 /// What `keys rotate` writes in one transaction.
+#[derive(Debug)]
 pub struct Rotation {
     pub vault: Vault,
     pub meta: VaultMeta,

@@ -4,6 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
+use crate::domain::kind::ExchangeKind;
+use crate::store::scratch::Scratch;
+use crate::store::{StoreError, accounts, vault_meta};
 use crate::vault::key_file::create_key_file;
 
 const NOW: Timestamp = Timestamp::from_ms(1_700_000_000_000);
@@ -97,6 +100,51 @@ fn rotation_moves_every_value_to_the_new_key_only() {
             format!("secret {id}")
         );
         assert!(old.open(sealed.account, sealed.field, &sealed.text).is_err());
+    }
+}
+
+#[test]
+fn the_database_is_under_the_old_key_or_the_new_never_both() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    let key = || secret(&"ab".repeat(32));
+    let (vault, meta) = Vault::initialise(MasterKey::from_hex(&key()).unwrap(), None, NOW).unwrap();
+    let id = store
+        .transaction(|conn| {
+            vault_meta::write(conn, &meta)?;
+            let id = accounts::insert(conn, "ana", ExchangeKind::Binance, NOW)?;
+            let mut row = accounts::get(conn, id)?;
+            row.api_key = vault.seal(id, Field::ApiKey, &secret("k3y")).ok();
+            row.api_secret = vault.seal(id, Field::ApiSecret, &secret("s3cret")).ok();
+            accounts::update(conn, &row, NOW)?;
+            let token = vault.seal(id, Field::BotToken, &secret("t0ken")).unwrap();
+            conn.execute(
+                "INSERT INTO telegram_bots (account_id, bot_token, chat_id) VALUES (?1, ?2, 1)",
+                (id.get(), token),
+            )?;
+            Ok(id)
+        })
+        .unwrap();
+    let rotate = |conn: &rusqlite::Connection| {
+        let fields = vault_meta::sealed_fields(conn)?;
+        assert_eq!(fields.len(), 3);
+        let rotation = vault.rotate(&meta, MasterKey::random().unwrap(), None, &fields, NOW).unwrap();
+        vault_meta::write(conn, &rotation.meta)?;
+        vault_meta::replace_sealed(conn, &rotation.fields)?;
+        Ok(rotation)
+    };
+    let died = store.transaction(|conn| rotate(conn).and(Err::<(), _>(StoreError::DiskFull)));
+    assert_eq!(died, Err(StoreError::DiskFull));
+    let stored = vault_meta::read(store.conn()).unwrap().unwrap();
+    assert_eq!(stored, meta);
+    let sealed = accounts::get(store.conn(), id).unwrap().api_key.unwrap();
+    assert_eq!(vault.open(id, Field::ApiKey, &sealed).unwrap().expose(), "k3y");
+
+    let rotation = store.transaction(rotate).unwrap();
+    assert_eq!(vault_meta::read(store.conn()).unwrap().unwrap(), rotation.meta);
+    for sealed in vault_meta::sealed_fields(store.conn()).unwrap() {
+        assert!(rotation.vault.open(sealed.account, sealed.field, &sealed.text).is_ok());
+        assert!(vault.open(sealed.account, sealed.field, &sealed.text).is_err());
     }
 }
 

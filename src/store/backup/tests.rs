@@ -62,6 +62,37 @@ fn a_backup_beside_a_busy_writer_is_consistent() {
 }
 
 #[test]
+fn a_backup_is_one_file() {
+    let scratch = Scratch::new();
+    backup(&scratch.database(), &scratch.dir().join("copies/a.db")).unwrap();
+    let names: Vec<_> = fs::read_dir(scratch.dir().join("copies"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names, ["a.db"]);
+}
+
+#[test]
+fn a_log_left_by_a_deleted_database_does_not_meet_the_copy() {
+    let scratch = Scratch::new();
+    let copy = scratch.dir().join("copy.db");
+    backup(&scratch.database(), &copy).unwrap();
+    let mut store = scratch.open();
+    add_price(&mut store, 1);
+    // A database that dies with its log full, and whose file is then deleted without it.
+    let log = scratch.dir().join("fleet.db-wal");
+    let content = fs::read(&log).unwrap();
+    drop(store);
+    fs::remove_file(scratch.database()).unwrap();
+    fs::write(&log, content).unwrap();
+    fs::set_permissions(&log, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(restore(&copy, &scratch.database()).unwrap().replaced, None);
+    assert!(!log.exists() && scratch.dir().join("fleet.db.before-restore-wal").exists());
+    assert_eq!(rows(&scratch.database()), 0);
+    scratch.open().quick_check().unwrap();
+}
+
+#[test]
 fn a_backup_overwrites_nothing() {
     let scratch = Scratch::new();
     let to = scratch.dir().join("copy.db");

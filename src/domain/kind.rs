@@ -1,0 +1,35 @@
+//! The closed sets that accounts and bots belong to.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::order::words;
+
+/// Where an account trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExchangeKind {
+    /// USDⓈ-M futures.
+    Binance,
+    /// USDT futures.
+    Bitget,
+    /// Spot in KRW.
+    Upbit,
+    /// The embedded exchange.
+    Paper,
+}
+
+words!(ExchangeKind { Binance => "binance", Bitget => "bitget", Upbit => "upbit", Paper => "paper" });
+
+/// How a bot trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BotType {
+    /// By the signals of its strategy.
+    AiTrend,
+    /// By resting orders on a grid of prices.
+    Grid,
+}
+
+words!(BotType { AiTrend => "ai_trend", Grid => "grid" });
