@@ -48,7 +48,9 @@ impl Counters {
             match record {
                 Record::OrderIntended(_) => self.orders.fetch_add(1, Ordering::Relaxed),
                 Record::Fill(_) => self.fills.fetch_add(1, Ordering::Relaxed),
-                Record::BotStats(stats) if stats.closed.is_some() => self.trades.fetch_add(1, Ordering::Relaxed),
+                Record::BotStats(stats) if stats.closed.is_some() => {
+                    self.trades.fetch_add(1, Ordering::Relaxed)
+                }
                 Record::OrderChanged { .. }
                 | Record::Position(_)
                 | Record::BotStats(_)

@@ -268,7 +268,7 @@ impl Seat {
         }
     }
 
-    /// Mail that arrived meanwhile, if any.
+    /// The time as this executor sees it.
     pub fn clock(&self) -> AccountClock {
         AccountClock { pace: Arc::clone(&self.pace), account: self.account }
     }
@@ -323,9 +323,10 @@ impl Future for VirtualSleep {
         let account = self.clock.account;
         let mut guard = pace.lock();
         let inner = &mut *guard;
+        let deadline = self.deadline;
         let key = *self.key.get_or_insert_with(|| {
             inner.timers_set += 1;
-            (self.deadline, inner.timers_set)
+            (deadline, inner.timers_set)
         });
         let timer = inner.timers.entry(key).or_insert(Timer { account, waker: None, fired: false });
         if timer.fired {

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::config::BookConfig;
-use crate::domain::side::PositionMode;
 use super::cursor::Cursor;
 use super::event::{BookEvent, EndReason};
 use super::net_position::NetPosition;
@@ -20,6 +19,7 @@ use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
+use crate::domain::side::PositionMode;
 
 /// Ended orders that can still be asked for, and whose ids are still refused as used. An answer that was lost is
 /// asked for within seconds; an account ends a handful of orders in that time.

@@ -4,7 +4,6 @@ use rust_decimal::Decimal;
 
 use super::book::Book;
 use super::config::BookConfig;
-use crate::domain::side::PositionMode;
 use super::event::BookEvent;
 use crate::domain::candle::Candle;
 use crate::domain::fill::Fill;
@@ -13,6 +12,7 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::market::{Bar, MarketStep};
 use crate::domain::money::{Leverage, Pct, Quote};
 use crate::domain::order::{Order, OrderKind, OrderStatus, OrderTimes, Purpose, TimeInForce};
+use crate::domain::side::PositionMode;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::{Timeframe, Timestamp};
 

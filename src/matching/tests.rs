@@ -2,7 +2,6 @@
 
 use super::book::{Book, ENDED_ORDERS_MAX};
 use super::config::BookConfig;
-use crate::domain::side::PositionMode;
 use super::event::{BookEvent, EndReason};
 use super::fixtures::*;
 use super::refusal::Refusal;
@@ -11,6 +10,7 @@ use crate::domain::instrument::FilterError;
 use crate::domain::market::MarketStep;
 use crate::domain::money::Leverage;
 use crate::domain::order::{Order, OrderKind, OrderStatus, TimeInForce};
+use crate::domain::side::PositionMode;
 use crate::domain::side::{PositionSide, Side};
 
 use OrderKind::Market;

@@ -96,7 +96,10 @@ impl StoreError {
 
     /// Whether the same write may succeed later: the disk, another writer, a passing I/O error.
     pub const fn is_passing(&self) -> bool {
-        matches!(self, Self::DiskFull | Self::Busy | Self::ReadOnly { .. } | Self::File { .. } | Self::Other { .. })
+        matches!(
+            self,
+            Self::DiskFull | Self::Busy | Self::ReadOnly { .. } | Self::File { .. } | Self::Other { .. }
+        )
     }
 
     pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {

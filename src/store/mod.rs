@@ -14,6 +14,7 @@ pub mod check;
 pub mod commands;
 pub mod error;
 pub mod journal;
+pub mod latches;
 pub mod lease;
 pub mod open;
 pub mod schema;

@@ -1,10 +1,12 @@
 //! What a restart needs to know of an account.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{StoreError, column};
 use super::{order_row, position_row};
-use crate::domain::ids::{AccountId, TradeId};
+use crate::domain::ids::{AccountId, BotId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
@@ -57,6 +59,15 @@ pub fn load_account(conn: &Connection, account: AccountId) -> Result<LoadedAccou
         last_cycle_at: last_cycle_at.map(Timestamp::from_ms),
         paper_book,
     })
+}
+
+/// Bots that hold something, running or not.
+pub fn bots_with_positions(conn: &Connection) -> Result<BTreeSet<BotId>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT DISTINCT bot_id FROM bot_positions WHERE closed_at IS NULL AND bot_id IS NOT NULL",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0).map(BotId::new))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn ended(conn: &Connection, account: u32) -> Result<Vec<Order>, StoreError> {

@@ -6,7 +6,7 @@ mod load;
 mod order_row;
 mod position_row;
 
-pub use load::{LoadedAccount, load_account};
+pub use load::{LoadedAccount, bots_with_positions, load_account};
 
 use rusqlite::{Connection, params};
 
