@@ -1,12 +1,16 @@
 //! tradefleet
-pub mod clock;
-pub mod daemon;
+
 pub mod domain;
 pub mod engine;
-pub mod exchange;
-pub mod market;
 pub mod matching;
 pub mod signal;
-pub mod store;
 pub mod strategy;
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod exchange;
+pub mod market;
+pub mod store;
 pub mod vault;

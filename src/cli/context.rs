@@ -1,0 +1,101 @@
+//! What every command needs: paths, configuration, store, vault, who acts, what time it is.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use super::error::{CliError, Exit};
+use super::output::Output;
+use crate::clock;
+use crate::config::{Config, LoadedConfig};
+use crate::domain::time::Timestamp;
+use crate::store::{OpenMode, Store, vault_meta};
+use crate::vault::{FoundKey, KeyLookup, Vault, VaultError, VaultMeta};
+
+pub struct Context {
+    pub out: Output,
+    home: PathBuf,
+    config: OnceCell<LoadedConfig>,
+}
+
+impl Context {
+    pub const fn new(home: PathBuf, out: Output) -> Self {
+        Self { out, home, config: OnceCell::new() }
+    }
+
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    pub fn config_path(&self) -> PathBuf {
+        self.home.join("config.toml")
+    }
+
+    pub fn database_path(&self) -> PathBuf {
+        self.home.join("tradefleet.db")
+    }
+
+    pub fn key_path(&self) -> PathBuf {
+        self.home.join("master.key")
+    }
+
+    /// The configuration; an absent file gives the defaults, a faulty one is an error.
+    pub fn config(&self) -> Result<&Config, CliError> {
+        self.loaded_config().map(|loaded| &loaded.config)
+    }
+
+    /// The configuration with the source of each key.
+    pub fn loaded_config(&self) -> Result<&LoadedConfig, CliError> {
+        if let Some(loaded) = self.config.get() {
+            return Ok(loaded);
+        }
+        let loaded = LoadedConfig::load(&self.config_path())?;
+        Ok(self.config.get_or_init(|| loaded))
+    }
+
+    /// The database, for reading.
+    pub fn read_store(&self) -> Result<Store, CliError> {
+        Ok(Store::open(&self.database_path(), OpenMode::ReadOnly)?)
+    }
+
+    /// The database, for writing.
+    pub fn write_store(&self) -> Result<Store, CliError> {
+        Ok(Store::open(&self.database_path(), OpenMode::ReadWrite)?)
+    }
+
+    pub fn vault_meta(&self, store: &Store) -> Result<VaultMeta, CliError> {
+        vault_meta::read(store.conn())?.ok_or_else(|| {
+            CliError::new(Exit::Vault, "the database has no key vault").hint("run `tradefleet init`")
+        })
+    }
+
+    /// Finds the master key; may ask for a passphrase.
+    pub fn find_key(&self, meta: &VaultMeta) -> Result<FoundKey, CliError> {
+        let found = KeyLookup::from_environment(Some(&self.key_path())).find(meta).map_err(|error| {
+            let is_missing = matches!(error, VaultError::NoKey { .. });
+            let error = CliError::from(error);
+            let place = self.key_path().display().to_string();
+            let hint = format!("put the key file back at {place}, or set TRADEFLEET_MASTER_KEY");
+            if is_missing { error.hint(hint) } else { error }
+        })?;
+        if let Some(warning) = found.warning {
+            self.out.warn(warning);
+        }
+        Ok(found)
+    }
+
+    /// Unlocks the vault. Only commands that touch secrets do this.
+    pub fn unlock(&self, store: &Store) -> Result<Vault, CliError> {
+        let meta = self.vault_meta(store)?;
+        Ok(self.find_key(&meta)?.unlock(&meta)?)
+    }
+
+    /// Who acts, for the audit log: `cli:USER`.
+    pub fn actor(&self) -> String {
+        let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+        format!("cli:{}", user.filter(|user| !user.is_empty()).unwrap_or_else(|| "unknown".to_owned()))
+    }
+
+    pub fn now(&self) -> Timestamp {
+        clock::wall_now()
+    }
+}

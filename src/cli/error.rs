@@ -1,0 +1,161 @@
+//! Errors as a person or a script meets them: a message, a hint what to do next, a stable word and exit code.
+
+use std::fmt;
+use std::io;
+
+use serde_json::json;
+
+use crate::config::ConfigError;
+use crate::store::StoreError;
+use crate::vault::VaultError;
+
+/// Exit codes; `docs/cli.md` promises them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Unexpected failure.
+    Failure,
+    /// Usage or bad input.
+    Usage,
+    NotFound,
+    /// A limit, a state, or a confirmation that was not given.
+    Refused,
+    Database,
+    Vault,
+    DaemonRunning,
+    /// No daemon where one is needed, or no answer in time.
+    NoDaemon,
+}
+
+impl Exit {
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Failure => 1,
+            Self::Usage => 2,
+            Self::NotFound => 3,
+            Self::Refused => 4,
+            Self::Database => 5,
+            Self::Vault => 6,
+            Self::DaemonRunning => 7,
+            Self::NoDaemon => 8,
+        }
+    }
+
+    /// The stable word of `--json` errors that name no finer one.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failure => "failure",
+            Self::Usage => "bad_input",
+            Self::NotFound => "not_found",
+            Self::Refused => "refused",
+            Self::Database => "database",
+            Self::Vault => "vault",
+            Self::DaemonRunning => "daemon_running",
+            Self::NoDaemon => "no_daemon",
+        }
+    }
+}
+
+/// Why a command ended without doing what it was asked.
+#[derive(Debug, Clone)]
+pub struct CliError {
+    pub exit: Exit,
+    /// A stable word for scripts.
+    pub code: &'static str,
+    pub message: String,
+    pub hint: Option<String>,
+    /// The reader of stdout went away: nothing to report, and not a failure.
+    pub is_closed_pipe: bool,
+}
+
+impl CliError {
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, code: exit.word(), message: message.into(), hint: None, is_closed_pipe: false }
+    }
+
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub fn not_found(what: &str, name: &str) -> Self {
+        Self::new(Exit::NotFound, format!("there is no {what} `{name}`"))
+    }
+
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, message)
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What failed on a file.
+    pub fn file(path: &std::path::Path, error: &io::Error) -> Self {
+        Self::new(Exit::Failure, format!("{}: {error}", path.display()))
+    }
+
+    /// The form of `--json`.
+    pub fn to_json(&self) -> serde_json::Value {
+        json!({ "error": {
+            "code": self.code,
+            "exit_code": self.exit.code(),
+            "message": self.message,
+            "hint": self.hint,
+        }})
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for CliError {}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::NotFound { .. } => Exit::NotFound,
+            StoreError::Exists { .. }
+            | StoreError::BotLimit { .. }
+            | StoreError::AllocationLimit { .. }
+            | StoreError::Conflict { .. } => Exit::Refused,
+            StoreError::DaemonRunning { .. } => Exit::DaemonRunning,
+            StoreError::NoDatabase { .. }
+            | StoreError::NotADatabase { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::NotMigrated { .. }
+            | StoreError::MigrationFailed { .. }
+            | StoreError::Permissions { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::DiskFull
+            | StoreError::Busy
+            | StoreError::Corrupt { .. }
+            | StoreError::LeaseLost { .. }
+            | StoreError::WriterStopped
+            | StoreError::File { .. }
+            | StoreError::Other { .. } => Exit::Database,
+        };
+        Self { hint: error.hint(), ..Self::new(exit, error.to_string()) }
+    }
+}
+
+impl From<VaultError> for CliError {
+    fn from(error: VaultError) -> Self {
+        Self { hint: error.hint(), ..Self::new(Exit::Vault, error.to_string()) }
+    }
+}
+
+impl From<ConfigError> for CliError {
+    fn from(error: ConfigError) -> Self {
+        Self::usage(error.to_string()).hint("`tradefleet config check` lists every mistake with its line")
+    }
+}
+
+impl From<serde_json::Error> for CliError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::new(Exit::Failure, format!("the answer could not be written as JSON: {error}"))
+    }
+}

@@ -1,0 +1,105 @@
+//! The command line: nouns and verbs over the store, one file a noun.
+//!
+//! To add a command: a file with its clap arguments and `run(args, &Context) -> Result<(), CliError>`, a variant of
+//! [`Command`], an arm in `dispatch`.
+
+pub mod context;
+pub mod error;
+pub mod output;
+
+mod completions;
+mod config;
+mod init;
+mod man;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use context::Context;
+pub use error::{CliError, Exit};
+pub use output::{ColorChoice, Output};
+
+/// A headless trading daemon: many exchange accounts, one process, one signal computation per cycle.
+#[derive(Debug, Parser)]
+#[command(name = "tradefleet", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct GlobalArgs {
+    /// Folder of config.toml, tradefleet.db and master.key [default: ~/.tradefleet]
+    #[arg(long, global = true, value_name = "DIR", env = "TRADEFLEET_HOME")]
+    home: Option<PathBuf>,
+    /// Print one JSON document instead of tables; errors too
+    #[arg(long, global = true)]
+    json: bool,
+    /// When to use colours; NO_COLOR is respected
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create the home folder, its configuration, database and master key
+    Init(init::InitArgs),
+    /// Check or show the configuration
+    Config(config::ConfigArgs),
+    /// Print tab completions for a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages
+    Man(man::ManArgs),
+}
+
+/// Runs one command line and says how it ended.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage_error(&error, arguments.iter().any(|argument| argument == "--json")),
+    };
+    let out = Output::new(cli.global.json, cli.global.color);
+    let outcome = home(cli.global.home).and_then(|home| dispatch(cli.command, &Context::new(home, out)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is_closed_pipe => ExitCode::SUCCESS,
+        Err(error) => {
+            out.error(&error);
+            ExitCode::from(error.exit.code())
+        }
+    }
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
+    match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Config(args) => config::run(&args, context),
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Man(args) => man::run(&args, context),
+    }
+}
+
+fn home(given: Option<PathBuf>) -> Result<PathBuf, CliError> {
+    given
+        .or_else(|| std::env::home_dir().map(|user| user.join(".tradefleet")))
+        .ok_or_else(|| CliError::usage("there is no home directory").hint("name a folder with --home DIR"))
+}
+
+/// Help and version are answers; everything else is bad usage.
+fn usage_error(error: &clap::Error, is_json: bool) -> ExitCode {
+    if is_json && error.use_stderr() {
+        let out = Output::new(true, ColorChoice::Never);
+        let text = error.render().to_string();
+        out.error(&CliError::usage(text.trim().trim_start_matches("error: ")));
+    } else if error.print().is_err() {
+        // Nobody reads it.
+        return ExitCode::SUCCESS;
+    }
+    if error.use_stderr() { ExitCode::from(Exit::Usage.code()) } else { ExitCode::SUCCESS }
+}

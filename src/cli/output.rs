@@ -1,0 +1,171 @@
+//! What a person or a script sees: data on stdout, talk on stderr.
+//!
+//! A reader that goes away (`| head`) ends the command quietly. Colours only where a person looks, and never with
+//! NO_COLOR (<https://no-color.org>).
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+use serde::Serialize;
+
+use super::error::{CliError, Exit};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What a piece of text means; it decides its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Good,
+    Warning,
+    Bad,
+    Faint,
+    Strong,
+}
+
+impl Tone {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Warning => "33",
+            Self::Bad => "31",
+            Self::Faint => "2",
+            Self::Strong => "1",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    is_json: bool,
+    has_color: bool,
+}
+
+impl Output {
+    pub fn new(is_json: bool, choice: ColorChoice) -> Self {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let has_color = match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => !no_color && io::stdout().is_terminal(),
+        };
+        Self { is_json, has_color: has_color && !is_json }
+    }
+
+    /// Whether the answer is to be JSON.
+    pub const fn is_json(&self) -> bool {
+        self.is_json
+    }
+
+    /// One line of data.
+    pub fn line(&self, text: impl AsRef<str>) -> Result<(), CliError> {
+        self.raw(&format!("{}\n", text.as_ref()))
+    }
+
+    /// Data as it is.
+    pub fn raw(&self, text: &str) -> Result<(), CliError> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| {
+            let is_closed_pipe = error.kind() == io::ErrorKind::BrokenPipe;
+            CliError { is_closed_pipe, ..CliError::new(Exit::Failure, format!("stdout: {error}")) }
+        })
+    }
+
+    /// The answer of `--json`: one document, indented.
+    pub fn json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), CliError> {
+        self.line(serde_json::to_string_pretty(value)?)
+    }
+
+    pub fn table(&self, table: &Table) -> Result<(), CliError> {
+        self.line(table.trim_fmt())
+    }
+
+    /// Talk: progress, what happens next.
+    pub fn note(&self, text: impl AsRef<str>) {
+        talk(&format!("{}\n", text.as_ref()));
+    }
+
+    pub fn warn(&self, text: impl AsRef<str>) {
+        talk(&format!("{} {}\n", self.paint(Tone::Warning, "warning:"), text.as_ref()));
+    }
+
+    /// The error, in the form that was asked for.
+    pub fn error(&self, error: &CliError) {
+        if self.is_json {
+            return talk(&format!("{}\n", error.to_json()));
+        }
+        let mut text = format!("{} {}\n", self.paint(Tone::Bad, "error:"), error.message);
+        if let Some(hint) = &error.hint {
+            text = format!("{text}{} {hint}\n", self.paint(Tone::Faint, "hint:"));
+        }
+        talk(&text);
+    }
+
+    pub fn paint(&self, tone: Tone, text: &str) -> String {
+        if self.has_color { format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code()) } else { text.to_owned() }
+    }
+
+    /// A table with these columns; the ones in `right` hold numbers.
+    pub fn new_table(&self, columns: &[&str], right: &[usize]) -> Table {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        let header = columns.iter().map(|name| self.paint(Tone::Strong, name));
+        table.set_header(header.collect::<Vec<_>>());
+        for (index, column) in table.column_iter_mut().enumerate() {
+            // No space before the first column.
+            column.set_padding((u16::from(index > 0), 1));
+            if right.contains(&index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        table
+    }
+}
+
+/// Writes to stderr; when even that is gone, nobody is left to tell.
+fn talk(text: &str) {
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+const BAR_CELLS: usize = 10;
+
+/// `[####......] 40 %`: how much of 100 % is allocated.
+pub fn allocation_bar(percent: Decimal) -> String {
+    let cells = (percent / Decimal::TEN).round().to_usize().unwrap_or(0).min(BAR_CELLS);
+    // Something is never drawn as nothing.
+    let filled = if percent > Decimal::ZERO { cells.max(1) } else { 0 };
+    format!("[{}{}] {} %", "#".repeat(filled), ".".repeat(BAR_CELLS - filled), percent.normalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+
+    #[test]
+    fn the_bar_shows_the_share() {
+        for (percent, bar) in [
+            (dec!(0), "[..........] 0 %"),
+            (dec!(0.5), "[#.........] 0.5 %"),
+            (dec!(40.0), "[####......] 40 %"),
+            (dec!(100), "[##########] 100 %"),
+        ] {
+            assert_eq!(allocation_bar(percent), bar);
+        }
+    }
+
+    #[test]
+    fn colours_are_for_people_only() {
+        let plain = Output::new(true, ColorChoice::Always);
+        assert_eq!(plain.paint(Tone::Bad, "x"), "x");
+        assert_eq!(Output::new(false, ColorChoice::Always).paint(Tone::Bad, "x"), "\u{1b}[31mx\u{1b}[0m");
+    }
+}

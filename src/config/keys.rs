@@ -1,0 +1,225 @@
+//! The table of configuration keys: name, what is allowed, what it does; and how each is read and written.
+
+use std::fmt::Write;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+
+use super::{Config, LogFormat};
+use crate::domain::instrument::Symbol;
+use crate::domain::money::{Leverage, parse_decimal};
+use crate::domain::time::DurationMs;
+
+/// One key of the file.
+#[derive(Debug, Clone, Copy)]
+pub struct ConfigKey {
+    /// `section.key`.
+    pub key: &'static str,
+    /// The allowed values, for people.
+    pub allowed: &'static str,
+    pub description: &'static str,
+    pub is_list: bool,
+}
+
+const fn key(key: &'static str, allowed: &'static str, description: &'static str) -> ConfigKey {
+    ConfigKey { key, allowed, description, is_list: false }
+}
+
+const fn list(key: &'static str, allowed: &'static str, description: &'static str) -> ConfigKey {
+    ConfigKey { key, allowed, description, is_list: true }
+}
+
+const TIMEFRAMES: &str = "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d, or \"\" for the feed's finest";
+const SYMBOLS: &str = "a list of exchange symbols such as [\"BTCUSDT\"]";
+
+/// Every key but those of `[instruments.SYMBOL]`.
+pub const KEYS: &[ConfigKey] = &[
+    key("log.level", "error, warn, info, debug or trace", "what is logged"),
+    key("log.format", "human or json", "how it is logged"),
+    key("log.dir", "a folder, or \"\" for none", "log files are kept here, beside what goes to stderr"),
+    key("log.keep_files", "1 to 365", "daily log files that are kept"),
+    key("limits.max_leverage", "1 to 100", "highest leverage that any account or bot may be given"),
+    key("engine.enabled", "true or false", "false: nothing is opened; what is open stays managed"),
+    key("engine.price_cycle_ms", "100 to 600000", "how often positions are managed, ms"),
+    key("engine.equity_interval_minutes", "1 to 1440", "how often an equity snapshot is kept, minutes"),
+    key("market.timeframe", TIMEFRAMES, "candles of strategies that name no timeframe"),
+    key("universe.min_quote_volume", "0 or more", "least 24 h volume of a symbol, quote currency"),
+    key("universe.top_n", "0 to 1000", "how many of the most traded symbols"),
+    list("universe.anchors", SYMBOLS, "symbols that are always in"),
+    key("gates.enabled", "true or false", "false leaves both gates open"),
+    list("gates.anchors", SYMBOLS, "symbols that stand for the market"),
+    key("gates.timeframe", TIMEFRAMES, "candles the regime is read from"),
+    key("gates.fast_bars", "1 to 1000, below slow_bars", "bars of the fast trend EMA"),
+    key("gates.slow_bars", "1 to 1000", "bars of the slow trend EMA"),
+    key("gates.strength_bars", "2 to 200", "bars of the ADX and the ATR"),
+    key("gates.strength_min", "0 to 100", "ADX from which a trend is strong"),
+    key("gates.daily_volatility_max_pct", "0 to 1000", "daily range above which the market storms, %"),
+    key("retention.decisions", "1000 to 100000000", "rows of decisions that are kept"),
+    key("retention.signals", "1000 to 100000000", "rows of signals that are kept"),
+];
+
+/// The names of all sections, each once, in the order of [`KEYS`].
+pub(super) fn sections() -> Vec<&'static str> {
+    let mut names: Vec<_> = KEYS.iter().filter_map(|spec| spec.key.split('.').next()).collect();
+    names.dedup();
+    names.push("instruments");
+    names
+}
+
+/// The keys of one section, without its name.
+pub(super) fn names_in(section: &str) -> Vec<&'static str> {
+    KEYS.iter().filter_map(|spec| spec.key.strip_prefix(section)?.strip_prefix('.')).collect()
+}
+
+fn one<T: FromStr>(values: &[&str]) -> Option<T> {
+    match values {
+        [value] => value.parse().ok(),
+        _ => None,
+    }
+}
+
+fn within<T: FromStr + PartialOrd>(values: &[&str], range: std::ops::RangeInclusive<T>) -> Option<T> {
+    one(values).filter(|value| range.contains(value))
+}
+
+/// `""` empties the slot; anything else must parse.
+fn optional<T: FromStr>(values: &[&str], slot: &mut Option<T>) -> Option<()> {
+    *slot = match values {
+        [""] => None,
+        values => Some(one(values)?),
+    };
+    Some(())
+}
+
+fn symbols(values: &[&str]) -> Option<Vec<Symbol>> {
+    values.iter().map(|value| Symbol::try_new(value).ok()).collect()
+}
+
+fn quoted(value: impl std::fmt::Display) -> String {
+    format!("\"{value}\"")
+}
+
+fn quoted_list(symbols: &[Symbol]) -> String {
+    let quoted: Vec<_> = symbols.iter().map(quoted).collect();
+    format!("[{}]", quoted.join(", "))
+}
+
+fn or_empty(value: Option<impl std::fmt::Display>) -> String {
+    value.map_or_else(|| "\"\"".to_owned(), quoted)
+}
+
+impl Config {
+    /// Sets one key; `None` when the value is not allowed, and then nothing changes.
+    pub(super) fn set(&mut self, key: &str, values: &[&str]) -> Option<()> {
+        match key {
+            "log.level" => {
+                let known = ["error", "warn", "info", "debug", "trace"];
+                self.log.level = one::<String>(values).filter(|level| known.contains(&level.as_str()))?;
+            }
+            "log.format" => {
+                self.log.format = match values {
+                    ["human"] => LogFormat::Human,
+                    ["json"] => LogFormat::Json,
+                    _ => return None,
+                }
+            }
+            "log.dir" => optional(values, &mut self.log.dir)?,
+            "log.keep_files" => self.log.keep_files = within(values, 1..=365)?,
+            "limits.max_leverage" => self.limits.max_leverage = Leverage::try_new(one(values)?).ok()?,
+            "engine.enabled" => self.engine.enabled = one(values)?,
+            "engine.price_cycle_ms" => {
+                self.engine.price_cycle = DurationMs::from_ms(within(values, 100..=600_000)?);
+            }
+            "engine.equity_interval_minutes" => {
+                let minutes: i64 = within(values, 1..=1_440)?;
+                self.engine.equity_interval = DurationMs::from_secs(60).times(minutes);
+            }
+            "market.timeframe" => optional(values, &mut self.timeframe)?,
+            "universe.min_quote_volume" => {
+                let volume = parse_decimal("volume", &one::<String>(values)?).ok()?;
+                self.universe.min_quote_volume = Some(volume).filter(|volume| *volume >= Decimal::ZERO)?;
+            }
+            "universe.top_n" => self.universe.top_n = within(values, 0..=1_000)?,
+            "universe.anchors" => self.universe.anchors = symbols(values)?,
+            "retention.decisions" => self.retention.decisions = within(values, 1_000..=100_000_000)?,
+            "retention.signals" => self.retention.signals = within(values, 1_000..=100_000_000)?,
+            gates => self.set_gate(gates, values)?,
+        }
+        Some(())
+    }
+
+    fn set_gate(&mut self, key: &str, values: &[&str]) -> Option<()> {
+        let gates = &mut self.gates;
+        match key {
+            "gates.enabled" => gates.enabled = one(values)?,
+            "gates.anchors" => gates.anchors = symbols(values)?,
+            "gates.timeframe" => optional(values, &mut gates.timeframe)?,
+            "gates.fast_bars" => gates.fast_bars = within(values, 1..=1_000)?,
+            "gates.slow_bars" => gates.slow_bars = within(values, 1..=1_000)?,
+            "gates.strength_bars" => gates.strength_bars = within(values, 2..=200)?,
+            "gates.strength_min" => gates.strength_min = within(values, 0.0..=100.0)?,
+            "gates.daily_volatility_max_pct" => {
+                gates.daily_volatility_max_pct = within(values, 0.0..=1_000.0)?;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// A value as the file would write it.
+    pub fn get(&self, key: &str) -> Option<String> {
+        Some(match key {
+            "log.level" => quoted(&self.log.level),
+            "log.format" => quoted(match self.log.format {
+                LogFormat::Human => "human",
+                LogFormat::Json => "json",
+            }),
+            "log.dir" => or_empty(self.log.dir.as_ref().map(|dir| dir.display())),
+            "log.keep_files" => self.log.keep_files.to_string(),
+            "limits.max_leverage" => self.limits.max_leverage.to_string(),
+            "engine.enabled" => self.engine.enabled.to_string(),
+            "engine.price_cycle_ms" => self.engine.price_cycle.ms().to_string(),
+            "engine.equity_interval_minutes" => (self.engine.equity_interval.ms() / 60_000).to_string(),
+            "market.timeframe" => or_empty(self.timeframe),
+            "universe.min_quote_volume" => self.universe.min_quote_volume.to_string(),
+            "universe.top_n" => self.universe.top_n.to_string(),
+            "universe.anchors" => quoted_list(&self.universe.anchors),
+            "gates.enabled" => self.gates.enabled.to_string(),
+            "gates.anchors" => quoted_list(&self.gates.anchors),
+            "gates.timeframe" => or_empty(self.gates.timeframe),
+            "gates.fast_bars" => self.gates.fast_bars.to_string(),
+            "gates.slow_bars" => self.gates.slow_bars.to_string(),
+            "gates.strength_bars" => self.gates.strength_bars.to_string(),
+            "gates.strength_min" => self.gates.strength_min.to_string(),
+            "gates.daily_volatility_max_pct" => self.gates.daily_volatility_max_pct.to_string(),
+            "retention.decisions" => self.retention.decisions.to_string(),
+            "retention.signals" => self.retention.signals.to_string(),
+            _ => return None,
+        })
+    }
+
+    /// The file that `init` writes: every key at its default, commented out.
+    pub fn template() -> String {
+        let defaults = Self::default();
+        let mut text = String::from(
+            "# tradefleet: what is common to all accounts. Every key is shown at its default.\n\
+             # `tradefleet config check` finds mistakes, `tradefleet config show` prints what is in effect.\n",
+        );
+        let mut section = "";
+        for spec in KEYS {
+            let Some((own_section, name)) = spec.key.split_once('.') else { continue };
+            if own_section != section {
+                section = own_section;
+                // Writing to a String cannot fail.
+                let _ = write!(text, "\n[{section}]\n");
+            }
+            let value = defaults.get(spec.key).unwrap_or_default();
+            let _ = writeln!(text, "# {} ({})\n# {name} = {value}", spec.description, spec.allowed);
+        }
+        text.push_str(
+            "\n# The exchange's own rules of a symbol are replaced by what is set here.\n\
+             # [instruments.BTCUSDT]\n# tick = 0.1\n# step = 0.001\n# min_qty = 0.001\n# min_notional = 5\n",
+        );
+        text
+    }
+}
