@@ -1,6 +1,7 @@
 //! What the running daemon has done so far: counted without locks, read for progress and the run's row.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::engine::turn::Record;
 use crate::store::StoreError;
@@ -14,8 +15,8 @@ pub struct Counters {
     trades: AtomicU64,
     cycles: AtomicU64,
     signals: AtomicU64,
-    disk_full: AtomicBool,
     store_failures: AtomicU64,
+    store_error: Mutex<Option<StoreError>>,
 }
 
 /// A reading of [`Counters`].
@@ -66,8 +67,8 @@ impl Counters {
     }
 
     pub(super) fn store_failed(&self, error: &StoreError) {
-        self.disk_full.store(*error == StoreError::DiskFull, Ordering::Relaxed);
         self.store_failures.fetch_add(1, Ordering::Relaxed);
+        *self.store_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
     }
 
     /// Writes that failed since the last one that succeeded.
@@ -75,8 +76,10 @@ impl Counters {
         self.store_failures.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_disk_full(&self) -> bool {
-        self.disk_full.load(Ordering::Relaxed)
+    /// What the last failed write met.
+    pub(super) fn store_error(&self) -> StoreError {
+        let last = self.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        last.unwrap_or(StoreError::WriterStopped)
     }
 
     pub fn read(&self) -> Counts {

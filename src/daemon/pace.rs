@@ -1,22 +1,21 @@
 //! Time and turn-taking of a running fleet: the clock the executors see, and their mailboxes.
 //!
-//! In **virtual** time (a tape, the synthetic market) the driver owns the clock. It hands out a cycle, waits until
-//! every executor is *quiet* (idle, or parked on a virtual timer), then moves time on; timers fire in order on the
-//! way. So a run is the same however fast the machine is, and an account that waits for an exchange which never
-//! answers costs the others no time at all. In **wall** time the clock is the machine's and nobody waits for anybody.
+//! Time is virtual: the driver owns the clock. It hands out a cycle, waits until every executor is *quiet* (idle, or
+//! parked on a timer), then moves time on; timers fire in order on the way. So a run is the same however fast the
+//! machine is, and an account that waits for an exchange which never answers costs the others no time at all.
 //!
 //! A mailbox never blocks its sender: configurations are whole and the latest wins; cycles queue up to a bound, so
 //! that the paper book sees every bar while the account's machine acts on the newest only.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::ops::Bound;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
-use crate::clock::wall_now;
 use crate::domain::ids::AccountId;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::config::AccountConfig;
@@ -37,7 +36,7 @@ pub struct Mail {
 }
 
 /// A changed configuration, whole.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Configuration {
     pub account: AccountConfig,
     pub paper: PaperSettings,
@@ -49,7 +48,7 @@ enum State {
     Idle,
     /// Has mail, or works.
     Active,
-    /// Works, but waits for a virtual timer.
+    /// Works, but waits for a timer.
     Parked,
 }
 
@@ -69,9 +68,10 @@ struct Timer {
 type TimerKey = (Timestamp, u64);
 
 struct Inner {
-    /// `None` in wall time.
-    now: Option<Timestamp>,
+    now: Timestamp,
     members: BTreeMap<AccountId, Member>,
+    /// The account behind which the next fan-out begins.
+    first_served: Option<AccountId>,
     active: usize,
     timers: BTreeMap<TimerKey, Timer>,
     timers_set: u64,
@@ -84,17 +84,15 @@ pub struct Pace {
 }
 
 impl Pace {
-    pub fn new_virtual(now: Timestamp) -> Arc<Self> {
-        Self::over(Some(now))
-    }
-
-    pub fn new_wall() -> Arc<Self> {
-        Self::over(None)
-    }
-
-    fn over(now: Option<Timestamp>) -> Arc<Self> {
-        let inner =
-            Inner { now, members: BTreeMap::new(), active: 0, timers: BTreeMap::new(), timers_set: 0 };
+    pub fn new(now: Timestamp) -> Arc<Self> {
+        let inner = Inner {
+            now,
+            members: BTreeMap::new(),
+            first_served: None,
+            active: 0,
+            timers: BTreeMap::new(),
+            timers_set: 0,
+        };
         Arc::new(Self { inner: Mutex::new(inner), quiet: Notify::new() })
     }
 
@@ -103,7 +101,7 @@ impl Pace {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.lock().now.unwrap_or_else(wall_now)
+        self.lock().now
     }
 
     /// Admits an executor. It counts as active until it first asks for mail.
@@ -118,16 +116,25 @@ impl Pace {
 
     /// Hands a cycle to every executor.
     pub fn publish(&self, cycle: &Arc<Cycle>) {
-        let mut inner = self.lock();
-        let mut woken = 0;
+        let mut guard = self.lock();
+        let inner = &mut *guard;
         for member in inner.members.values_mut() {
             if member.mail.cycles.len() >= CYCLES_WAITING_MAX {
                 member.mail.cycles.pop_front();
             }
             member.mail.cycles.push_back(Arc::clone(cycle));
-            woken += member.wake_up();
         }
-        inner.active += woken;
+        // Nobody is always first: whoever was woken first is last the next time.
+        let first = inner.first_served.unwrap_or(AccountId::new(0));
+        let order = (Bound::Excluded(first), Bound::Unbounded);
+        for (_, member) in inner.members.range_mut(order) {
+            inner.active += member.wake_up();
+        }
+        for (_, member) in inner.members.range_mut(..=first) {
+            inner.active += member.wake_up();
+        }
+        let next = inner.members.range(order).next().or_else(|| inner.members.iter().next());
+        inner.first_served = next.map(|(account, _)| *account);
     }
 
     /// Gives one executor a changed configuration.
@@ -173,9 +180,7 @@ impl Pace {
             self.wait_quiet().await;
         }
         let mut inner = self.lock();
-        if let Some(now) = inner.now.as_mut() {
-            *now = (*now).max(to);
-        }
+        inner.now = inner.now.max(to);
     }
 
     fn fire_next(&self, to: Timestamp) -> bool {
@@ -185,7 +190,7 @@ impl Pace {
         let Some((key, timer)) = next else { return false };
         timer.fired = true;
         let waker = timer.waker.take();
-        inner.now = inner.now.map(|now| now.max(key.0));
+        inner.now = inner.now.max(key.0);
         if let Some(member) = inner.members.get_mut(&timer.account)
             && member.state == State::Parked
         {
@@ -289,17 +294,8 @@ pub struct AccountClock {
 
 impl Sleep for AccountClock {
     fn sleep(&self, duration: DurationMs) -> BoxFuture<'static, ()> {
-        let now = self.pace.lock().now;
-        match now {
-            Some(now) => {
-                let deadline = now.plus(duration);
-                Box::pin(VirtualSleep { clock: self.clone(), deadline, key: None })
-            }
-            None => {
-                let wait = std::time::Duration::from_millis(u64::try_from(duration.ms()).unwrap_or(0));
-                Box::pin(tokio::time::sleep(wait))
-            }
-        }
+        let deadline = self.pace.now().plus(duration);
+        Box::pin(VirtualSleep { clock: self.clone(), deadline, key: None })
     }
 
     fn now(&self) -> Timestamp {

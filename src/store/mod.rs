@@ -16,6 +16,7 @@ pub mod error;
 pub mod journal;
 pub mod latches;
 pub mod lease;
+pub mod market_log;
 pub mod open;
 pub mod schema;
 pub mod strategies;

@@ -14,7 +14,7 @@ fn account(id: u32) -> AccountId {
 
 #[tokio::test]
 async fn sleepers_are_quiet_and_wake_in_the_order_of_their_deadlines() {
-    let pace = Pace::new_virtual(at(0));
+    let pace = Pace::new(at(0));
     let log: Arc<Mutex<Vec<(u32, i64)>>> = Arc::default();
     let mut tasks = JoinSet::new();
     for (id, wait) in [(1, 300), (2, 100), (3, 200)] {
@@ -40,7 +40,7 @@ async fn sleepers_are_quiet_and_wake_in_the_order_of_their_deadlines() {
 
 #[tokio::test]
 async fn a_panicking_member_holds_nobody_up() {
-    let pace = Pace::new_virtual(at(0));
+    let pace = Pace::new(at(0));
     let seat = pace.join(account(1));
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
@@ -54,7 +54,7 @@ async fn a_panicking_member_holds_nobody_up() {
 
 #[tokio::test]
 async fn the_latest_configuration_wins_and_a_stop_is_not_lost() {
-    let pace = Pace::new_virtual(at(0));
+    let pace = Pace::new(at(0));
     let seat = pace.join(account(1));
     pace.stop(account(1));
     let mail = seat.mail().await;
