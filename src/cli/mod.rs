@@ -10,7 +10,11 @@ pub mod output;
 mod completions;
 mod config;
 mod init;
+mod logging;
 mod man;
+mod market_source;
+mod progress;
+mod run;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,6 +53,8 @@ struct GlobalArgs {
 enum Command {
     /// Create the home folder, its configuration, database and master key
     Init(init::InitArgs),
+    /// Run the daemon on a tape or on the synthetic market
+    Run(run::RunArgs),
     /// Check or show the configuration
     Config(config::ConfigArgs),
     /// Print tab completions for a shell
@@ -79,6 +85,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
     match command {
         Command::Init(args) => init::run(&args, context),
+        Command::Run(args) => run::run(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

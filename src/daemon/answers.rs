@@ -51,13 +51,14 @@ pub(super) fn net_position(report: PositionReport) -> NetPosition {
     NetPosition { symbol: report.symbol, side: report.side, qty: report.qty }
 }
 
-pub(super) fn event(event: ExchangeEvent) -> Event<'static> {
-    match event {
+/// `None` for what our ledger knows by itself.
+pub(super) fn event(event: ExchangeEvent) -> Option<Event<'static>> {
+    Some(match event {
         ExchangeEvent::Fill(fill) => Event::Fill(fill),
         ExchangeEvent::OrderEnded { client_order_id, status, reason } => {
             Event::OrderEnded { id: client_order_id, status, reason }
         }
-        ExchangeEvent::Wallet(wallet) => Event::Balance { wallet },
+        ExchangeEvent::Wallet(_) => return None,
         ExchangeEvent::Liquidated(liquidation) => Event::Liquidated(Liquidation {
             trade_id: liquidation.trade_id,
             symbol: liquidation.symbol,
@@ -67,5 +68,5 @@ pub(super) fn event(event: ExchangeEvent) -> Event<'static> {
             fee: liquidation.fee,
             at: liquidation.at,
         }),
-    }
+    })
 }

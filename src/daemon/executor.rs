@@ -155,7 +155,9 @@ impl Executor {
             return Ok(());
         }
         while let Some(event) = self.exchange.next_event(&cycle.step) {
-            self.handle_at(cycle.at, answers::event(event)).await?;
+            if let Some(event) = answers::event(event) {
+                self.handle_at(cycle.at, event).await?;
+            }
         }
         if !is_newest {
             return Ok(());

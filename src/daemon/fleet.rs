@@ -130,7 +130,12 @@ impl Fleet {
         let terms = RosterTerms {
             limits: options.config.limits,
             equity_interval: options.config.engine.equity_interval,
-            instruments: Arc::new(settle_instruments(&store, &options.instruments, started_at)?),
+            instruments: Arc::new(settle_instruments(
+                &store,
+                &options.instruments,
+                &options.config,
+                started_at,
+            )?),
         };
         let roster = Roster::read(store.conn(), &terms)?;
         let control = Control::open(&options.database, shutdown)?;
@@ -330,14 +335,24 @@ fn resume_point(roster: &Roster, feed: &Feed) -> Timestamp {
 fn settle_instruments(
     store: &Store,
     offered: &BTreeMap<Symbol, Instrument>,
+    config: &Config,
     now: Timestamp,
 ) -> Result<BTreeMap<Symbol, Instrument>, StoreError> {
-    let mut known = market_log::instruments(store.conn())?;
-    for (symbol, instrument) in offered {
-        if known.get(symbol) != Some(instrument) {
-            market_log::write_instrument(store.conn(), instrument, now)?;
-            known.insert(symbol.clone(), instrument.clone());
+    let known = market_log::instruments(store.conn())?;
+    let mut settled = known.clone();
+    for (symbol, rules) in offered {
+        settled.entry(symbol.clone()).or_insert_with(|| rules.clone());
+    }
+    for (symbol, over) in &config.instruments {
+        if let Some(rules) = settled.get_mut(symbol) {
+            rules.tick = over.tick.unwrap_or(rules.tick);
+            rules.step = over.step.unwrap_or(rules.step);
+            rules.min_qty = over.min_qty.unwrap_or(rules.min_qty);
+            rules.min_notional = over.min_notional.unwrap_or(rules.min_notional);
         }
     }
-    Ok(known)
+    for rules in settled.values().filter(|rules| known.get(&rules.symbol) != Some(rules)) {
+        market_log::write_instrument(store.conn(), rules, now)?;
+    }
+    Ok(settled)
 }

@@ -23,10 +23,10 @@ use crate::domain::side::PositionMode;
 
 /// Ended orders that can still be asked for, and whose ids are still refused as used. An answer that was lost is
 /// asked for within seconds; an account ends a handful of orders in that time.
-pub const ENDED_ORDERS_MAX: usize = 64;
+pub const ENDED_ORDERS_MAX: usize = 12;
 
 /// Fills that can still be asked for; the reason is the same.
-pub const FILLS_MAX: usize = 64;
+pub const FILLS_MAX: usize = 8;
 
 const TRADE_PREFIX: char = 'P';
 
