@@ -9,6 +9,7 @@ pub mod strategy;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod daemon;
 pub mod exchange;
 pub mod market;

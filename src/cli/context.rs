@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use super::error::{CliError, Exit};
+use super::keys::KeyFiles;
 use super::output::Output;
 use crate::clock;
 use crate::config::{Config, LoadedConfig};
@@ -86,7 +87,25 @@ impl Context {
     /// Unlocks the vault. Only commands that touch secrets do this.
     pub fn unlock(&self, store: &Store) -> Result<Vault, CliError> {
         let meta = self.vault_meta(store)?;
-        Ok(self.find_key(&meta)?.unlock(&meta)?)
+        let found = self.find_key(&meta)?;
+        match found.unlock(&meta) {
+            Err(error @ VaultError::WrongKey { .. }) => {
+                self.unlock_interrupted(&meta).ok_or_else(|| error.into())
+            }
+            other => Ok(other?),
+        }
+    }
+
+    /// A rotation that was killed leaves the right key beside the key file.
+    fn unlock_interrupted(&self, meta: &VaultMeta) -> Option<Vault> {
+        let files = KeyFiles::of(&self.key_path());
+        [files.new, files.old].into_iter().find_map(|path| {
+            let lookup = KeyLookup { key_file: Some(path.clone()), ..KeyLookup::default() };
+            let vault = lookup.find_stored().ok()??.unlock(meta).ok()?;
+            let (right, place) = (path.display(), self.key_path());
+            self.out.warn(format!("a rotation was interrupted: move {right} to {}", place.display()));
+            Some(vault)
+        })
     }
 
     /// Who acts, for the audit log: `cli:USER`.

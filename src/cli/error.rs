@@ -6,6 +6,7 @@ use std::io;
 use serde_json::json;
 
 use crate::config::ConfigError;
+use crate::control::ControlError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
@@ -116,29 +117,28 @@ impl std::error::Error for CliError {}
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        let exit = match &error {
-            StoreError::NotFound { .. } => Exit::NotFound,
-            StoreError::Exists { .. }
-            | StoreError::BotLimit { .. }
-            | StoreError::AllocationLimit { .. }
-            | StoreError::Conflict { .. } => Exit::Refused,
-            StoreError::DaemonRunning { .. } => Exit::DaemonRunning,
-            StoreError::NoDatabase { .. }
-            | StoreError::NotADatabase { .. }
-            | StoreError::NewerSchema { .. }
-            | StoreError::NotMigrated { .. }
+        let (exit, code) = match &error {
+            StoreError::NotFound { .. } => (Exit::NotFound, "not_found"),
+            StoreError::Exists { .. } => (Exit::Refused, "exists"),
+            StoreError::BotLimit { .. } => (Exit::Refused, "bot_limit"),
+            StoreError::AllocationLimit { .. } => (Exit::Refused, "allocation_limit"),
+            StoreError::Conflict { .. } => (Exit::Refused, "refused"),
+            StoreError::DaemonRunning { .. } => (Exit::DaemonRunning, "daemon_running"),
+            StoreError::NoDatabase { .. } => (Exit::Database, "no_database"),
+            StoreError::NewerSchema { .. } | StoreError::NotMigrated { .. } => (Exit::Database, "schema"),
+            StoreError::Permissions { .. } => (Exit::Database, "permissions"),
+            StoreError::DiskFull => (Exit::Database, "disk_full"),
+            StoreError::Busy => (Exit::Database, "busy"),
+            StoreError::Corrupt { .. } => (Exit::Database, "corrupt"),
+            StoreError::ReadOnly { .. } => (Exit::Database, "read_only"),
+            StoreError::NotADatabase { .. }
             | StoreError::MigrationFailed { .. }
-            | StoreError::Permissions { .. }
-            | StoreError::ReadOnly { .. }
-            | StoreError::DiskFull
-            | StoreError::Busy
-            | StoreError::Corrupt { .. }
             | StoreError::LeaseLost { .. }
             | StoreError::WriterStopped
             | StoreError::File { .. }
-            | StoreError::Other { .. } => Exit::Database,
+            | StoreError::Other { .. } => (Exit::Database, "database"),
         };
-        Self { hint: error.hint(), ..Self::new(exit, error.to_string()) }
+        Self { code, hint: error.hint(), ..Self::new(exit, error.to_string()) }
     }
 }
 
@@ -151,6 +151,39 @@ impl From<VaultError> for CliError {
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         Self::usage(error.to_string()).hint("`tradefleet config check` lists every mistake with its line")
+    }
+}
+
+impl From<ControlError> for CliError {
+    fn from(error: ControlError) -> Self {
+        let (exit, code) = match &error {
+            ControlError::Store(error) => return error.clone().into(),
+            ControlError::Vault(error) => return error.clone().into(),
+            ControlError::Setting(_)
+            | ControlError::Param(_)
+            | ControlError::BadName { .. }
+            | ControlError::BadValue { .. }
+            | ControlError::UnknownAccountKey { .. }
+            | ControlError::KeysMissing { .. }
+            | ControlError::KeysUnused { .. }
+            | ControlError::ForeignSymbol { .. }
+            | ControlError::Import { .. }
+            | ControlError::NothingToSet => (Exit::Usage, "bad_input"),
+            ControlError::NothingSelected { .. } | ControlError::NoBot { .. } => {
+                (Exit::NotFound, "not_found")
+            }
+            ControlError::Allocation { .. } => (Exit::Refused, "allocation_limit"),
+            ControlError::SwitchWithPositions { .. } | ControlError::BotHoldsPositions { .. } => {
+                (Exit::Refused, "open_positions")
+            }
+            ControlError::LiveUnsupported { .. } => (Exit::Refused, "live_unsupported"),
+            ControlError::Unconfirmed { .. } => (Exit::Refused, "needs_confirmation"),
+            ControlError::SpotOnly { .. } => (Exit::Refused, "spot_exchange"),
+            ControlError::AccountBusy { .. } => (Exit::Refused, "account_busy"),
+            ControlError::BuiltIn { .. } => (Exit::Refused, "built_in"),
+            ControlError::StrategyInUse { .. } => (Exit::Refused, "in_use"),
+        };
+        Self { code, hint: error.hint(), ..Self::new(exit, error.to_string()) }
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Executor {
     /// Records of turns that are not committed yet, and what is still to be asked.
     records: Vec<Record>,
     requests: VecDeque<Request>,
+    /// The last failure to reach the exchange, until it is written.
+    last_error: Option<(String, Timestamp)>,
     /// The exchange state's revision that was committed last.
     committed_revision: Option<u64>,
 }
@@ -83,6 +85,7 @@ impl Executor {
             leverage_set: BTreeMap::new(),
             records: Vec::new(),
             requests: VecDeque::new(),
+            last_error: None,
             committed_revision: None,
         }
     }
@@ -122,8 +125,8 @@ impl Executor {
         match self.snapshot().await {
             Ok(snapshot) => self.handle(Event::Snapshot(snapshot)).await,
             Err(error) => {
-                tracing::warn!(account = %self.account, %error, "the account cannot be reconciled yet");
-                Ok(())
+                tracing::debug!(account = %self.account, %error, "the account cannot be reconciled yet");
+                self.checkpoint().await
             }
         }
     }
@@ -273,7 +276,11 @@ impl Executor {
         };
         match &answer {
             Ok(_) | Err(ExchangeError::Refused { .. }) => self.breaker.succeeded(),
-            Err(_) => self.breaker.failed(self.clock.now()),
+            Err(error) => {
+                let now = self.clock.now();
+                self.breaker.failed(now);
+                self.last_error = Some((error.to_string(), now));
+            }
         }
         answer
     }
@@ -325,7 +332,7 @@ impl Executor {
         Ok(())
     }
 
-    fn state_row(&self) -> Result<StateRow, StoreError> {
+    fn state_row(&mut self) -> Result<StateRow, StoreError> {
         let state = serde_json::to_string(&self.machine.durable_state())
             .map_err(|error| StoreError::Other { detail: format!("account state: {error}") })?;
         Ok(StateRow {
@@ -334,6 +341,7 @@ impl Executor {
             wallet: self.machine.wallet(),
             equity: self.machine.equity(),
             breaker: self.breaker.state(self.clock.now()).as_str(),
+            last_error: self.last_error.take(),
         })
     }
 

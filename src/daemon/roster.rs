@@ -19,6 +19,7 @@ use crate::exchange::faults::PaperFaults;
 use crate::matching::config::BookConfig;
 use crate::store::accounts::AccountRow;
 use crate::store::bots::BotRow;
+use crate::store::latches::AccountHealth;
 use crate::store::strategies::StrategyRow;
 use crate::store::{StoreError, accounts, bots, journal, latches, strategies};
 use crate::strategy::{ExitPlan, StrategyKind, StrategyParams, StrategySpec};
@@ -64,12 +65,12 @@ impl Roster {
         let holding = journal::bots_with_positions(conn)?;
         let mut roster = Self { specs, ..Self::default() };
         for account in accounts::list(conn)?.into_iter().filter(|account| account.is_active) {
-            let latch = latches.get(&account.id).cloned().unwrap_or_default();
-            if latch.is_quarantined {
+            let health = latches.get(&account.id).cloned().unwrap_or_default();
+            if health.quarantined_at.is_some() {
                 continue;
             }
             let bots = by_account.remove(&account.id).unwrap_or_default();
-            roster.admit(&account, &bots, latch, &holding, terms);
+            roster.admit(&account, &bots, health, &holding, terms);
         }
         let followed: BTreeSet<StrategyId> = roster.wishes.iter().map(|(id, _)| *id).collect();
         roster.specs.retain(|id, _| followed.contains(id));
@@ -80,7 +81,7 @@ impl Roster {
         &mut self,
         account: &AccountRow,
         bots: &[BotRow],
-        latch: latches::Latch,
+        health: AccountHealth,
         holding: &BTreeSet<BotId>,
         terms: &RosterTerms,
     ) {
@@ -91,7 +92,9 @@ impl Roster {
         }
         let bots =
             bots.iter().map(|bot| (bot.id, Arc::new(self.bot_config(bot)))).collect::<BTreeMap<_, _>>();
-        let halt = latch.halt.map(|(reason, flatten)| Halt { reason, flatten });
+        let halt = health
+            .halted_at
+            .map(|_| Halt { reason: health.halt_reason.unwrap_or_default(), flatten: health.halt_flatten });
         let configuration = Configuration {
             account: AccountConfig {
                 settings: account.settings.clone(),
@@ -108,7 +111,7 @@ impl Roster {
             id: account.id,
             name: account.name.clone(),
             configuration,
-            last_cycle_at: latch.last_cycle_at,
+            last_cycle_at: health.last_cycle_at,
         };
         self.entrants.insert(account.id, entrant);
     }

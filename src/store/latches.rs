@@ -1,39 +1,73 @@
-//! The durable switches of an account that people and the supervisor set: halt and quarantine; and how far it came.
+//! The latches of an account, halt and quarantine, and how it fares.
+//!
+//! The halt latch is durable before anything else is tried, and only [`resume`] clears it.
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{StoreError, column};
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
 
-/// An account's switches. An account that never ran has none set.
+/// What stands in an account's state beside the machine's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Latch {
-    /// Why it is halted, and whether its positions are to be closed.
-    pub halt: Option<(String, bool)>,
-    pub is_quarantined: bool,
-    /// The last cycle it has handled.
+pub struct AccountHealth {
     pub last_cycle_at: Option<Timestamp>,
+    /// In the account's quote currency.
+    pub equity: Option<String>,
+    pub halted_at: Option<Timestamp>,
+    pub halt_reason: Option<String>,
+    pub halt_flatten: bool,
+    pub quarantined_at: Option<Timestamp>,
+    pub quarantine_reason: Option<String>,
+    /// closed, open or half_open; `None` before the daemon has looked after the account.
+    pub breaker: Option<String>,
+    pub last_error: Option<String>,
+    pub last_error_at: Option<Timestamp>,
 }
 
-pub fn read_all(conn: &Connection) -> Result<BTreeMap<AccountId, Latch>, StoreError> {
-    let mut statement = conn.prepare_cached(
-        "SELECT account_id, last_cycle_at, halted_at, halt_reason, halt_flatten, quarantined_at FROM account_state",
-    )?;
-    let rows = statement.query_map([], |row| {
-        let halted_at = column::timestamp_opt(row, "halted_at")?;
-        let reason: Option<String> = row.get("halt_reason")?;
-        let flatten: bool = row.get("halt_flatten")?;
-        let latch = Latch {
-            halt: halted_at.map(|_| (reason.unwrap_or_default(), flatten)),
-            is_quarantined: column::timestamp_opt(row, "quarantined_at")?.is_some(),
-            last_cycle_at: column::timestamp_opt(row, "last_cycle_at")?,
-        };
-        Ok((AccountId::new(row.get("account_id")?), latch))
-    })?;
+/// How the account fares; all empty before the daemon or a halt has written its row.
+pub fn health(conn: &Connection, account: AccountId) -> Result<AccountHealth, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM account_state WHERE account_id = ?1")?;
+    Ok(statement.query_row([account.get()], from_row).optional()?.unwrap_or_default())
+}
+
+/// Every account's state that has one.
+pub fn read_all(conn: &Connection) -> Result<BTreeMap<AccountId, AccountHealth>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM account_state")?;
+    let rows = statement.query_map([], |row| Ok((AccountId::new(row.get("account_id")?), from_row(row)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Sets the halt latch. One that is set already takes the new reason, and keeps its wish to flatten.
+pub fn halt(
+    conn: &Connection,
+    account: AccountId,
+    reason: &str,
+    flatten: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO account_state (account_id, halted_at, halt_reason, halt_flatten, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?2)
+         ON CONFLICT (account_id) DO UPDATE SET halted_at = coalesce(halted_at, excluded.halted_at),
+             halt_reason = excluded.halt_reason, halt_flatten = max(halt_flatten, excluded.halt_flatten),
+             updated_at = excluded.updated_at",
+    )?
+    .execute(params![account.get(), now.ms(), reason, flatten])?;
+    Ok(())
+}
+
+/// Clears the halt latch and the quarantine.
+pub fn resume(conn: &Connection, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE account_state SET halted_at = NULL, halt_reason = NULL, halt_flatten = 0,
+             quarantined_at = NULL, quarantine_reason = NULL, updated_at = ?2
+         WHERE account_id = ?1",
+    )?
+    .execute(params![account.get(), now.ms()])?;
+    Ok(())
 }
 
 /// Takes an account out of service until a person resumes it.
@@ -64,16 +98,42 @@ pub fn enrol(conn: &Connection, account: AccountId, from: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Keeps the last failure of an account for people to see.
-pub fn note_error(
-    conn: &Connection,
-    account: AccountId,
-    error: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "UPDATE account_state SET last_error = ?2, last_error_at = ?3, updated_at = ?3 WHERE account_id = ?1",
-    )?
-    .execute(params![account.get(), error, now.ms()])?;
-    Ok(())
+fn from_row(row: &Row<'_>) -> rusqlite::Result<AccountHealth> {
+    Ok(AccountHealth {
+        last_cycle_at: column::timestamp_opt(row, "last_cycle_at")?,
+        equity: row.get("equity")?,
+        halted_at: column::timestamp_opt(row, "halted_at")?,
+        halt_reason: row.get("halt_reason")?,
+        halt_flatten: row.get("halt_flatten")?,
+        quarantined_at: column::timestamp_opt(row, "quarantined_at")?,
+        quarantine_reason: row.get("quarantine_reason")?,
+        breaker: row.get("breaker")?,
+        last_error: row.get("last_error")?,
+        last_error_at: column::timestamp_opt(row, "last_error_at")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::kind::ExchangeKind;
+    use crate::store::accounts;
+    use crate::store::scratch::Scratch;
+
+    #[test]
+    fn a_halt_stays_until_it_is_resumed() {
+        let scratch = Scratch::new();
+        let store = scratch.open();
+        let (conn, at) = (store.conn(), Timestamp::from_ms);
+        let id = accounts::insert(conn, "a", ExchangeKind::Paper, at(1)).unwrap();
+        assert_eq!(health(conn, id).unwrap(), AccountHealth::default());
+        halt(conn, id, "first", true, at(2)).unwrap();
+        halt(conn, id, "second", false, at(3)).unwrap();
+        let halted = health(conn, id).unwrap();
+        assert_eq!((halted.halted_at, halted.halt_flatten), (Some(at(2)), true));
+        assert_eq!(halted.halt_reason.as_deref(), Some("second"));
+        resume(conn, id, at(4)).unwrap();
+        let resumed = health(conn, id).unwrap();
+        assert_eq!((resumed.halted_at, resumed.halt_flatten), (None, false));
+    }
 }

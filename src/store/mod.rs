@@ -13,13 +13,17 @@ pub mod bots;
 pub mod check;
 pub mod commands;
 pub mod error;
+pub mod holdings;
 pub mod journal;
 pub mod latches;
 pub mod lease;
+pub mod ledger_check;
 pub mod market_log;
 pub mod open;
+pub mod queries;
 pub mod schema;
 pub mod strategies;
+pub mod telegram_bots;
 pub mod vault_meta;
 pub mod writer;
 

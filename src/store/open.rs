@@ -108,6 +108,24 @@ impl Store {
         Ok(value)
     }
 
+    /// [`Self::transaction`] for work with an error of its own. A rehearsal is rolled back after it was done, so its
+    /// answer says what would happen.
+    pub fn attempt<T, E: From<StoreError>>(
+        &mut self,
+        is_rehearsal: bool,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let begun = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
+        let transaction = begun.map_err(StoreError::from)?;
+        let value = work(&transaction)?;
+        if is_rehearsal {
+            transaction.rollback().map_err(StoreError::from)?;
+        } else {
+            transaction.commit().map_err(StoreError::from)?;
+        }
+        Ok(value)
+    }
+
     /// The fast check that a daemon makes before it trusts the file: pages and rows, not the indexes' content.
     pub fn quick_check(&self) -> Result<(), StoreError> {
         let finding: String = self.conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;

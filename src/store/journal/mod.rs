@@ -38,6 +38,8 @@ pub struct StateRow {
     pub wallet: Option<Quote>,
     pub equity: Option<Quote>,
     pub breaker: &'static str,
+    /// The last failure to reach the exchange, and when; an earlier one stays when there is none.
+    pub last_error: Option<(String, Timestamp)>,
 }
 
 /// Writes a turn.
@@ -47,11 +49,14 @@ pub fn record_turn(conn: &Connection, turn: &TurnRows) -> Result<(), StoreError>
     }
     if let Some(state) = &turn.state {
         conn.prepare_cached(
-            "INSERT INTO account_state (account_id, state, last_cycle_at, wallet, equity, breaker, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO account_state (account_id, state, last_cycle_at, wallet, equity, breaker, updated_at,
+                 last_error, last_error_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
              ON CONFLICT (account_id) DO UPDATE SET state = excluded.state,
                  last_cycle_at = coalesce(excluded.last_cycle_at, last_cycle_at), wallet = excluded.wallet,
-                 equity = excluded.equity, breaker = excluded.breaker, updated_at = excluded.updated_at",
+                 equity = excluded.equity, breaker = excluded.breaker, updated_at = excluded.updated_at,
+                 last_error = coalesce(excluded.last_error, last_error),
+                 last_error_at = coalesce(excluded.last_error_at, last_error_at)",
         )?
         .execute(params![
             turn.account.get(),
@@ -61,6 +66,8 @@ pub fn record_turn(conn: &Connection, turn: &TurnRows) -> Result<(), StoreError>
             state.equity.map(|equity| equity.to_string()),
             state.breaker,
             turn.at.ms(),
+            state.last_error.as_ref().map(|(error, _)| error),
+            state.last_error.as_ref().map(|(_, at)| at.ms()),
         ])?;
     }
     if let Some(book) = &turn.paper_book {

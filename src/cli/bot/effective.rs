@@ -1,0 +1,146 @@
+//! The values a bot really trades with, and who set each.
+
+use comfy_table::Table;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::cli::CliError;
+use crate::cli::output::{Output, Tone};
+use crate::control::strategy_params;
+use crate::domain::kind::ExchangeKind;
+use crate::domain::money::{Leverage, Pct};
+use crate::domain::side::PositionSide;
+use crate::engine::config::{BotConfig, Sourced};
+use crate::engine::settings::PolicyLimits;
+use crate::store::accounts::AccountRow;
+use crate::store::bots::BotRow;
+use crate::store::strategies;
+use crate::strategy::ExitPlan;
+
+/// Effective values of one bot.
+#[derive(Debug, Clone)]
+pub(in crate::cli) struct Effective {
+    pub(in crate::cli) strategy: Option<String>,
+    leverage: Sourced<Leverage>,
+    /// Long, short.
+    take_profit: [Sourced<Pct>; 2],
+    stop_loss: [Sourced<Pct>; 2],
+    pub(in crate::cli) exit_plan: ExitPlan,
+}
+
+pub(in crate::cli) fn effective(
+    conn: &Connection,
+    account: &AccountRow,
+    bot: &BotRow,
+    limits: PolicyLimits,
+) -> Result<Effective, CliError> {
+    let strategy = bot.strategy_id.map(|id| strategies::get(conn, id)).transpose()?;
+    let params = strategy.as_ref().map(strategy_params).transpose()?;
+    let exit_plan = params.map_or(ExitPlan::NONE, |params| params.exit_plan());
+    let config = BotConfig {
+        id: bot.id,
+        name: bot.name.clone(),
+        strategy: bot.strategy_id,
+        exit_plan,
+        settings: bot.settings.clone(),
+        is_running: bot.is_running,
+        close_requested: bot.close_requested,
+    };
+    let is_spot = account.exchange == ExchangeKind::Upbit;
+    let sides = [PositionSide::Long, PositionSide::Short];
+    Ok(Effective {
+        strategy: strategy.map(|row| row.name),
+        leverage: config.leverage(&account.settings, limits, is_spot),
+        take_profit: sides.map(|side| config.take_profit_pct(&account.settings, side)),
+        stop_loss: sides.map(|side| config.stop_loss_pct(&account.settings, side)),
+        exit_plan,
+    })
+}
+
+fn sourced<T: std::fmt::Display>(value: &Sourced<T>) -> Value {
+    json!({ "value": value.value.to_string(), "source": value.source.as_str() })
+}
+
+/// `3 % (account)`, or both sides where they differ.
+fn percent([long, short]: &[Sourced<Pct>; 2]) -> String {
+    if long == short {
+        return format!("{} % ({})", long.value, long.source.as_str());
+    }
+    format!("{} % / {} % ({})", long.value, short.value, long.source.as_str())
+}
+
+impl Effective {
+    pub(in crate::cli) fn to_json(&self, bot: &BotRow) -> Value {
+        let [long_tp, short_tp] = &self.take_profit;
+        let [long_sl, short_sl] = &self.stop_loss;
+        json!({
+            "name": bot.name, "id": bot.id, "strategy": self.strategy, "type": bot.bot_type,
+            "symbol": bot.settings.symbol, "allocation_percent": bot.settings.allocation_percent,
+            "running": bot.is_running, "close_requested": bot.close_requested,
+            "leverage": sourced(&self.leverage),
+            "long_take_profit_pct": sourced(long_tp), "short_take_profit_pct": sourced(short_tp),
+            "long_stop_loss_pct": sourced(long_sl), "short_stop_loss_pct": sourced(short_sl),
+            "total_trades": bot.total_trades, "winning_trades": bot.winning_trades,
+            "total_pnl": bot.total_pnl, "last_trade_at": bot.last_trade_at, "last_error": bot.last_error,
+        })
+    }
+
+    /// Label and value, for `bot show`.
+    pub(in crate::cli) fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = vec![
+            ("leverage", format!("{} ({})", self.leverage.value, self.leverage.source.as_str())),
+            ("take profit", percent(&self.take_profit)),
+            ("stop loss", percent(&self.stop_loss)),
+        ];
+        if let (Some(from), Some(by)) = (self.exit_plan.trail_activation_pct, self.exit_plan.trail_pct) {
+            lines.push(("trailing", format!("{by} % below the peak once +{from} % was reached (strategy)")));
+        }
+        if self.exit_plan.min_hold_bars > 0 {
+            lines.push((
+                "holding",
+                format!("at least {} bars but for the stop loss (strategy)", self.exit_plan.min_hold_bars),
+            ));
+        }
+        lines
+    }
+}
+
+/// Bots with their effective values; the account's name first where one is given.
+pub(in crate::cli) fn table<'a>(
+    out: Output,
+    rows: impl Iterator<Item = (Option<&'a str>, &'a BotRow, &'a Effective)>,
+) -> Table {
+    let columns = [
+        "BOT",
+        "STRATEGY",
+        "SYMBOL",
+        "STATE",
+        "ALLOCATION",
+        "LEVERAGE",
+        "TAKE PROFIT",
+        "STOP LOSS",
+        "TRADES",
+        "PNL",
+    ];
+    let mut table = out.new_table(&columns, &[4, 8, 9]);
+    for (account, bot, effective) in rows {
+        let state = match (bot.is_running, bot.close_requested) {
+            (_, true) => out.paint(Tone::Warning, "closing"),
+            (true, false) => out.paint(Tone::Good, "running"),
+            (false, false) => out.paint(Tone::Faint, "stopped"),
+        };
+        table.add_row([
+            account.map_or_else(|| bot.name.clone(), |account| format!("{account}/{}", bot.name)),
+            effective.strategy.clone().unwrap_or_else(|| "(none)".to_owned()),
+            bot.settings.symbol.to_string(),
+            state,
+            format!("{} %", bot.settings.allocation_percent),
+            format!("{} ({})", effective.leverage.value, effective.leverage.source.as_str()),
+            percent(&effective.take_profit),
+            percent(&effective.stop_loss),
+            bot.total_trades.to_string(),
+            bot.total_pnl.to_string(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,173 @@
+//! What `bot list`, `bot show` and `bot stats` print.
+
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+use super::effective::{Effective, effective, table};
+use super::select::WhichArgs;
+use crate::cli::output::Tone;
+use crate::cli::{CliError, Context};
+use crate::control::{BotSelection, Selection};
+use crate::engine::settings::BotSettings;
+use crate::store::accounts::{self, AccountRow};
+use crate::store::bots::{self, BotRow};
+use crate::store::{Store, holdings};
+
+/// A bot with its account and effective values.
+struct Found {
+    account: AccountRow,
+    bot: BotRow,
+    effective: Effective,
+}
+
+fn find(selection: &BotSelection, store: &Store, context: &Context) -> Result<Vec<Found>, CliError> {
+    let conn = store.conn();
+    let limits = context.config()?.limits;
+    let accounts = match &selection.accounts {
+        Selection::Named(names) => {
+            names.iter().map(|name| accounts::find(conn, name)).collect::<Result<_, _>>()?
+        }
+        Selection::Tagged(tag) => accounts::tagged(conn, tag)?,
+        Selection::All => accounts::list(conn)?,
+    };
+    let mut found = Vec::new();
+    for account in accounts {
+        for bot in bots::list(conn, Some(account.id))? {
+            if selection.name.as_ref().is_none_or(|name| *name == bot.name) {
+                let effective = effective(conn, &account, &bot, limits)?;
+                found.push(Found { account: account.clone(), bot, effective });
+            }
+        }
+    }
+    match &selection.name {
+        Some(name) if found.is_empty() => Err(CliError::not_found("bot", name)),
+        Some(_) | None => Ok(found),
+    }
+}
+
+fn with_account(found: &Found, mut document: Value) -> Value {
+    if let Some(map) = document.as_object_mut() {
+        map.insert("account".to_owned(), Value::from(found.account.name.as_str()));
+    }
+    document
+}
+
+pub(super) fn list(which: &WhichArgs, context: &Context) -> Result<(), CliError> {
+    let store = context.read_store()?;
+    let found = find(&which.viewed(context)?, &store, context)?;
+    if context.out.is_json() {
+        let bots: Vec<_> =
+            found.iter().map(|one| with_account(one, one.effective.to_json(&one.bot))).collect();
+        return context.out.json(&json!({ "bots": bots }));
+    }
+    if found.is_empty() {
+        context.out.note("no bots yet: tradefleet bot add NAME --account ACCOUNT");
+        return Ok(());
+    }
+    let rows = found.iter().map(|one| (Some(one.account.name.as_str()), &one.bot, &one.effective));
+    context.out.table(&table(context.out, rows))
+}
+
+pub(super) fn show(which: &WhichArgs, context: &Context) -> Result<(), CliError> {
+    let store = context.read_store()?;
+    let found = find(&which.bots(context)?, &store, context)?;
+    let mut documents = Vec::new();
+    for one in &found {
+        let open = holdings::open_of_bot(store.conn(), one.bot.id)?;
+        if context.out.is_json() {
+            let mut document = with_account(one, one.effective.to_json(&one.bot));
+            if let Some(map) = document.as_object_mut() {
+                let set = BotSettings::KEYS.iter().filter_map(|spec| {
+                    Some((spec.key.to_owned(), Value::from(one.bot.settings.get(spec.key)?)))
+                });
+                map.insert("settings".to_owned(), Value::Object(set.collect()));
+                map.insert("open_positions".to_owned(), Value::from(open));
+                map.insert("last_started_at".to_owned(), json!(one.bot.last_started_at));
+                map.insert("last_stopped_at".to_owned(), json!(one.bot.last_stopped_at));
+            }
+            documents.push(document);
+        } else {
+            print(one, open, context)?;
+        }
+    }
+    match documents.as_slice() {
+        _ if !context.out.is_json() => Ok(()),
+        [only] => context.out.json(only),
+        many => context.out.json(&json!({ "bots": many })),
+    }
+}
+
+fn print(one: &Found, open: u32, context: &Context) -> Result<(), CliError> {
+    let (out, bot) = (&context.out, &one.bot);
+    let title = format!("{}/{}", one.account.name, bot.name);
+    let state = if bot.is_running { "running" } else { "stopped" };
+    out.line(format!("{}  {state}", out.paint(Tone::Strong, &title)))?;
+    let strategy = one.effective.strategy.clone().unwrap_or_else(|| "(none)".to_owned());
+    let at = |at: Option<crate::domain::time::Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
+    let mut lines = vec![
+        ("strategy", strategy),
+        ("symbol", bot.settings.symbol.to_string()),
+        ("allocation", format!("{} % of the account's equity", bot.settings.allocation_percent)),
+    ];
+    lines.extend(one.effective.lines());
+    lines.push((
+        "positions",
+        format!(
+            "{open} open, at most {} (account: {})",
+            bot.settings.max_positions, one.account.settings.max_positions
+        ),
+    ));
+    lines
+        .push(("trades", format!("{}, {} won, PnL {}", bot.total_trades, bot.winning_trades, bot.total_pnl)));
+    lines.push(("started", at(bot.last_started_at)));
+    lines.push(("stopped", at(bot.last_stopped_at)));
+    lines.push(("last trade", at(bot.last_trade_at)));
+    if bot.close_requested {
+        lines.push(("closing", "what it holds is being closed".to_owned()));
+    }
+    lines.extend(bot.last_error.clone().map(|error| ("last error", error)));
+    if !bot.settings.description.is_empty() {
+        lines.push(("note", bot.settings.description.clone()));
+    }
+    for (label, value) in lines {
+        out.line(format!("  {label:<12}{value}"))?;
+    }
+    Ok(())
+}
+
+pub(super) fn stats(which: &WhichArgs, context: &Context) -> Result<(), CliError> {
+    let store = context.read_store()?;
+    let found = find(&which.viewed(context)?, &store, context)?;
+    let win_rate = |bot: &BotRow| {
+        (bot.total_trades > 0).then(|| {
+            (Decimal::from(bot.winning_trades) * Decimal::ONE_HUNDRED / Decimal::from(bot.total_trades))
+                .round_dp(2)
+        })
+    };
+    if context.out.is_json() {
+        let bots: Vec<_> = found
+            .iter()
+            .map(|one| {
+                json!({
+                    "account": one.account.name, "name": one.bot.name, "total_trades": one.bot.total_trades,
+                    "winning_trades": one.bot.winning_trades, "win_rate_pct": win_rate(&one.bot),
+                    "total_pnl": one.bot.total_pnl, "last_trade_at": one.bot.last_trade_at,
+                })
+            })
+            .collect();
+        return context.out.json(&json!({ "bots": bots }));
+    }
+    let mut table =
+        context.out.new_table(&["BOT", "TRADES", "WON", "WIN RATE", "PNL", "LAST TRADE"], &[1, 2, 3, 4]);
+    for one in &found {
+        table.add_row([
+            format!("{}/{}", one.account.name, one.bot.name),
+            one.bot.total_trades.to_string(),
+            one.bot.winning_trades.to_string(),
+            win_rate(&one.bot).map_or_else(|| "-".to_owned(), |rate| format!("{rate} %")),
+            one.bot.total_pnl.to_string(),
+            one.bot.last_trade_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
+        ]);
+    }
+    context.out.table(&table)
+}

@@ -1,0 +1,204 @@
+//! `doctor`: is everything there, private, sound and of one age?
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::output::Tone;
+use super::{CliError, Context, Exit};
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::store::{OpenMode, Store, audit, lease, schema, vault_meta};
+use crate::vault::{Derivation, KeyLookup};
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line of the report.
+#[derive(Debug, Serialize)]
+struct Finding {
+    check: &'static str,
+    verdict: Verdict,
+    detail: String,
+    fix: Option<String>,
+}
+
+impl Finding {
+    fn ok(check: &'static str, detail: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Ok, detail: detail.into(), fix: None }
+    }
+
+    fn warn(check: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Warn, detail: detail.into(), fix: Some(fix.into()) }
+    }
+
+    fn fail(check: &'static str, error: impl Into<CliError>) -> Self {
+        let error = error.into();
+        Self { check, verdict: Verdict::Fail, detail: error.message, fix: error.hint }
+    }
+}
+
+/// The day this check was written: a clock before it is wrong.
+const WRITTEN_AT: Timestamp = Timestamp::from_ms(1_735_689_600_000);
+/// What a clock may be behind the newest row before it is worth a word.
+const TOLERANCE: DurationMs = DurationMs::from_secs(5);
+
+pub(super) fn run(_: &DoctorArgs, context: &Context) -> Result<(), CliError> {
+    let mut findings = vec![home(context.home()), config(context)];
+    match Store::open(&context.database_path(), OpenMode::ReadOnly) {
+        Err(error) => findings.push(Finding::fail("database", error)),
+        Ok(store) => {
+            let path = context.database_path();
+            let detail = format!("{}, schema version {}", path.display(), schema::known_version());
+            findings.push(Finding::ok("database", detail));
+            findings.push(match store.quick_check() {
+                Ok(()) => Finding::ok("integrity", "quick check passed"),
+                Err(error) => Finding::fail("integrity", error),
+            });
+            findings.push(audit_chain(&store));
+            findings.push(master_key(context, &store));
+            findings.push(daemon(&store));
+            findings.push(clock(context.now(), &store));
+        }
+    }
+    report(context, &findings)
+}
+
+fn home(home: &Path) -> Finding {
+    match fs::metadata(home) {
+        Err(error) => Finding::fail(
+            "home",
+            CliError::usage(format!("{}: {error}", home.display())).hint("run `tradefleet init`"),
+        ),
+        Ok(metadata) => {
+            let mode = metadata.permissions().mode() & 0o777;
+            let detail = format!("{} has mode {mode:04o}", home.display());
+            let is_private = mode.trailing_zeros() >= 6;
+            if is_private {
+                Finding::ok("home", detail)
+            } else {
+                Finding::warn("home", detail, format!("run `chmod 700 {}`", home.display()))
+            }
+        }
+    }
+}
+
+fn config(context: &Context) -> Finding {
+    match context.loaded_config() {
+        Ok(loaded) => Finding::ok("config", format!("{} keys set", loaded.from_file.len())),
+        Err(error) => Finding::fail("config", error),
+    }
+}
+
+fn audit_chain(store: &Store) -> Finding {
+    match audit::verify(store.conn()) {
+        Err(error) => Finding::fail("audit", error),
+        Ok(report) => match report.fault {
+            Some(fault) => Finding::fail("audit", CliError::new(Exit::Database, fault.to_string())),
+            None => Finding::ok("audit", format!("{} entries, chain whole", report.entries)),
+        },
+    }
+}
+
+fn master_key(context: &Context, store: &Store) -> Finding {
+    let check = "master key";
+    let meta = match context.vault_meta(store) {
+        Ok(meta) => meta,
+        Err(error) => return Finding::fail(check, error),
+    };
+    let sealed = vault_meta::sealed_fields(store.conn()).map_or(0, |fields| fields.len());
+    match KeyLookup::from_environment(Some(&context.key_path())).find_stored() {
+        Err(error) => Finding::fail(check, error),
+        Ok(Some(found)) => {
+            if let Err(error) = found.unlock(&meta) {
+                return Finding::fail(check, error);
+            }
+            let detail = format!("{}, opens {sealed} secrets", found.source);
+            match found.warning {
+                Some(warning) => Finding::warn(check, detail, warning),
+                None => Finding::ok(check, detail),
+            }
+        }
+        Ok(None) if meta.derivation == Derivation::Argon2id => Finding::warn(
+            check,
+            "a passphrase, which is asked for",
+            "a daemon under systemd needs a credential",
+        ),
+        Ok(None) => Finding::fail(
+            check,
+            CliError::new(Exit::Vault, format!("{} is not there", context.key_path().display()))
+                .hint("put the key file back, or set TRADEFLEET_MASTER_KEY"),
+        ),
+    }
+}
+
+fn daemon(store: &Store) -> Finding {
+    match lease::current(store.conn()) {
+        Err(error) => Finding::fail("daemon", error),
+        Ok(None) => Finding::ok("daemon", "none has run yet"),
+        Ok(Some(info)) if info.is_live() => {
+            let owner = &info.owner;
+            Finding::ok(
+                "daemon",
+                format!(
+                    "pid {} on {}, version {}, since {}",
+                    owner.pid, owner.host, owner.version, info.acquired_at
+                ),
+            )
+        }
+        Ok(Some(info)) => match info.released_at {
+            Some(at) => Finding::ok("daemon", format!("stopped at {at}")),
+            None => Finding::warn(
+                "daemon",
+                format!("the last one ended without a word, last seen {}", info.heartbeat_at),
+                "start it again: it recovers by itself",
+            ),
+        },
+    }
+}
+
+fn clock(now: Timestamp, store: &Store) -> Finding {
+    let newest = audit::list(store.conn(), &audit::AuditFilter { limit: 1, ..audit::AuditFilter::default() });
+    let newest = newest.ok().and_then(|rows| rows.first().map(|row| row.at)).unwrap_or(WRITTEN_AT);
+    let earliest = newest.max(WRITTEN_AT);
+    if now.plus(TOLERANCE) < earliest {
+        let fix = "set the clock, or run a time service: exchanges refuse requests of a wrong time";
+        return Finding::warn("clock", format!("it says {now}, but the database knows {earliest}"), fix);
+    }
+    Finding::ok("clock", now.to_string())
+}
+
+fn report(context: &Context, findings: &[Finding]) -> Result<(), CliError> {
+    let failed = findings.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
+    if context.out.is_json() {
+        context.out.json(&json!({ "ok": failed == 0, "findings": findings }))?;
+    } else {
+        for finding in findings {
+            let (tone, word) = match finding.verdict {
+                Verdict::Ok => (Tone::Good, "ok  "),
+                Verdict::Warn => (Tone::Warning, "warn"),
+                Verdict::Fail => (Tone::Bad, "fail"),
+            };
+            let word = context.out.paint(tone, word);
+            context.out.line(format!("{word} {:<12}{}", finding.check, finding.detail))?;
+            if let Some(fix) = &finding.fix {
+                context.out.line(format!("     fix: {fix}"))?;
+            }
+        }
+    }
+    if failed > 0 {
+        return Err(CliError::new(Exit::Failure, format!("{failed} of {} checks failed", findings.len())));
+    }
+    Ok(())
+}

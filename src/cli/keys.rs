@@ -1,0 +1,166 @@
+//! `keys rotate`: a new master key for everything that is sealed.
+//!
+//! The new key is on disk before the one transaction that re-seals everything, and the old one until after it, so a
+//! crash at any moment leaves both keys beside each other; [`Context::unlock`] tries both.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{CliError, Context, Exit};
+use crate::store::audit::{self, AuditEntry};
+use crate::store::{StoreError, lease, vault_meta};
+use crate::vault::key_file::create_key_file;
+use crate::vault::key_source::prompt_passphrase;
+use crate::vault::{KeySource, MasterKey, Salt};
+
+#[derive(Debug, Args)]
+pub(super) struct KeysArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Re-encrypt every secret under a new master key
+    Rotate {
+        /// Under a passphrase that is asked for, instead of a key file
+        #[arg(long)]
+        passphrase: bool,
+        /// Keep the old key file as master.key.old: backups made so far need it
+        #[arg(long)]
+        keep_old: bool,
+    },
+}
+
+pub(super) fn run(args: &KeysArgs, context: &Context) -> Result<(), CliError> {
+    match args.verb {
+        Verb::Rotate { passphrase, keep_old } => rotate(passphrase, keep_old, context),
+    }
+}
+
+fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), CliError> {
+    let mut store = context.write_store()?;
+    if let Some(info) = lease::current(store.conn())?.filter(lease::LeaseInfo::is_live) {
+        let owner = info.owner;
+        return Err(
+            StoreError::DaemonRunning { pid: owner.pid, host: owner.host, since: info.acquired_at }.into()
+        );
+    }
+    let meta = context.vault_meta(&store)?;
+    let found = context.find_key(&meta)?;
+    if let KeySource::Credential(path) = &found.source {
+        return Err(CliError::refused(format!(
+            "the key in use is the systemd credential {}",
+            path.display()
+        ))
+        .hint("put that key at master.key, rotate outside of systemd, then renew the credential"));
+    }
+    let old = found.unlock(&meta)?;
+    let files = KeyFiles::of(&context.key_path());
+    files.require_free()?;
+    let (key, salt) = new_key(to_passphrase)?;
+    if salt.is_none() {
+        create_key_file(&files.new, &key)?;
+    }
+    let (now, actor) = (context.now(), context.actor());
+    let resealed = store.attempt(false, |conn| {
+        let fields = vault_meta::sealed_fields(conn)?;
+        let rotation = old.rotate(&meta, key, salt.as_ref(), &fields, now)?;
+        vault_meta::write(conn, &rotation.meta)?;
+        vault_meta::replace_sealed(conn, &rotation.fields)?;
+        let entry = AuditEntry {
+            at: now,
+            actor,
+            action: "rotate_keys".to_owned(),
+            account: None,
+            subject: "vault".to_owned(),
+            before: Some(json!({ "key_version": meta.key_version, "derivation": meta.derivation.as_str() })),
+            after: Some(json!({
+                "key_version": rotation.meta.key_version, "derivation": rotation.meta.derivation.as_str(),
+            })),
+        };
+        audit::append(conn, &entry)?;
+        Ok::<_, CliError>(fields.len())
+    });
+    let resealed = match resealed {
+        Ok(count) => count,
+        Err(error) => {
+            // The database is still under the old key.
+            drop(fs::remove_file(&files.new));
+            return Err(error);
+        }
+    };
+    files.swap(salt.is_none(), keep_old)?;
+    report(context, &files, resealed, keep_old)
+}
+
+fn new_key(from_passphrase: bool) -> Result<(MasterKey, Option<Salt>), CliError> {
+    if !from_passphrase {
+        return Ok((MasterKey::random()?, None));
+    }
+    let passphrase = prompt_passphrase("New passphrase of the key vault", true)?;
+    let salt = Salt::random()?;
+    Ok((MasterKey::from_passphrase(&passphrase, &salt)?, Some(salt)))
+}
+
+fn report(context: &Context, files: &KeyFiles, resealed: usize, keep_old: bool) -> Result<(), CliError> {
+    let kept = (keep_old && files.old.exists()).then_some(&files.old);
+    if context.out.is_json() {
+        return context.out.json(&json!({ "resealed": resealed, "key_file": files.current, "kept": kept }));
+    }
+    context.out.line(format!("{resealed} secrets are under a new key"))?;
+    match kept {
+        Some(path) => context.out.note(format!("{} opens the backups made so far", path.display())),
+        None => context.out.note("make a backup now: older ones cannot be opened by the new key"),
+    }
+    Ok(())
+}
+
+/// The key file, and its neighbours while a rotation runs.
+pub(super) struct KeyFiles {
+    current: PathBuf,
+    pub(super) new: PathBuf,
+    pub(super) old: PathBuf,
+}
+
+impl KeyFiles {
+    pub(super) fn of(current: &Path) -> Self {
+        let beside = |suffix: &str| {
+            let mut name = current.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        Self { current: current.to_owned(), new: beside(".new"), old: beside(".old") }
+    }
+
+    fn require_free(&self) -> Result<(), CliError> {
+        for path in [&self.new, &self.old] {
+            if path.exists() {
+                return Err(CliError::new(Exit::Refused, format!("{} is still there", path.display()))
+                    .hint("it may be the only copy of a key: move it away first"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the new key in the place of the old one.
+    fn swap(&self, has_new: bool, keep_old: bool) -> Result<(), CliError> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |error: std::io::Error| CliError::file(&path, &error)
+        };
+        if self.current.exists() {
+            fs::rename(&self.current, &self.old).map_err(failed(&self.current))?;
+        }
+        if has_new {
+            fs::rename(&self.new, &self.current).map_err(failed(&self.new))?;
+        }
+        if !keep_old && self.old.exists() {
+            fs::remove_file(&self.old).map_err(failed(&self.old))?;
+        }
+        Ok(())
+    }
+}

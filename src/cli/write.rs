@@ -1,0 +1,202 @@
+//! How every writing command runs: apply in one transaction, print what changed, tell whether a daemon has taken it.
+
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::Tone;
+use super::{CliError, Context, Exit};
+use crate::control::{self, AccountKeys, Applied, Assignment, Authority, Change, Command, ControlError};
+use crate::store::commands::{self, CommandStatus};
+use crate::store::{Store, lease};
+use crate::vault::Vault;
+
+/// How long a running daemon is given to take a change.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What every writing command takes.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct WriteArgs {
+    /// Print what would change, and change nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// One write, and how it was asked for.
+pub(super) struct Request<'a> {
+    pub(super) command: &'a Command,
+    pub(super) keys: &'a AccountKeys,
+    pub(super) is_rehearsal: bool,
+    pub(super) confirmed: bool,
+}
+
+/// Applies a command that brings no secrets and needs no confirmation.
+pub(super) fn run(context: &Context, command: &Command, args: WriteArgs) -> Result<(), CliError> {
+    let keys = AccountKeys::default();
+    let request = Request { command, keys: &keys, is_rehearsal: args.dry_run, confirmed: false };
+    let (store, applied) = request.apply(context)?;
+    report(context, &store, &applied, args.dry_run)
+}
+
+impl Request<'_> {
+    /// Applies the command; the store is handed back for [`report`].
+    pub(super) fn apply(&self, context: &Context) -> Result<(Store, Applied), CliError> {
+        let mut store = context.write_store()?;
+        let vault = if self.keys.is_empty() { None } else { Some(context.unlock(&store)?) };
+        let keys = vault.as_ref().map(|vault| (vault, self.keys));
+        let applied = in_transaction(context, &mut store, self.is_rehearsal, |conn, by| {
+            control::apply(conn, self.command, Authority { confirmed: self.confirmed, keys, ..by })
+        })?;
+        Ok((store, applied))
+    }
+}
+
+/// Imports a fleet that was read.
+pub(super) fn import(
+    context: &Context,
+    fleet: &control::import::Fleet,
+    is_rehearsal: bool,
+) -> Result<(Store, Applied), CliError> {
+    let mut store = context.write_store()?;
+    let vault: Option<Vault> = if fleet.has_secrets() { Some(context.unlock(&store)?) } else { None };
+    let applied =
+        in_transaction(context, &mut store, is_rehearsal, |conn, by| fleet.apply(conn, by, vault.as_ref()))?;
+    Ok((store, applied))
+}
+
+fn in_transaction(
+    context: &Context,
+    store: &mut Store,
+    is_rehearsal: bool,
+    work: impl FnOnce(&rusqlite::Connection, Authority<'_>) -> Result<Applied, ControlError>,
+) -> Result<Applied, CliError> {
+    let actor = context.actor();
+    let limits = context.config()?.limits;
+    let by = Authority { actor: &actor, now: context.now(), limits, confirmed: false, keys: None };
+    Ok(store.attempt(is_rehearsal, |conn| work(conn, by))?)
+}
+
+/// Prints what changed and what the daemon says to it.
+pub(super) fn report(
+    context: &Context,
+    store: &Store,
+    applied: &Applied,
+    is_rehearsal: bool,
+) -> Result<(), CliError> {
+    let heard = match applied.command_id {
+        Some(id) if !is_rehearsal => wait_for_daemon(store, id)?,
+        Some(_) | None => Heard::NotAsked,
+    };
+    if context.out.is_json() {
+        context.out.json(&json!({
+            "dry_run": is_rehearsal,
+            "changes": applied.changes,
+            "command_id": applied.command_id.filter(|_| !is_rehearsal),
+            "daemon": heard.word(),
+        }))?;
+    } else {
+        print_changes(context, &applied.changes, is_rehearsal)?;
+    }
+    match heard {
+        Heard::NotAsked => {}
+        Heard::NoDaemon => context.out.note("no daemon is running: takes effect when it starts"),
+        Heard::Acknowledged => context.out.note("the running daemon has taken it over"),
+        Heard::Silent => context.out.warn(format!(
+            "the running daemon has not answered within {} s; the change is kept and will be taken over",
+            PATIENCE.as_secs()
+        )),
+        Heard::Refused(reason) => {
+            return Err(CliError::new(Exit::Refused, format!("the daemon refused: {reason}")));
+        }
+    }
+    Ok(())
+}
+
+fn print_changes(context: &Context, changes: &[Change], is_rehearsal: bool) -> Result<(), CliError> {
+    if changes.is_empty() {
+        context.out.note("nothing to change");
+        return Ok(());
+    }
+    if is_rehearsal {
+        context.out.note("dry run: this would change, nothing was written");
+    }
+    let mut subject = "";
+    for change in changes {
+        // A new thing's many values are worth reading before, not after.
+        let is_listed = is_rehearsal || change.before.is_some();
+        if change.subject != subject {
+            subject = &change.subject;
+            let is_new =
+                changes.iter().filter(|other| other.subject == subject).all(|other| other.before.is_none());
+            let suffix = if is_new && !is_rehearsal { " written" } else { "" };
+            context.out.line(format!("{}{suffix}", context.out.paint(Tone::Strong, subject)))?;
+        }
+        if is_listed {
+            let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+            context.out.line(format!(
+                "  {}: {} -> {}",
+                change.key,
+                shown(&change.before),
+                shown(&change.after)
+            ))?;
+        }
+    }
+    Ok(())
+}
+
+/// What a daemon made of a command.
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    NotAsked,
+    NoDaemon,
+    Acknowledged,
+    Silent,
+    Refused(String),
+}
+
+impl Heard {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::NotAsked => "not_asked",
+            Self::NoDaemon => "none",
+            Self::Acknowledged => "acknowledged",
+            Self::Silent => "pending",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+fn wait_for_daemon(store: &Store, id: i64) -> Result<Heard, CliError> {
+    if !lease::current(store.conn())?.is_some_and(|info| info.is_live()) {
+        return Ok(Heard::NoDaemon);
+    }
+    let mut waited = Duration::ZERO;
+    while waited < PATIENCE {
+        let row = commands::get(store.conn(), id)?;
+        match row.status {
+            CommandStatus::Pending => thread::sleep(PAUSE),
+            CommandStatus::Acknowledged => return Ok(Heard::Acknowledged),
+            CommandStatus::Refused => return Ok(Heard::Refused(row.result.unwrap_or_default())),
+        }
+        waited += PAUSE;
+    }
+    Ok(Heard::Silent)
+}
+
+/// Reads `key=value` from the command line.
+pub(super) fn assignment(text: &str) -> Result<Assignment, String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok(Assignment::new(key.trim(), value)),
+        Some(_) | None => Err(format!("`{text}` is not key=value")),
+    }
+}
+
+/// Splits words into names and `key=value` pairs; a name never holds a `=`.
+pub(super) fn names_and_values(words: &[String]) -> (Vec<String>, Vec<Assignment>) {
+    let (pairs, names): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| word.contains('='));
+    let values = pairs.into_iter().filter_map(|pair| assignment(pair).ok()).collect();
+    (names.into_iter().cloned().collect(), values)
+}

@@ -1,0 +1,219 @@
+//! Adding, changing and removing accounts.
+
+use super::account_values::{adapt_defaults, assign, diff};
+use super::command::NewAccount;
+use super::turn::{Diff, Subject, Turn};
+use super::{Assignment, ControlError, Selection, names};
+use crate::domain::kind::ExchangeKind;
+use crate::store::accounts::{self, AccountRow};
+use crate::store::telegram_bots::{self, TelegramBotRow};
+use crate::store::{bots, holdings};
+use crate::vault::Field;
+
+fn subject<'a>(action: &'static str, account: &'a AccountRow) -> Subject<'a> {
+    Subject { action, account: Some(&account.name), name: format!("account {}", account.name) }
+}
+
+pub(super) fn add(turn: &mut Turn<'_>, new: &NewAccount) -> Result<(), ControlError> {
+    names::ACCOUNT.check(&new.name)?;
+    for tag in &new.tags {
+        names::TAG.check(tag)?;
+    }
+    let now = turn.by.now;
+    let id = accounts::insert(turn.conn, &new.name, new.exchange, now)?;
+    turn.touch(id);
+    let fresh = accounts::get(turn.conn, id)?;
+    let mut row = fresh.clone();
+    adapt_defaults(&mut row);
+    for assignment in &new.values {
+        assign(&mut row, assignment, turn.by.limits)?;
+    }
+    require_dry_run(&row)?;
+    let mut added = Diff::added("exchange", new.exchange.as_str());
+    seal_keys(turn, &mut row, &mut added)?;
+    write(turn, &row)?;
+    accounts::set_tags(turn.conn, id, &new.tags, now)?;
+    if !new.tags.is_empty() {
+        added.compare("tags", None, Some(new.tags.join(",")));
+    }
+    turn.record(subject("add_account", &row), added)?;
+    turn.record(subject("set_account", &row), diff(&fresh, &row))
+}
+
+pub(super) fn set(
+    turn: &mut Turn<'_>,
+    selection: &Selection,
+    values: &[Assignment],
+) -> Result<(), ControlError> {
+    if values.is_empty() {
+        return Err(ControlError::NothingToSet);
+    }
+    for before in turn.select(selection)? {
+        let mut row = before.clone();
+        for assignment in values {
+            assign(&mut row, assignment, turn.by.limits)?;
+        }
+        if row.settings.dry_run != before.settings.dry_run {
+            require_switch(turn, &row)?;
+        }
+        write(turn, &row)?;
+        turn.record(subject("set_account", &row), diff(&before, &row))?;
+    }
+    Ok(())
+}
+
+pub(super) fn replace_keys(turn: &mut Turn<'_>, name: &str) -> Result<(), ControlError> {
+    let mut row = accounts::find(turn.conn, name)?;
+    turn.touch(row.id);
+    let mut replaced = Diff::default();
+    seal_keys(turn, &mut row, &mut replaced)?;
+    accounts::update(turn.conn, &row, turn.by.now)?;
+    turn.record(subject("replace_keys", &row), replaced)
+}
+
+pub(super) fn tag(
+    turn: &mut Turn<'_>,
+    selection: &Selection,
+    add: &[String],
+    remove: &[String],
+) -> Result<(), ControlError> {
+    if add.is_empty() && remove.is_empty() {
+        return Err(ControlError::NothingToSet);
+    }
+    for tag in add {
+        names::TAG.check(tag)?;
+    }
+    for row in turn.select(selection)? {
+        let mut tags: Vec<String> = row.tags.iter().filter(|tag| !remove.contains(tag)).cloned().collect();
+        tags.extend(add.iter().filter(|tag| !row.tags.contains(tag)).cloned());
+        tags.sort();
+        tags.dedup();
+        accounts::set_tags(turn.conn, row.id, &tags, turn.by.now)?;
+        let listed = |tags: &[String]| (!tags.is_empty()).then(|| tags.join(","));
+        let mut changed = Diff::default();
+        changed.compare("tags", listed(&row.tags), listed(&tags));
+        turn.record(subject("tag_account", &row), changed)?;
+    }
+    Ok(())
+}
+
+pub(super) fn set_active(
+    turn: &mut Turn<'_>,
+    selection: &Selection,
+    is_active: bool,
+) -> Result<(), ControlError> {
+    let action = if is_active { "activate_account" } else { "deactivate_account" };
+    for row in turn.select(selection)? {
+        accounts::set_active(turn.conn, row.id, is_active, turn.by.now)?;
+        turn.record(subject(action, &row), Diff::flag("active", row.is_active, is_active))?;
+    }
+    Ok(())
+}
+
+pub(super) fn remove(turn: &mut Turn<'_>, name: &str, force: bool) -> Result<(), ControlError> {
+    let row = accounts::find(turn.conn, name)?;
+    turn.touch(row.id);
+    let open = holdings::open_of_account(turn.conn, row.id)?;
+    let running = bots::list(turn.conn, Some(row.id))?.iter().filter(|bot| bot.is_running).count();
+    if !force && (open > 0 || running > 0) {
+        return Err(ControlError::AccountBusy { account: row.name, open, running });
+    }
+    accounts::remove(turn.conn, row.id, turn.by.now)?;
+    let mut removed = Diff::default();
+    removed.compare("exchange", Some(row.exchange.to_string()), None);
+    if open > 0 {
+        removed.compare("open_positions_left_to_operator", None, Some(open.to_string()));
+    }
+    turn.record(subject("remove_account", &row), removed)
+}
+
+pub(super) fn set_telegram(turn: &mut Turn<'_>, name: &str, chat_id: i64) -> Result<(), ControlError> {
+    let row = accounts::find(turn.conn, name)?;
+    turn.touch(row.id);
+    let before = telegram_bots::find(turn.conn, row.id)?;
+    let token = turn.by.keys.and_then(|(vault, keys)| Some((vault, keys.bot_token.as_ref()?)));
+    let mut changed = Diff::default();
+    let bot_token = match (token, &before) {
+        (Some((vault, token)), _) => {
+            changed.compare("telegram.bot_token", None, Some(SEALED.to_owned()));
+            vault.seal(row.id, Field::BotToken, token)?
+        }
+        (None, Some(before)) => before.bot_token.clone(),
+        (None, None) => {
+            return Err(ControlError::KeysMissing { exchange: row.exchange, fields: "a Telegram bot token" });
+        }
+    };
+    telegram_bots::put(turn.conn, &TelegramBotRow { account_id: row.id, bot_token, chat_id })?;
+    changed.compare("telegram.chat_id", before.map(|bot| bot.chat_id.to_string()), Some(chat_id.to_string()));
+    turn.record(subject("set_telegram", &row), changed)
+}
+
+/// What diffs and the audit log show of a secret.
+const SEALED: &str = "[sealed]";
+const REPLACED: &str = "[replaced]";
+
+fn write(turn: &Turn<'_>, row: &AccountRow) -> Result<(), ControlError> {
+    let now = turn.by.now;
+    accounts::update(turn.conn, row, now)?;
+    accounts::update_settings(turn.conn, row.id, &row.settings, now)?;
+    accounts::update_paper_settings(turn.conn, row.id, &row.paper_settings, now)?;
+    Ok(())
+}
+
+/// Seals the keys that came with the command into the row; exactly those that the exchange asks for.
+fn seal_keys(turn: &Turn<'_>, row: &mut AccountRow, diff: &mut Diff) -> Result<(), ControlError> {
+    let exchange = row.exchange;
+    let (needed, fields): (&[Field], _) = match exchange {
+        ExchangeKind::Binance | ExchangeKind::Upbit => {
+            (&[Field::ApiKey, Field::ApiSecret], "an API key and an API secret")
+        }
+        ExchangeKind::Bitget => (
+            &[Field::ApiKey, Field::ApiSecret, Field::Passphrase],
+            "an API key, an API secret and a passphrase",
+        ),
+        ExchangeKind::Paper => (&[], "exchange keys"),
+    };
+    let id = row.id;
+    let slots = [
+        (Field::ApiKey, &mut row.api_key),
+        (Field::ApiSecret, &mut row.api_secret),
+        (Field::Passphrase, &mut row.passphrase),
+    ];
+    for (field, slot) in slots {
+        let given = turn.by.keys.and_then(|(vault, keys)| Some((vault, keys.get(field)?)));
+        match (given, needed.contains(&field)) {
+            (Some((vault, secret)), true) => {
+                let before = slot.replace(vault.seal(id, field, secret)?);
+                diff.compare(field.as_str(), before.map(|_| REPLACED.to_owned()), Some(SEALED.to_owned()));
+            }
+            (None, true) => return Err(ControlError::KeysMissing { exchange, fields }),
+            (Some(_), false) => {
+                let fields = if field == Field::Passphrase { "passphrase" } else { "exchange keys" };
+                return Err(ControlError::KeysUnused { exchange, fields });
+            }
+            (None, false) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Only the embedded exchange may be traded outside a dry run.
+fn require_dry_run(row: &AccountRow) -> Result<(), ControlError> {
+    if row.settings.dry_run || row.exchange == ExchangeKind::Paper {
+        return Ok(());
+    }
+    Err(ControlError::LiveUnsupported { account: row.name.clone(), exchange: row.exchange })
+}
+
+/// Whether dry run may be switched to what `row` says.
+fn require_switch(turn: &Turn<'_>, row: &AccountRow) -> Result<(), ControlError> {
+    require_dry_run(row)?;
+    let open = holdings::open_of_account(turn.conn, row.id)?;
+    if open > 0 {
+        return Err(ControlError::SwitchWithPositions { account: row.name.clone(), open });
+    }
+    if !row.settings.dry_run && !turn.by.confirmed {
+        return Err(ControlError::Unconfirmed { account: row.name.clone() });
+    }
+    Ok(())
+}

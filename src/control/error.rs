@@ -1,0 +1,134 @@
+//! Why a change was refused. Nothing of it was done.
+
+use crate::config::document::Problem;
+use crate::domain::kind::ExchangeKind;
+use crate::engine::settings::SettingError;
+use crate::store::StoreError;
+use crate::strategy::ParamError;
+use crate::vault::VaultError;
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ControlError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error(transparent)]
+    Param(#[from] ParamError),
+    #[error("{}", allocation_text(*requested, *free))]
+    Allocation { requested: rust_decimal::Decimal, free: rust_decimal::Decimal },
+    #[error("{what} `{name}` is not allowed: {allowed}")]
+    BadName { what: &'static str, name: String, allowed: &'static str },
+    #[error("{key} = `{value}` is not allowed: {allowed}")]
+    BadValue { key: &'static str, value: String, allowed: &'static str },
+    #[error("unknown account setting `{key}`{hint}")]
+    UnknownAccountKey { key: String, hint: String },
+    #[error("{exchange} needs {fields}")]
+    KeysMissing { exchange: ExchangeKind, fields: &'static str },
+    #[error("{exchange} takes no {fields}")]
+    KeysUnused { exchange: ExchangeKind, fields: &'static str },
+    #[error("account `{account}` has {open} open positions: dry_run cannot be switched while it holds them")]
+    SwitchWithPositions { account: String, open: u32 },
+    #[error(
+        "account `{account}` cannot leave dry run: this version trades {exchange} in dry run only, live connectors are not part of it"
+    )]
+    LiveUnsupported { account: String, exchange: ExchangeKind },
+    #[error("account `{account}` is about to leave dry run")]
+    Unconfirmed { account: String },
+    #[error("{key} = `{value}` makes no sense on {exchange}: it is a spot exchange, {why}")]
+    SpotOnly { exchange: ExchangeKind, key: String, value: String, why: &'static str },
+    #[error("symbol `{symbol}` does not belong to {exchange}: its symbols look like {example}")]
+    ForeignSymbol { exchange: ExchangeKind, symbol: String, example: &'static str },
+    #[error("no account {selection}")]
+    NothingSelected { selection: String },
+    #[error("none of the selected accounts has a bot{}", of_name(name.as_deref()))]
+    NoBot { name: Option<String> },
+    #[error("bot `{bot}` of account `{account}` has {open} open positions: say what happens to them")]
+    BotHoldsPositions { account: String, bot: String, open: u32 },
+    #[error("account `{account}` has {open} open positions and {running} running bots")]
+    AccountBusy { account: String, open: u32, running: usize },
+    #[error("strategy `{name}` is built in and cannot be removed")]
+    BuiltIn { name: String },
+    #[error("strategy `{name}` is used by {bots}")]
+    StrategyInUse { name: String, bots: String },
+    #[error("nothing was given to set")]
+    NothingToSet,
+    #[error("the file has {} error(s):{}", problems.len(), listed(problems))]
+    Import { problems: Vec<Problem> },
+}
+
+fn allocation_text(requested: rust_decimal::Decimal, free: rust_decimal::Decimal) -> String {
+    let used = rust_decimal::Decimal::ONE_HUNDRED - free;
+    let (used, free) = (used.normalize(), free.normalize());
+    format!("an allocation of {requested} % is too much: {used} % is allocated, {free} % is free")
+}
+
+fn of_name(name: Option<&str>) -> String {
+    name.map(|name| format!(" `{name}`")).unwrap_or_default()
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    format!("\n  {}", lines.join("\n  "))
+}
+
+impl ControlError {
+    /// The store's error, with a limit's arithmetic in the operator's words.
+    pub(super) fn from_limits(error: StoreError) -> Self {
+        if let StoreError::AllocationLimit { requested, free } = error {
+            return Self::Allocation { requested, free };
+        }
+        Self::Store(error)
+    }
+
+    /// What the operator can do about it, if anything.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Store(error) => return error.hint(),
+            Self::Vault(error) => return error.hint(),
+            Self::Allocation { free, .. } => {
+                format!("allocate at most {} %, or lower another bot's allocation first", free.normalize())
+            }
+            Self::KeysMissing { .. } => {
+                "give each by --api-key-env NAME or --api-key-file PATH, and so on, or enter it when asked"
+                    .to_owned()
+            }
+            Self::SwitchWithPositions { account, .. } => format!(
+                "close them first (`tradefleet halt {account} --flatten`, `bot stop NAME --close`), or remove \
+                 their bots with `--positions release` and close them yourself"
+            ),
+            Self::LiveUnsupported { .. } => {
+                "keep dry_run on: its orders go to the account's paper book at live prices".to_owned()
+            }
+            Self::Unconfirmed { .. } => "repeat with --yes if that is what you want".to_owned(),
+            Self::BotHoldsPositions { .. } => {
+                "`--positions close` lets the daemon close them, `--positions release` leaves them to you"
+                    .to_owned()
+            }
+            Self::AccountBusy { .. } => {
+                "stop its bots and close its positions first, or use --force: open positions are then yours"
+                    .to_owned()
+            }
+            Self::StrategyInUse { .. } => {
+                "give those bots another with `tradefleet bot set NAME strategy=OTHER`, or remove them"
+                    .to_owned()
+            }
+            Self::NothingToSet => "give key=value, e.g. leverage=5".to_owned(),
+            Self::Setting(_)
+            | Self::Param(_)
+            | Self::BadName { .. }
+            | Self::BadValue { .. }
+            | Self::UnknownAccountKey { .. }
+            | Self::KeysUnused { .. }
+            | Self::SpotOnly { .. }
+            | Self::ForeignSymbol { .. }
+            | Self::NothingSelected { .. }
+            | Self::NoBot { .. }
+            | Self::BuiltIn { .. }
+            | Self::Import { .. } => return None,
+        };
+        Some(hint)
+    }
+}

@@ -1,0 +1,107 @@
+//! The fleet as the file that [`super::import`] reads, without secrets.
+
+use rusqlite::Connection;
+
+use super::{ControlError, strategies};
+use crate::domain::kind::{BotType, ExchangeKind};
+use crate::engine::settings::{AccountSettings, BotSettings, PaperSettings, SettingKey};
+use crate::store::accounts::AccountRow;
+use crate::store::{bots, strategies as strategy_rows, telegram_bots};
+
+/// Writes the accounts with their bots, and every strategy that is not built in. Secrets become references to
+/// environment variables of the account's name.
+pub fn export(conn: &Connection, accounts: &[AccountRow]) -> Result<String, ControlError> {
+    let mut lines = vec![
+        "# tradefleet accounts; read by `tradefleet account import FILE`.".to_owned(),
+        "# Secrets are not part of an export: set the variables named here before an import.".to_owned(),
+    ];
+    for row in strategy_rows::list(conn)?.into_iter().filter(|row| !row.is_builtin) {
+        lines.push("\n[[strategies]]".to_owned());
+        lines.push(pair("name", &row.name));
+        lines.push(pair("kind", &row.kind));
+        lines.extend(row.timeframe.map(|timeframe| pair("timeframe", timeframe.as_str())));
+        let all = strategies::strategy_params(&row)?.to_json();
+        lines.push("[strategies.params]".to_owned());
+        let set = all.as_object().into_iter().flatten().filter(|(key, _)| row.params.contains_key(*key));
+        lines.extend(set.map(|(key, value)| format!("{key} = {value}")));
+    }
+    for account in accounts {
+        account_lines(conn, account, &mut lines)?;
+    }
+    lines.push(String::new());
+    Ok(lines.join("\n"))
+}
+
+fn account_lines(
+    conn: &Connection,
+    account: &AccountRow,
+    lines: &mut Vec<String>,
+) -> Result<(), ControlError> {
+    lines.push("\n[[accounts]]".to_owned());
+    lines.push(pair("name", &account.name));
+    lines.push(pair("exchange", account.exchange.as_str()));
+    let secrets: &[&str] = match account.exchange {
+        ExchangeKind::Paper => &[],
+        ExchangeKind::Binance | ExchangeKind::Upbit => &["api_key", "api_secret"],
+        ExchangeKind::Bitget => &["api_key", "api_secret", "passphrase"],
+    };
+    lines.extend(secrets.iter().map(|field| pair(field, &variable(&account.name, field))));
+    lines.extend(account.proxy.as_deref().map(|proxy| pair("proxy", proxy)));
+    lines.extend(account.bind_address.as_deref().map(|address| pair("bind_address", address)));
+    let tags: Vec<_> = account.tags.iter().map(|tag| quoted(tag)).collect();
+    lines.push(format!("tags = [{}]", tags.join(", ")));
+    lines.push(format!("active = {}", account.is_active));
+    lines.push("[accounts.settings]".to_owned());
+    lines.extend(settings(AccountSettings::KEYS, |key| account.settings.get(key)));
+    lines.push("[accounts.paper]".to_owned());
+    lines.extend(settings(PaperSettings::KEYS, |key| account.paper_settings.get(key)));
+    if let Some(bot) = telegram_bots::find(conn, account.id)? {
+        lines.push("[accounts.telegram]".to_owned());
+        lines.push(pair("bot_token", &variable(&account.name, "bot_token")));
+        lines.push(format!("chat_id = {}", bot.chat_id));
+    }
+    for bot in bots::list(conn, Some(account.id))?.iter().filter(|bot| bot.bot_type == BotType::AiTrend) {
+        lines.push("[[accounts.bots]]".to_owned());
+        lines.push(pair("name", &bot.name));
+        if let Some(id) = bot.strategy_id {
+            lines.push(pair("strategy", &strategy_rows::get(conn, id)?.name));
+        }
+        lines.push(format!("start = {}", bot.is_running));
+        lines.extend(settings(BotSettings::KEYS, |key| bot.settings.get(key)));
+    }
+    Ok(())
+}
+
+fn settings<'k>(
+    keys: &'k [SettingKey],
+    value: impl Fn(&str) -> Option<String> + 'k,
+) -> impl Iterator<Item = String> + 'k {
+    keys.iter().filter_map(move |spec| Some(bare_or_quoted(spec.key, &value(spec.key)?)))
+}
+
+/// Flags and numbers bare, everything else as text.
+fn bare_or_quoted(key: &str, value: &str) -> String {
+    match value {
+        text if key == "description" => pair(key, text),
+        "on" => format!("{key} = true"),
+        "off" => format!("{key} = false"),
+        number if number.parse::<rust_decimal::Decimal>().is_ok() => format!("{key} = {number}"),
+        text => pair(key, text),
+    }
+}
+
+fn pair(key: &str, text: &str) -> String {
+    format!("{key} = {}", quoted(text))
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+/// `env:TRADEFLEET_<ACCOUNT>_<FIELD>`, in what a shell accepts.
+fn variable(account: &str, field: &str) -> String {
+    let word = |text: &str| -> String {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+    };
+    format!("env:TRADEFLEET_{}_{}", word(account), word(field))
+}

@@ -1,0 +1,43 @@
+//! Names of accounts, bots, strategies and tags: what shells, paths and chats can carry unquoted.
+
+use super::ControlError;
+
+pub(super) const ACCOUNT: Kind = Kind {
+    what: "account name",
+    max: 64,
+    allowed: "1 to 64 letters, digits, `-`, `_` and `.`, not starting with `-`",
+};
+pub(super) const BOT: Kind = Kind {
+    what: "bot name",
+    max: 100,
+    allowed: "1 to 100 letters, digits, `-`, `_` and `.`, not starting with `-`",
+};
+pub(super) const STRATEGY: Kind = Kind {
+    what: "strategy name",
+    max: 64,
+    allowed: "1 to 64 letters, digits, `-`, `_` and `.`, not starting with `-`",
+};
+pub(super) const TAG: Kind = Kind {
+    what: "tag",
+    max: 32,
+    allowed: "1 to 32 letters, digits, `-`, `_` and `.`, not starting with `-`",
+};
+
+/// One kind of name.
+pub(super) struct Kind {
+    what: &'static str,
+    /// Characters.
+    max: usize,
+    allowed: &'static str,
+}
+
+impl Kind {
+    pub(super) fn check(&self, name: &str) -> Result<(), ControlError> {
+        let length = name.chars().count();
+        let is_plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        if (1..=self.max).contains(&length) && is_plain && !name.starts_with('-') {
+            return Ok(());
+        }
+        Err(ControlError::BadName { what: self.what, name: name.to_owned(), allowed: self.allowed })
+    }
+}

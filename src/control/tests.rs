@@ -1,0 +1,1 @@
+//! Commands change what they say, record it, and refuse what they must.
