@@ -1,6 +1,7 @@
 //! What every command needs: paths, configuration, store, vault, who acts, what time it is.
 
 use std::cell::OnceCell;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::error::{CliError, Exit};
@@ -111,7 +112,9 @@ impl Context {
     /// Who acts, for the audit log: `cli:USER`.
     pub fn actor(&self) -> String {
         let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-        format!("cli:{}", user.filter(|user| !user.is_empty()).unwrap_or_else(|| "unknown".to_owned()))
+        // Services and cron jobs often have no name, but every process has a user id.
+        let uid = || std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| format!("uid{}", own.uid()));
+        format!("cli:{}", user.filter(|user| !user.is_empty()).unwrap_or_else(uid))
     }
 
     pub fn now(&self) -> Timestamp {

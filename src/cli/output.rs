@@ -6,7 +6,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
@@ -31,6 +31,8 @@ pub enum Tone {
 }
 
 impl Tone {
+    const ALL: [Self; 5] = [Self::Good, Self::Warning, Self::Bad, Self::Faint, Self::Strong];
+
     const fn code(self) -> &'static str {
         match self {
             Self::Good => "32",
@@ -83,8 +85,18 @@ impl Output {
         self.line(serde_json::to_string_pretty(value)?)
     }
 
+    /// Prints a table; its cells may be painted.
     pub fn table(&self, table: &Table) -> Result<(), CliError> {
-        self.line(table.trim_fmt())
+        if !self.has_color {
+            return self.line(table.trim_fmt());
+        }
+        // The table would count a painted cell's escape codes as width, so they become styles.
+        let mut styled = table.clone();
+        styled.enforce_styling();
+        for row in styled.row_iter_mut() {
+            *row = row.cell_iter().map(styled_cell).collect::<Vec<_>>().into();
+        }
+        self.line(styled.trim_fmt())
     }
 
     /// Talk: progress, what happens next.
@@ -116,8 +128,10 @@ impl Output {
     pub fn new_table(&self, columns: &[&str], right: &[usize]) -> Table {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        let header = columns.iter().map(|name| self.paint(Tone::Strong, name));
-        table.set_header(header.collect::<Vec<_>>());
+        table.set_header(columns.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+        if !self.has_color {
+            table.set_header(columns);
+        }
         for (index, column) in table.column_iter_mut().enumerate() {
             // No space before the first column.
             column.set_padding((u16::from(index > 0), 1));
@@ -127,6 +141,35 @@ impl Output {
         }
         table
     }
+}
+
+/// A cell whose whole text was painted, as a styled cell; codes inside the text are dropped.
+fn styled_cell(cell: &Cell) -> Cell {
+    let content = cell.content();
+    let painted = content.strip_prefix("\u{1b}[").and_then(|rest| rest.strip_suffix("\u{1b}[0m"));
+    let tone = painted.and_then(|rest| {
+        let (code, _) = rest.split_once('m')?;
+        Tone::ALL.into_iter().find(|tone| tone.code() == code)
+    });
+    let styled = Cell::new(without_codes(&content));
+    match tone {
+        Some(Tone::Good) => styled.fg(Color::DarkGreen),
+        Some(Tone::Warning) => styled.fg(Color::DarkYellow),
+        Some(Tone::Bad) => styled.fg(Color::DarkRed),
+        Some(Tone::Faint) => styled.add_attribute(Attribute::Dim),
+        Some(Tone::Strong) => styled.add_attribute(Attribute::Bold),
+        None => styled,
+    }
+}
+
+/// The text without what [`Output::paint`] puts around it.
+fn without_codes(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        plain.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    plain
 }
 
 /// Writes to stderr; when even that is gone, nobody is left to tell.
@@ -166,6 +209,11 @@ mod tests {
     fn colours_are_for_people_only() {
         let plain = Output::new(true, ColorChoice::Always);
         assert_eq!(plain.paint(Tone::Bad, "x"), "x");
-        assert_eq!(Output::new(false, ColorChoice::Always).paint(Tone::Bad, "x"), "\u{1b}[31mx\u{1b}[0m");
+        let painting = Output::new(false, ColorChoice::Always);
+        assert_eq!(painting.paint(Tone::Bad, "x"), "\u{1b}[31mx\u{1b}[0m");
+        let half = format!("a {} b", painting.paint(Tone::Good, "x"));
+        assert_eq!(without_codes(&half), "a x b");
+        assert_eq!(styled_cell(&Cell::new(half)).content(), "a x b");
+        assert_eq!(styled_cell(&Cell::new(painting.paint(Tone::Bad, "x"))), Cell::new("x").fg(Color::DarkRed));
     }
 }

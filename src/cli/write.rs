@@ -123,25 +123,23 @@ fn print_changes(context: &Context, changes: &[Change], is_rehearsal: bool) -> R
     if is_rehearsal {
         context.out.note("dry run: this would change, nothing was written");
     }
-    let mut subject = "";
+    let mut last = ("", "");
     for change in changes {
-        // A new thing's many values are worth reading before, not after.
-        let is_listed = is_rehearsal || change.before.is_some();
-        if change.subject != subject {
-            subject = &change.subject;
-            let is_new =
-                changes.iter().filter(|other| other.subject == subject).all(|other| other.before.is_none());
-            let suffix = if is_new && !is_rehearsal { " written" } else { "" };
-            context.out.line(format!("{}{suffix}", context.out.paint(Tone::Strong, subject)))?;
+        let verb = match change.action.split_once('_') {
+            Some(("add", _)) => "added ",
+            Some(("remove", _)) => "removed ",
+            Some(_) | None => "",
+        };
+        // One headline for all that happens to a subject.
+        if change.subject != last.1 || (change.action != last.0 && !verb.is_empty()) {
+            context.out.line(format!("{verb}{}", context.out.paint(Tone::Strong, &change.subject)))?;
         }
-        if is_listed {
+        last = (change.action, &change.subject);
+        // A new thing's many values are worth reading before, not after.
+        if is_rehearsal || verb != "added " {
             let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-            context.out.line(format!(
-                "  {}: {} -> {}",
-                change.key,
-                shown(&change.before),
-                shown(&change.after)
-            ))?;
+            let (before, after) = (shown(&change.before), shown(&change.after));
+            context.out.line(format!("  {}: {before} -> {after}", change.key))?;
         }
     }
     Ok(())

@@ -54,6 +54,8 @@ impl AccountKeys {
 /// One value that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Change {
+    /// As in the audit log: `add_bot`, `set_account`.
+    pub action: &'static str,
     /// `account alpha`, `bot alpha/btc`, `strategy fast`.
     pub subject: String,
     pub key: String,
@@ -132,7 +134,13 @@ impl<'a> Turn<'a> {
             if let Some(new) = &new {
                 after.insert(key.clone(), Value::from(new.as_str()));
             }
-            self.changes.push(Change { subject: subject.name.clone(), key, before: old, after: new });
+            self.changes.push(Change {
+                action: subject.action,
+                subject: subject.name.clone(),
+                key,
+                before: old,
+                after: new,
+            });
         }
         let value = |map: Map<String, Value>| (!map.is_empty()).then_some(Value::Object(map));
         audit::append(
