@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::output::Tone;
-use super::{CliError, Context, Exit};
-use crate::store::{Store, backup, check};
+use super::{CliError, Context, db_check};
+use crate::store::{Store, backup};
 
 #[derive(Debug, Args)]
 pub(super) struct DbArgs {
@@ -19,8 +18,8 @@ pub(super) struct DbArgs {
 enum Verb {
     /// Bring an older database up to this program's schema; a copy is kept
     Migrate,
-    /// Check the database: pages, references, audit chain
-    Check,
+    /// Check the database: pages, references, audit chain, and the ledger against its fills
+    Check(db_check::CheckArgs),
     /// Copy the database to a new file, while the daemon runs
     Backup { file: PathBuf },
     /// Put a backup in the place of the database, which is kept beside it
@@ -30,7 +29,7 @@ enum Verb {
 pub(super) fn run(args: &DbArgs, context: &Context) -> Result<(), CliError> {
     match &args.verb {
         Verb::Migrate => migrate(context),
-        Verb::Check => check_all(context),
+        Verb::Check(args) => db_check::run(args, context),
         Verb::Backup { file } => {
             let report = backup::backup(&context.database_path(), file)?;
             if context.out.is_json() {
@@ -69,34 +68,6 @@ fn migrate(context: &Context) -> Result<(), CliError> {
     context.out.line(format!("schema version {} -> {}", done.from, done.to))?;
     if let Some(copy) = done.copy {
         context.out.note(format!("the database before is kept as {}", copy.display()));
-    }
-    Ok(())
-}
-
-fn check_all(context: &Context) -> Result<(), CliError> {
-    let store = context.read_store()?;
-    let results = check::check(store.conn());
-    let failed = results.iter().filter(|result| !result.ok).count();
-    if context.out.is_json() {
-        let checks: Vec<_> = results
-            .iter()
-            .map(|result| json!({ "name": result.name, "ok": result.ok, "detail": result.detail }))
-            .collect();
-        context.out.json(&json!({ "ok": failed == 0, "checks": checks }))?;
-    } else {
-        for result in &results {
-            let (tone, word) = if result.ok { (Tone::Good, "ok  ") } else { (Tone::Bad, "fail") };
-            context.out.line(format!(
-                "{} {:<14}{}",
-                context.out.paint(tone, word),
-                result.name,
-                result.detail
-            ))?;
-        }
-    }
-    if failed > 0 {
-        return Err(CliError::new(Exit::Database, format!("{failed} checks failed"))
-            .hint("stop the daemon and restore the latest good backup with `tradefleet db restore FILE`"));
     }
     Ok(())
 }

@@ -13,13 +13,27 @@ mod bot;
 mod completions;
 mod config;
 mod db;
+mod db_check;
 mod doctor;
+mod figures;
+mod filter;
 mod halt;
 mod init;
 mod keys;
+mod logging;
 mod man;
+mod market_source;
+mod orders;
+mod pnl;
+mod positions;
+mod progress;
+mod run;
 mod secrets;
+mod signal;
+mod status;
 mod strategy;
+mod trades;
+mod when;
 mod write;
 
 use std::ffi::OsString;
@@ -59,6 +73,8 @@ struct GlobalArgs {
 enum Command {
     /// Create the home folder, its configuration, database and master key
     Init(init::InitArgs),
+    /// Run the daemon on a tape or on the synthetic market
+    Run(run::RunArgs),
     /// Add, change and show accounts
     Account(account::AccountArgs),
     /// Add, change, start, stop and show bots
@@ -69,6 +85,20 @@ enum Command {
     Halt(halt::HaltArgs),
     /// Clear a halt or a quarantine
     Resume(halt::ResumeArgs),
+    /// Show the daemon, every account's health, equity and results
+    Status(status::StatusArgs),
+    /// Show what is open, at the last prices
+    Positions(positions::PositionsArgs),
+    /// List orders, oldest first
+    Orders(orders::OrdersArgs),
+    /// List, show or trace orders
+    Order(orders::OrderArgs),
+    /// List closed trades with their fills
+    Trades(trades::TradesArgs),
+    /// Show results per account, per bot or per day
+    Pnl(pnl::PnlArgs),
+    /// List signals, or explain what became of them
+    Signal(signal::SignalArgs),
     /// Migrate, check, back up and restore the database
     Db(db::DbArgs),
     /// Who did what, in a chain that shows tampering
@@ -107,11 +137,19 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
     match command {
         Command::Init(args) => init::run(&args, context),
+        Command::Run(args) => run::run(&args, context),
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),
         Command::Strategy(args) => strategy::run(args, context),
         Command::Halt(args) => halt::halt(&args, context),
         Command::Resume(args) => halt::resume(&args, context),
+        Command::Status(args) => status::run(&args, context),
+        Command::Positions(args) => positions::run(&args, context),
+        Command::Orders(args) => orders::list(&args, context),
+        Command::Order(args) => orders::run(&args, context),
+        Command::Trades(args) => trades::run(&args, context),
+        Command::Pnl(args) => pnl::run(&args, context),
+        Command::Signal(args) => signal::run(&args, context),
         Command::Db(args) => db::run(&args, context),
         Command::Audit(args) => audit::run(args, context),
         Command::Keys(args) => keys::run(&args, context),

@@ -1,33 +1,44 @@
-//! The findings of `db check`: is the file sound, do all references lead somewhere, is the audit chain whole.
+//! The findings of `db check`: is the file sound, do all references lead somewhere, is the audit chain whole, does the
+//! ledger follow from its fills.
 
 use rusqlite::Connection;
+use serde::Serialize;
 
+use super::ledger_check::{self, Difference};
 use super::{StoreError, audit};
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckResult {
     pub name: &'static str,
     pub ok: bool,
     pub detail: String,
+    /// What is stored and what it should be, where the check compares figures.
+    pub differences: Vec<Difference>,
 }
 
 impl CheckResult {
     /// `Err` with what is wrong, or with the error that kept the check from finishing.
     pub fn new(name: &'static str, outcome: Result<String, String>) -> Self {
         match outcome {
-            Ok(detail) => Self { name, ok: true, detail },
-            Err(detail) => Self { name, ok: false, detail },
+            Ok(detail) => Self { name, ok: true, detail, differences: Vec::new() },
+            Err(detail) => Self { name, ok: false, detail, differences: Vec::new() },
         }
     }
 }
 
-/// All checks, whether or not an earlier one failed.
+/// All checks, whether or not an earlier one failed. They must see one state: call it inside a transaction while a
+/// daemon may be writing.
 pub fn check(conn: &Connection) -> Vec<CheckResult> {
-    vec![
+    let mut results = vec![
         CheckResult::new("integrity", integrity(conn)),
         CheckResult::new("foreign keys", foreign_keys(conn)),
         CheckResult::new("audit chain", audit_chain(conn)),
-    ]
+    ];
+    match ledger_check::check(conn) {
+        Ok(ledger) => results.extend(ledger),
+        Err(error) => results.push(CheckResult::new("ledger", Err(error.to_string()))),
+    }
+    results
 }
 
 fn integrity(conn: &Connection) -> Result<String, String> {
@@ -70,7 +81,7 @@ mod tests {
     fn a_fresh_database_has_no_findings() {
         let scratch = Scratch::new();
         let results = check(scratch.open().conn());
-        assert!(results.len() == 3 && results.iter().all(|result| result.ok), "{results:?}");
+        assert!(results.len() == 11 && results.iter().all(|result| result.ok), "{results:?}");
     }
 
     #[test]

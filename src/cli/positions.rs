@@ -1,0 +1,101 @@
+//! `positions`.
+
+use serde::Serialize;
+
+use super::filter::FilterArgs;
+use super::{CliError, Context, figures, when};
+use crate::store::queries::positions::{self, PositionRow};
+use crate::store::queries::snapshot;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PositionsArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Show the fills of each position too
+    #[arg(long)]
+    fills: bool,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    positions: &'a [PositionRow],
+}
+
+pub(super) fn run(args: &PositionsArgs, context: &Context) -> Result<(), CliError> {
+    let store = context.read_store()?;
+    let conn = snapshot(store.conn())?;
+    let filter = args.filter.resolve(&conn, context)?;
+    let positions = positions::list(&conn, &filter)?;
+    if context.out.is_json() {
+        return context.out.json(&Answer { positions: &positions });
+    }
+    if positions.is_empty() {
+        return context.out.line("no open positions");
+    }
+    table(context, &positions)?;
+    if args.fills {
+        for position in &positions {
+            context
+                .out
+                .line(format!("\nfills of {} ({} {})", position.id, position.account, position.symbol))?;
+            super::trades::fills_table(context, &position.fills)?;
+        }
+    }
+    Ok(())
+}
+
+fn table(context: &Context, positions: &[PositionRow]) -> Result<(), CliError> {
+    let out = context.out;
+    let columns = [
+        "ACCOUNT",
+        "BOT",
+        "SYMBOL",
+        "SIDE",
+        "QTY",
+        "ENTRY",
+        "MARK",
+        "MOVE",
+        "UNREALIZED",
+        "MARGIN",
+        "LEV",
+        "STOP",
+        "TARGET",
+        "PROTECTED",
+        "DCA",
+        "OPENED",
+        "HELD",
+    ];
+    let mut table = out.new_table(&columns, &[4, 5, 6, 7, 8, 9, 10, 11, 12, 14]);
+    for position in positions {
+        let side =
+            if position.dry_run { format!("{} (dry)", position.side) } else { position.side.to_string() };
+        table.add_row([
+            position.account.clone(),
+            figures::or_dash(position.bot.as_ref()),
+            position.symbol.to_string(),
+            side,
+            position.qty.to_string(),
+            figures::price(position.entry_price_avg),
+            figures::price(position.mark_price),
+            figures::move_pct(out, position.move_pct),
+            figures::profit_opt(out, position.unrealized_pnl),
+            figures::balance(position.margin),
+            format!("{}x", position.leverage),
+            figures::price(position.stop_loss_price),
+            figures::price(position.take_profit_price),
+            if position.protected { "yes" } else { "no" }.to_owned(),
+            position.dca_level.to_string(),
+            when::minute(position.opened_at),
+            held(position),
+        ]);
+    }
+    out.table(&table)
+}
+
+fn held(position: &PositionRow) -> String {
+    let time = position.held_ms.map_or_else(|| "-".to_owned(), when::span);
+    match position.bars_held.zip(position.timeframe) {
+        Some((bars, timeframe)) => format!("{time} ({bars} x {timeframe})"),
+        None => time,
+    }
+}

@@ -1,0 +1,179 @@
+//! An account's fills, folded in the order of the exchange.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use super::AccountRow;
+use crate::domain::fill::Fill;
+use crate::domain::ids::{BotId, ClientOrderId};
+use crate::domain::instrument::Symbol;
+use crate::domain::money::{Leverage, Qty, Quote};
+use crate::domain::position::{Applied, OverClose, Position};
+use crate::domain::side::PositionSide;
+use crate::store::queries::fills::{booking_order, fill};
+use crate::store::{StoreError, column};
+
+/// A bot's statistics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct BotSums {
+    pub total_trades: u32,
+    pub winning_trades: u32,
+    /// Realized profit less fees, of open positions too.
+    pub total_pnl: Quote,
+}
+
+/// A fill that does not do what is stored of it.
+pub(super) struct Misfit {
+    pub(super) subject: String,
+    pub(super) stored: String,
+    pub(super) recomputed: String,
+}
+
+/// What follows from all fills of an account.
+#[derive(Default)]
+pub(super) struct Folded {
+    pub(super) fills: u64,
+    pub(super) positions: BTreeMap<String, Position>,
+    bots: BTreeMap<BotId, BotSums>,
+    /// Filled quantity and notional.
+    pub(super) orders: BTreeMap<ClientOrderId, (Qty, Quote)>,
+    pub(super) misfits: Vec<Misfit>,
+    /// What the fills and the funding of the paper book did to its wallet.
+    pub(super) paper_result: Quote,
+    /// The exchange's positions: of all bots together.
+    nets: BTreeMap<(Symbol, PositionSide), Position>,
+}
+
+/// A row of `fills`.
+struct Booked {
+    fill: Fill,
+    bot: Option<BotId>,
+    position: Option<String>,
+    realized_pnl: Quote,
+    dry_run: bool,
+}
+
+impl Folded {
+    pub(super) fn of(conn: &Connection, account: &AccountRow) -> Result<Self, StoreError> {
+        let mut folded = Self::default();
+        for booked in booked(conn, account)? {
+            folded.fills += 1;
+            let sums = folded.orders.entry(booked.fill.client_order_id.clone()).or_default();
+            sums.0 = sums.0.plus(booked.fill.qty);
+            sums.1 += booked.fill.price.notional(booked.fill.qty);
+            if account.is_paper || booked.dry_run {
+                folded.settle(&booked.fill);
+            }
+            folded.book(&booked);
+        }
+        if account.is_paper {
+            folded.paper_result += funding(conn, account)?;
+        }
+        Ok(folded)
+    }
+
+    /// A bot without fills has empty statistics.
+    pub(super) fn bot(&self, id: u32) -> BotSums {
+        self.bots.get(&BotId::new(id)).copied().unwrap_or_default()
+    }
+
+    /// What the fill did to the wallet: the exchange keeps one position a symbol and side for all bots.
+    fn settle(&mut self, fill: &Fill) {
+        self.paper_result -= fill.fee;
+        let key = (fill.symbol.clone(), fill.position_side);
+        match self.nets.get_mut(&key) {
+            Some(net) => {
+                if let Ok(Applied::Reduced { realized_pnl } | Applied::Closed { realized_pnl }) =
+                    net.apply(fill)
+                {
+                    self.paper_result += realized_pnl;
+                }
+            }
+            None if fill.side == fill.position_side.entry_side() => {
+                self.nets.insert(key, Position::open(None, Leverage::ONE, fill));
+            }
+            None => {}
+        }
+    }
+
+    fn book(&mut self, booked: &Booked) {
+        let Some(id) = &booked.position else {
+            return self.expect(booked, Quote::ZERO);
+        };
+        match self.apply(id, booked) {
+            Ok(applied) => {
+                let (realized, is_closed) = match applied {
+                    Applied::Increased => (Quote::ZERO, false),
+                    Applied::Reduced { realized_pnl } => (realized_pnl, false),
+                    Applied::Closed { realized_pnl } => (realized_pnl, true),
+                };
+                self.expect(booked, realized);
+                let won = is_closed
+                    && self.positions.get(id).is_some_and(|position| position.net_pnl() > Quote::ZERO);
+                if let Some(bot) = booked.bot {
+                    let sums = self.bots.entry(bot).or_default();
+                    sums.total_pnl += realized - booked.fill.fee;
+                    sums.total_trades += u32::from(is_closed);
+                    sums.winning_trades += u32::from(won);
+                }
+            }
+            Err(why) => self.misfit(booked, why),
+        }
+    }
+
+    /// Applies the fill to its position; the reason when it does not fit.
+    fn apply(&mut self, id: &str, booked: &Booked) -> Result<Applied, String> {
+        let fill = &booked.fill;
+        let is_entry = fill.side == fill.position_side.entry_side();
+        match self.positions.get_mut(id) {
+            // A late fill of the opening order after the position was closed begins a new life under the same id.
+            Some(position) if position.is_open() || !is_entry => {
+                position.apply(fill).map_err(|error: OverClose| error.to_string())
+            }
+            Some(_) | None if is_entry => {
+                self.positions.insert(id.to_owned(), Position::open(booked.bot, Leverage::ONE, fill));
+                Ok(Applied::Increased)
+            }
+            Some(_) | None => Err("closes a position that was not open".to_owned()),
+        }
+    }
+
+    fn expect(&mut self, booked: &Booked, realized: Quote) {
+        if booked.realized_pnl != realized {
+            self.misfit(booked, realized.to_string());
+        }
+    }
+
+    fn misfit(&mut self, booked: &Booked, recomputed: String) {
+        self.misfits.push(Misfit {
+            subject: format!("fill {} {}", booked.fill.symbol, booked.fill.trade_id),
+            stored: booked.realized_pnl.to_string(),
+            recomputed,
+        });
+    }
+}
+
+/// All fills of the account in the order of the exchange.
+fn booked(conn: &Connection, account: &AccountRow) -> Result<Vec<Booked>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM fills WHERE account_id = ?1")?;
+    let rows = statement.query_map(params![account.id], |row| {
+        Ok(Booked {
+            fill: fill(row)?,
+            bot: row.get::<_, Option<u32>>("bot_id")?.map(BotId::new),
+            position: row.get("position_id")?,
+            realized_pnl: column::parsed(row, "realized_pnl")?,
+            dry_run: row.get("dry_run")?,
+        })
+    })?;
+    let mut fills = rows.collect::<Result<Vec<_>, _>>()?;
+    fills.sort_by_cached_key(|booked| booking_order(booked.fill.at, &booked.fill.trade_id));
+    Ok(fills)
+}
+
+fn funding(conn: &Connection, account: &AccountRow) -> Result<Quote, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT amount FROM funding_payments WHERE account_id = ?1")?;
+    let rows = statement.query_map(params![account.id], |row| column::parsed(row, "amount"))?;
+    Ok(rows.collect::<Result<Vec<Quote>, _>>()?.into_iter().sum())
+}

@@ -1,0 +1,157 @@
+use super::*;
+use crate::store::Store;
+use crate::store::scratch::Scratch;
+
+const LEDGER: &str = include_str!("../../../tests/fixtures/ledger.sql");
+
+fn ledger(scratch: &Scratch) -> Store {
+    let store = scratch.open();
+    store.conn().execute_batch(LEDGER).unwrap();
+    store
+}
+
+/// The differences after `tampering`: check, account, subject's first word, field, stored, recomputed.
+fn found(tampering: &str) -> Vec<(&'static str, String, String, &'static str, String, String)> {
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    store.conn().execute_batch(tampering).unwrap();
+    check(store.conn())
+        .unwrap()
+        .into_iter()
+        .inspect(|result| assert_eq!(result.ok, result.differences.is_empty(), "{result:?}"))
+        .flat_map(|result| result.differences)
+        .map(|it| {
+            let word = it.subject.split(' ').next().unwrap_or_default().to_owned();
+            (it.check, it.account, word, it.field, it.stored, it.recomputed)
+        })
+        .collect()
+}
+
+#[test]
+fn a_ledger_that_holds_has_no_findings() {
+    assert_eq!(found(""), []);
+    let scratch = Scratch::new();
+    let details: Vec<_> = check(ledger(&scratch).conn()).unwrap().into_iter().map(|it| it.detail).collect();
+    assert_eq!(
+        details,
+        ["3 positions", "7 fills", "3 bots", "8 orders", "7 fills", "3 positions", "2 wallets", "3 accounts"]
+    );
+}
+
+#[test]
+fn every_figure_that_was_changed_is_named_with_both_values() {
+    let cases = [
+        (
+            "UPDATE bot_positions SET realized_pnl = '78' WHERE bot_id = 1",
+            (POSITIONS, "alpha", "position", "realized_pnl", "78", "77"),
+        ),
+        (
+            "UPDATE bot_positions SET closed_at = NULL WHERE bot_id = 1",
+            (POSITIONS, "alpha", "position", "closed_at", "open", "2022-06-15T05:00:02Z"),
+        ),
+        (
+            "UPDATE bot_instances SET total_pnl = '74.3736' WHERE id = 1",
+            (STATISTICS, "alpha", "bot", "total_pnl", "74.3736", "74.3735"),
+        ),
+        (
+            "UPDATE bot_instances SET winning_trades = 1 WHERE id = 3",
+            (STATISTICS, "beta", "bot", "winning_trades", "1", "0"),
+        ),
+        (
+            "UPDATE orders SET filled_qty = '0.2' WHERE filled_qty = '0.1'",
+            (ORDERS, "alpha", "order", "filled_qty", "0.2", "0.1"),
+        ),
+        (
+            "UPDATE account_state SET wallet = '4957.83' WHERE account_id = 2",
+            (WALLETS, "beta", "wallet", "wallet", "4957.83", "4957.82"),
+        ),
+        (
+            "UPDATE fills SET realized_pnl = '-41' WHERE realized_pnl = '-40'",
+            (FILLS, "beta", "fill", "realized_pnl", "-41", "-40"),
+        ),
+    ];
+    for (tampering, (check, account, word, field, stored, recomputed)) in cases {
+        let expected =
+            (check, account.to_owned(), word.to_owned(), field, stored.to_owned(), recomputed.to_owned());
+        assert_eq!(found(tampering), [expected], "{tampering}");
+    }
+}
+
+#[test]
+fn what_is_missing_or_double_is_found() {
+    let checks = |tampering: &str| {
+        let mut checks: Vec<_> = found(tampering).into_iter().map(|it| it.0).collect();
+        checks.dedup();
+        checks
+    };
+    assert_eq!(
+        checks("DELETE FROM orders WHERE exchange_order_id = '3' AND account_id = 1"),
+        [ORPHANS],
+        "a fill without an order"
+    );
+    assert_eq!(checks("DELETE FROM bot_positions WHERE bot_id = 2"), [POSITIONS], "no row for the fills");
+    assert_eq!(
+        checks("DELETE FROM fills WHERE trade_id = 'P1' AND account_id = 2"),
+        [POSITIONS, FILLS, STATISTICS, ORDERS, WALLETS],
+        "a lost fill shows everywhere"
+    );
+    let twin = "INSERT INTO bot_positions SELECT replace(id, 'qaaaab', 'qaaaac'), account_id, bot_id, symbol, side,
+        leverage, qty, cost, first_entry_qty, last_entry_price, entered_qty, entered_notional, exited_qty,
+        exited_notional, realized_pnl, fees, dca_level, stop_loss_price, take_profit_price, protected, exit_reason,
+        dry_run, opened_at, closed_at FROM bot_positions WHERE closed_at IS NULL";
+    assert_eq!(checks(twin), [POSITIONS, DOUBLES]);
+    let over =
+        "DROP TRIGGER bot_limits_update; UPDATE bot_instances SET allocation_percent = '80' WHERE id = 1";
+    assert_eq!(checks(over), [ALLOCATIONS]);
+}
+
+#[test]
+fn two_bots_on_one_side_share_the_exchanges_average() {
+    // Bot 2 buys what bot 1 holds at another price; the exchange averages both, so bot 1's exit realizes another part.
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    let at = 1_655_262_000_000_i64 + 4_000_000;
+    store
+        .conn()
+        .execute_batch(&format!(
+            "DELETE FROM fills WHERE account_id = 1; DELETE FROM bot_positions WHERE account_id = 1;
+             DELETE FROM orders WHERE account_id = 1;
+             INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, column3, column2, column4, 'long', column5, '1',
+                 '0', 'USDT', 'taker', column6, 1, {at} + column7
+             FROM (VALUES ('P1', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'buy', '100', '0', 1),
+                          ('P2', 'tfaaaaaacaaaaabbqfsyjiqaaaab', 2, 'buy', '200', '0', 2),
+                          ('P3', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'sell', '150', '50', 3))"
+        ))
+        .unwrap();
+    let wallet = |amount: &str| {
+        let sql = format!("UPDATE account_state SET wallet = '{amount}' WHERE account_id = 1");
+        store.conn().execute_batch(&sql).unwrap();
+        check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
+    };
+    assert!(wallet("10000"), "sold at the exchange's average of 150");
+    assert!(!wallet("10050"));
+}
+
+#[test]
+fn repair_rewrites_statistics_only_and_is_audited() {
+    let scratch = Scratch::new();
+    let mut store = ledger(&scratch);
+    store
+        .conn()
+        .execute_batch(
+            "UPDATE bot_instances SET total_trades = 9, total_pnl = '1' WHERE id = 1;
+             UPDATE account_state SET wallet = '1' WHERE account_id = 1",
+        )
+        .unwrap();
+    let now = Timestamp::from_ms(5);
+    let repaired = store.transaction(|conn| repair(conn, "cli:op", now)).unwrap();
+    assert_eq!(repaired.len(), 1);
+    assert_eq!((repaired[0].account.as_str(), repaired[0].bot.as_str()), ("alpha", "trend"));
+    assert_eq!((repaired[0].before.total_trades, repaired[0].after.total_trades), (9, 1));
+    let failed: Vec<_> =
+        check(store.conn()).unwrap().into_iter().filter(|it| !it.ok).map(|it| it.name).collect();
+    assert_eq!(failed, [WALLETS], "a wallet is a person's business");
+    let report = audit::verify(store.conn()).unwrap();
+    assert_eq!((report.entries, report.fault), (1, None));
+    assert_eq!(store.transaction(|conn| repair(conn, "cli:op", now)).unwrap(), []);
+}

@@ -1,0 +1,175 @@
+//! Sums over positions, by account, bot and book.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row};
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::Filter;
+use super::positions;
+use super::word::parsed_opt;
+use crate::domain::money::{Pct, Price, Quote, parse_decimal};
+use crate::store::{StoreError, column};
+
+/// Where orders went: to the embedded exchange (a paper account, or a dry run), or to the real one. Never mixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BookKind {
+    Paper,
+    Real,
+}
+
+impl BookKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::Real => "real",
+        }
+    }
+
+    pub(super) const fn of(is_paper: bool) -> Self {
+        if is_paper { Self::Paper } else { Self::Real }
+    }
+}
+
+/// Results in quote currency. Losses are negative; fees are positive when paid.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    pub closed_trades: u64,
+    /// Closed with a profit after fees.
+    pub wins: u64,
+    /// wins / closed trades, rounded to 2 decimals; `None` without closed trades.
+    pub win_rate_pct: Option<Pct>,
+    pub open_positions: u64,
+    /// Open positions with a stop at the exchange.
+    pub protected_positions: u64,
+    /// Realized, before fees; of open positions too, for what was closed of them.
+    pub gross_pnl: Quote,
+    /// Of open positions too.
+    pub fees: Quote,
+    /// gross_pnl - fees.
+    pub net_pnl: Quote,
+    /// Of open positions at the last known prices.
+    pub unrealized_pnl: Quote,
+}
+
+impl Tally {
+    pub(super) fn add_closed(&mut self, gross: Quote, fees: Quote) {
+        self.closed_trades += 1;
+        self.wins += u64::from(gross > fees);
+        self.add_realized(gross, fees);
+    }
+
+    pub(super) fn add_realized(&mut self, gross: Quote, fees: Quote) {
+        self.gross_pnl += gross;
+        self.fees += fees;
+        self.net_pnl = self.gross_pnl - self.fees;
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.closed_trades += other.closed_trades;
+        self.wins += other.wins;
+        self.open_positions += other.open_positions;
+        self.protected_positions += other.protected_positions;
+        self.unrealized_pnl += other.unrealized_pnl;
+        self.add_realized(other.gross_pnl, other.fees);
+        self.rate();
+    }
+
+    /// Works out the win rate once all is counted.
+    pub(super) fn rate(&mut self) {
+        self.win_rate_pct = win_rate(self.wins, self.closed_trades);
+    }
+}
+
+/// wins / trades in %, rounded to 2 decimals.
+pub(super) fn win_rate(wins: u64, trades: u64) -> Option<Pct> {
+    let rate = Decimal::from(wins).checked_div(Decimal::from(trades))? * Decimal::ONE_HUNDRED;
+    Pct::try_new(rate.round_dp(2)).ok()
+}
+
+/// Account, bot (`None` once released), book.
+pub(super) type TallyKey = (u32, Option<u32>, BookKind);
+
+/// The sums over all positions that the filter matches; `since` is about the time they were closed.
+pub(super) fn tallies(
+    conn: &Connection,
+    papers: &BTreeMap<u32, bool>,
+    filter: &Filter,
+) -> Result<BTreeMap<TallyKey, Tally>, StoreError> {
+    let mut tallies = BTreeMap::new();
+    add_closed(conn, papers, filter, &mut tallies)?;
+    add_open(conn, papers, filter, &mut tallies)?;
+    for tally in tallies.values_mut() {
+        tally.rate();
+    }
+    Ok(tallies)
+}
+
+fn add_closed(
+    conn: &Connection,
+    papers: &BTreeMap<u32, bool>,
+    filter: &Filter,
+    tallies: &mut BTreeMap<TallyKey, Tally>,
+) -> Result<(), StoreError> {
+    let mut conditions = filter.conditions("p");
+    match filter.since {
+        Some(since) => conditions.and("p.closed_at >= ?", since.ms()),
+        None => conditions.and_plain("p.closed_at IS NOT NULL"),
+    }
+    let sql = format!(
+        "SELECT p.account_id, p.bot_id, p.dry_run, p.realized_pnl, p.fees FROM bot_positions p{}",
+        conditions.sql()
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(conditions.params()))?;
+    while let Some(row) = rows.next()? {
+        let tally = tallies.entry(key(row, papers)?).or_default();
+        tally.add_closed(quote_at(row, 3)?, quote_at(row, 4)?);
+    }
+    Ok(())
+}
+
+fn add_open(
+    conn: &Connection,
+    papers: &BTreeMap<u32, bool>,
+    filter: &Filter,
+    tallies: &mut BTreeMap<TallyKey, Tally>,
+) -> Result<(), StoreError> {
+    let mut conditions = filter.conditions("p");
+    conditions.and_plain("p.closed_at IS NULL");
+    let sql = format!(
+        "SELECT p.account_id, p.bot_id, p.dry_run, p.*, m.price AS mark_price
+         FROM bot_positions p LEFT JOIN prices m ON m.symbol = p.symbol{}",
+        conditions.sql()
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(conditions.params()))?;
+    while let Some(row) = rows.next()? {
+        let position = positions::position(row)?;
+        let mark: Option<Price> = parsed_opt(row, "mark_price")?;
+        let tally = tallies.entry(key(row, papers)?).or_default();
+        tally.open_positions += 1;
+        tally.protected_positions += u64::from(row.get::<_, bool>("protected")?);
+        tally.unrealized_pnl += mark.map_or(Quote::ZERO, |price| position.unrealized_pnl(price));
+        tally.add_realized(position.realized_pnl, position.fees);
+    }
+    Ok(())
+}
+
+/// From the first three columns: account, bot, dry run.
+fn key(row: &Row<'_>, papers: &BTreeMap<u32, bool>) -> rusqlite::Result<TallyKey> {
+    let account: u32 = row.get(0)?;
+    let is_paper = papers.get(&account).copied().unwrap_or(false) || row.get(2)?;
+    Ok((account, row.get(1)?, BookKind::of(is_paper)))
+}
+
+/// An amount, read without a copy of its text.
+pub(super) fn quote_at(row: &Row<'_>, index: usize) -> rusqlite::Result<Quote> {
+    let text = row.get_ref(index)?.as_str()?;
+    match parse_decimal("amount", text) {
+        Ok(value) => Ok(Quote::new(value)),
+        Err(error) => Err(column::mismatch(row, row.as_ref().column_name(index)?, error)),
+    }
+}
