@@ -20,10 +20,14 @@ mod filter;
 mod halt;
 mod init;
 mod keys;
+mod logging;
 mod man;
+mod market_source;
 mod orders;
 mod pnl;
 mod positions;
+mod progress;
+mod run;
 mod secrets;
 mod signal;
 mod status;
@@ -69,6 +73,8 @@ struct GlobalArgs {
 enum Command {
     /// Create the home folder, its configuration, database and master key
     Init(init::InitArgs),
+    /// Run the daemon on a tape or on the synthetic market
+    Run(run::RunArgs),
     /// Add, change and show accounts
     Account(account::AccountArgs),
     /// Add, change, start, stop and show bots
@@ -131,6 +137,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
     match command {
         Command::Init(args) => init::run(&args, context),
+        Command::Run(args) => run::run(&args, context),
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),
         Command::Strategy(args) => strategy::run(args, context),

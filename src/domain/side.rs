@@ -14,26 +14,15 @@ pub enum Side {
     Sell,
 }
 
-impl Side {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Buy => "buy",
-            Self::Sell => "sell",
-        }
-    }
+words!(Side { Buy => "buy", Sell => "sell" });
 
+impl Side {
     #[must_use]
     pub const fn opposite(self) -> Self {
         match self {
             Self::Buy => Self::Sell,
             Self::Sell => Self::Buy,
         }
-    }
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -45,14 +34,9 @@ pub enum PositionSide {
     Short,
 }
 
-impl PositionSide {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Long => "long",
-            Self::Short => "short",
-        }
-    }
+words!(PositionSide { Long => "long", Short => "short" });
 
+impl PositionSide {
     /// The order side that opens or increases such a position.
     pub const fn entry_side(self) -> Side {
         match self {
@@ -72,12 +56,6 @@ impl PositionSide {
             Self::Long => Self::Short,
             Self::Short => Self::Long,
         }
-    }
-}
-
-impl fmt::Display for PositionSide {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 

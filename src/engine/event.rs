@@ -26,9 +26,6 @@ pub enum Event<'a> {
         status: OrderStatus,
         reason: String,
     },
-    Balance {
-        wallet: Quote,
-    },
     Liquidated(Liquidation),
     PlaceAnswered {
         id: ClientOrderId,
@@ -107,6 +104,7 @@ pub struct Snapshot {
     pub positions: Vec<NetPosition>,
     /// Fills since the last one booked, oldest first; booked ones among them are ignored.
     pub fills: Vec<Fill>,
+    /// Opens our ledger of a new account; from then on its cash follows from what is booked.
     pub wallet: Quote,
 }
 

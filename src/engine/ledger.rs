@@ -251,6 +251,9 @@ impl AccountMachine {
         realized_pnl: Quote,
     ) {
         let dry_run = self.config.settings.dry_run;
+        if let Some(wallet) = self.durable.wallet.as_mut() {
+            *wallet += realized_pnl - fill.fee;
+        }
         let booked = BookedFill { fill: fill.clone(), bot, position, realized_pnl, dry_run };
         self.turn.records.push(Record::Fill(booked));
     }

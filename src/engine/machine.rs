@@ -78,7 +78,6 @@ impl AccountMachine {
             Event::Configure(config) => self.configure(config),
             Event::Fill(fill) => self.book_fill(&fill),
             Event::OrderEnded { id, status, reason } => self.end_order(&id, status, &reason),
-            Event::Balance { wallet } => self.set_wallet(wallet),
             Event::Liquidated(liquidation) => self.book_liquidation(&liquidation),
             Event::PlaceAnswered { id, sent_at, answer } => self.place_answered(&id, sent_at, answer),
             Event::CancelAnswered { id, answer } => self.cancel_answered(&id, &answer),
@@ -114,7 +113,9 @@ impl AccountMachine {
         Some(self.durable.wallet? + self.unrealized())
     }
 
-    pub fn wallet(&self) -> Option<Quote> {
+    /// Cash by our own ledger: what the account began with, plus all realized profit, less all fees. Where several bots
+    /// share a symbol, the exchange's wallet differs from it while positions are open, since it averages their costs.
+    pub const fn wallet(&self) -> Option<Quote> {
         self.durable.wallet
     }
 
@@ -139,13 +140,6 @@ impl AccountMachine {
         if self.is_ready {
             self.obey_halt();
             self.sync_all_protection();
-        }
-    }
-
-    fn set_wallet(&mut self, wallet: Quote) {
-        if self.durable.wallet != Some(wallet) {
-            self.durable.wallet = Some(wallet);
-            self.turn.records.push(Record::StateChanged);
         }
     }
 

@@ -25,7 +25,7 @@ impl AccountMachine {
             self.adopt(report);
         }
         self.ask_about_missing(snapshot);
-        if self.durable.wallet != Some(snapshot.wallet) {
+        if self.durable.wallet.is_none() {
             self.durable.wallet = Some(snapshot.wallet);
             self.turn.records.push(Record::StateChanged);
         }

@@ -25,6 +25,7 @@ pub const BOOKED_MAX: usize = 128;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DurableState {
+    /// Cash by our own ledger, in quote currency.
     pub wallet: Option<Quote>,
     /// No entry on the symbol before this.
     pub cooldowns: BTreeMap<Symbol, Timestamp>,

@@ -13,9 +13,10 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::market::MarketStep;
 use crate::domain::money::Leverage;
 use crate::domain::order::Order;
+use crate::domain::side::PositionMode;
 use crate::domain::time::DurationMs;
 use crate::matching::book::{Book, trade_number};
-use crate::matching::config::{BookConfig, PositionMode};
+use crate::matching::config::BookConfig;
 use crate::matching::event::BookEvent;
 use crate::matching::net_position::NetPosition;
 use crate::matching::order::BookOrder;
@@ -46,6 +47,11 @@ impl PaperExchange {
     /// Takes over new trading rules; working orders keep those they were placed under.
     pub fn set_instruments(&mut self, instruments: Instruments) {
         self.instruments = instruments;
+    }
+
+    /// Takes over changed fees, slippage and participation.
+    pub fn set_terms(&mut self, terms: &BookConfig) {
+        self.book.set_terms(terms);
     }
 
     pub const fn book(&self) -> &Book {
@@ -195,8 +201,8 @@ fn capabilities(config: &BookConfig) -> Capabilities {
         conditional_orders: true,
         batch_size_max: 1,
         client_id_len_max: 36,
-        // Used ids are refused for as long as they are remembered, which is not for ever.
-        client_id_reuse: ClientIdReuse::Unknown,
+        // Used ids are remembered far longer than an order can be in flight, so a repeated one is always refused.
+        client_id_reuse: ClientIdReuse::Forever,
         // The book executes a call when it gets it, and shows the order at once. What is left is a call that is
         // still on its way while latency holds it up.
         receive_window: DurationMs::from_secs(5),

@@ -11,9 +11,9 @@ use super::{BoxFuture, Exchange, Sleep};
 use crate::domain::ids::TradeId;
 use crate::domain::money::Leverage;
 use crate::domain::order::{OrderKind, OrderStatus, TimeInForce};
+use crate::domain::side::PositionMode;
 use crate::domain::side::Side;
 use crate::domain::time::{DurationMs, Timestamp};
-use crate::matching::config::PositionMode;
 use crate::matching::fixtures::{BTC, config, exit, id, instrument, limit, order, step, stop, symbol};
 
 /// A clock that sleeping moves on, at once.

@@ -104,6 +104,20 @@ pub struct SeriesReport {
     pub findings: Vec<FileFinding>,
 }
 
+impl fmt::Display for SeriesReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { symbol, timeframe, candles, first, last, .. } = self;
+        write!(f, "{symbol} {timeframe}: {candles} candles, {first} to {last}")?;
+        if self.gaps > 0 {
+            write!(f, ", {} gaps ({} bars missing)", self.gaps, self.missing_bars)?;
+        }
+        if self.skipped_rows > 0 {
+            write!(f, ", {} bad rows left out", self.skipped_rows)?;
+        }
+        Ok(())
+    }
+}
+
 #[derive(Clone)]
 struct Series {
     candles: Arc<[Candle]>,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{BookConfig, PositionMode};
+use super::config::BookConfig;
 use super::cursor::Cursor;
 use super::event::{BookEvent, EndReason};
 use super::net_position::NetPosition;
@@ -19,13 +19,14 @@ use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
+use crate::domain::side::PositionMode;
 
 /// Ended orders that can still be asked for, and whose ids are still refused as used. An answer that was lost is
 /// asked for within seconds; an account ends a handful of orders in that time.
-pub const ENDED_ORDERS_MAX: usize = 64;
+pub const ENDED_ORDERS_MAX: usize = 12;
 
 /// Fills that can still be asked for; the reason is the same.
-pub const FILLS_MAX: usize = 64;
+pub const FILLS_MAX: usize = 8;
 
 const TRADE_PREFIX: char = 'P';
 
@@ -87,6 +88,22 @@ impl Book {
             untold: VecDeque::new(),
             reductions_to_check: false,
             revision: 0,
+        }
+    }
+
+    /// Takes over changed fees, slippage and participation. What the book was opened with stays: its money and its
+    /// position mode.
+    pub fn set_terms(&mut self, terms: &BookConfig) {
+        let opened = &self.config;
+        let config = BookConfig {
+            quote_asset: opened.quote_asset.clone(),
+            initial_balance: opened.initial_balance,
+            position_mode: opened.position_mode,
+            ..terms.clone()
+        };
+        if config != *opened {
+            self.config = config;
+            self.revision += 1;
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::money::{Pct, Quote};
+use crate::domain::side::PositionMode;
 
 /// The fixed terms of one book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,14 +21,4 @@ pub struct BookConfig {
     /// together; `None` = no limit, orders fill whole.
     pub participation_pct: Option<Pct>,
     pub position_mode: PositionMode,
-}
-
-/// How many positions a symbol can have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PositionMode {
-    /// One net position a symbol: buys and sells cancel out.
-    OneWay,
-    /// A long and a short beside each other: an order names the one it means.
-    Hedge,
 }

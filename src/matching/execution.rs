@@ -3,7 +3,6 @@
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::book::Book;
-use super::config::PositionMode;
 use super::event::BookEvent;
 use super::net_position::NetPosition;
 use super::order::BookOrder;
@@ -12,6 +11,7 @@ use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::TradeId;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
+use crate::domain::side::PositionMode;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
 

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::book::Book;
-use super::config::{BookConfig, PositionMode};
+use super::config::BookConfig;
 use super::event::BookEvent;
 use crate::domain::candle::Candle;
 use crate::domain::fill::Fill;
@@ -12,6 +12,7 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::market::{Bar, MarketStep};
 use crate::domain::money::{Leverage, Pct, Quote};
 use crate::domain::order::{Order, OrderKind, OrderStatus, OrderTimes, Purpose, TimeInForce};
+use crate::domain::side::PositionMode;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::{Timeframe, Timestamp};
 

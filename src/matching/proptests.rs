@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use super::book::Book;
-use super::config::{BookConfig, PositionMode};
+use super::config::BookConfig;
 use super::event::BookEvent;
 use super::fixtures::*;
 use crate::domain::candle::Candle;
@@ -15,6 +15,7 @@ use crate::domain::ids::ClientOrderId;
 use crate::domain::market::{Bar, MarketStep};
 use crate::domain::money::{Leverage, Price, Qty};
 use crate::domain::order::{Order, OrderKind, TimeInForce};
+use crate::domain::side::PositionMode;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timeframe;
 

@@ -1,7 +1,7 @@
 //! The rules of docs/matching.md, one by one.
 
 use super::book::{Book, ENDED_ORDERS_MAX};
-use super::config::{BookConfig, PositionMode};
+use super::config::BookConfig;
 use super::event::{BookEvent, EndReason};
 use super::fixtures::*;
 use super::refusal::Refusal;
@@ -10,6 +10,7 @@ use crate::domain::instrument::FilterError;
 use crate::domain::market::MarketStep;
 use crate::domain::money::Leverage;
 use crate::domain::order::{Order, OrderKind, OrderStatus, TimeInForce};
+use crate::domain::side::PositionMode;
 use crate::domain::side::{PositionSide, Side};
 
 use OrderKind::Market;

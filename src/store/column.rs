@@ -27,10 +27,25 @@ where
     text.parse().map_err(|error| mismatch(row, column, error))
 }
 
+/// A text column that holds a `T` or NULL.
+pub(super) fn parsed_opt<T>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    let text: Option<String> = row.get(column)?;
+    text.map(|text| text.parse().map_err(|error| mismatch(row, column, error))).transpose()
+}
+
+/// An error for a word that this program does not write.
+pub(super) fn unknown(row: &Row<'_>, column: &str, text: &str) -> rusqlite::Error {
+    mismatch(row, column, UnknownWord(text.to_owned()))
+}
+
 /// A text column that holds one word of a closed set.
 pub(super) fn word<T>(row: &Row<'_>, column: &str, from_word: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;
-    from_word(&text).ok_or_else(|| mismatch(row, column, UnknownWord(text)))
+    from_word(&text).ok_or_else(|| unknown(row, column, &text))
 }
 
 /// A text column that holds JSON.

@@ -94,6 +94,14 @@ impl StoreError {
         Some(hint)
     }
 
+    /// Whether the same write may succeed later: the disk, another writer, a passing I/O error.
+    pub const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull | Self::Busy | Self::ReadOnly { .. } | Self::File { .. } | Self::Other { .. }
+        )
+    }
+
     pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {
         Self::NotFound { what, name: name.into() }
     }

@@ -2,6 +2,8 @@
 //!
 //! The halt latch is durable before anything else is tried, and only [`resume`] clears it.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{StoreError, column};
@@ -31,6 +33,13 @@ pub fn health(conn: &Connection, account: AccountId) -> Result<AccountHealth, St
     Ok(statement.query_row([account.get()], from_row).optional()?.unwrap_or_default())
 }
 
+/// Every account's state that has one.
+pub fn read_all(conn: &Connection) -> Result<BTreeMap<AccountId, AccountHealth>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM account_state")?;
+    let rows = statement.query_map([], |row| Ok((AccountId::new(row.get("account_id")?), from_row(row)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Sets the halt latch. One that is set already takes the new reason, and keeps its wish to flatten.
 pub fn halt(
     conn: &Connection,
@@ -58,6 +67,34 @@ pub fn resume(conn: &Connection, account: AccountId, now: Timestamp) -> Result<(
          WHERE account_id = ?1",
     )?
     .execute(params![account.get(), now.ms()])?;
+    Ok(())
+}
+
+/// Takes an account out of service until a person resumes it.
+pub fn quarantine(
+    conn: &Connection,
+    account: AccountId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO account_state (account_id, quarantined_at, quarantine_reason, last_error, last_error_at, updated_at)
+         VALUES (?1, ?2, ?3, ?3, ?2, ?2)
+         ON CONFLICT (account_id) DO UPDATE SET quarantined_at = excluded.quarantined_at,
+             quarantine_reason = excluded.quarantine_reason, last_error = excluded.last_error,
+             last_error_at = excluded.last_error_at, updated_at = excluded.updated_at",
+    )?
+    .execute(params![account.get(), now.ms(), reason])?;
+    Ok(())
+}
+
+/// Where an account that never ran begins, so that a restart knows it too.
+pub fn enrol(conn: &Connection, account: AccountId, from: Timestamp) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO account_state (account_id, last_cycle_at, updated_at) VALUES (?1, ?2, ?2)
+         ON CONFLICT (account_id) DO UPDATE SET last_cycle_at = coalesce(last_cycle_at, excluded.last_cycle_at)",
+    )?
+    .execute(params![account.get(), from.ms()])?;
     Ok(())
 }
 

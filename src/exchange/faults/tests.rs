@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 use super::super::tests::{PausedTime, instruments};
 use super::*;
 use crate::domain::order::OrderKind;
+use crate::domain::side::PositionMode;
 use crate::domain::side::Side;
-use crate::matching::config::PositionMode;
 use crate::matching::fixtures::{BTC, config, id, order, step, symbol};
 
 const CALLS: u64 = 10_000;

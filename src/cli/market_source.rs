@@ -1,0 +1,110 @@
+//! Where candles come from: the files of a tape, or the synthetic market.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CliError, Context};
+use crate::domain::candle::Candle;
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::time::{Timeframe, Timestamp};
+use crate::market::feed::Feed;
+use crate::market::instruments::derive_instrument;
+use crate::market::synthetic::{SyntheticConfig, SyntheticMarket};
+use crate::market::tape::{Tape, TapeFile, TapeOptions};
+
+/// The synthetic market begins here: 2026-01-01T00:00:00Z.
+const SYNTHETIC_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
+/// Candles that trading rules are derived from.
+const RULE_CANDLES: usize = 1_000;
+
+#[derive(Debug, Args)]
+#[group(id = "source", required = true, multiple = true)]
+pub(super) struct MarketArgs {
+    /// Candle file (CSV or .csv.gz: open_time_ms,open,high,low,close,volume); several make one tape
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "synthetic")]
+    tape: Vec<PathBuf>,
+    /// Play the deterministic synthetic market instead of a tape
+    #[arg(long)]
+    synthetic: bool,
+    /// Symbol of the tape, where the file name does not say it (EXCHANGE-SYMBOL-TIMEFRAME-...)
+    #[arg(long, value_name = "SYMBOL", requires = "tape")]
+    symbol: Option<Symbol>,
+    /// Timeframe of the tape, where the file name does not say it
+    #[arg(long, value_name = "TF", requires = "tape")]
+    timeframe: Option<Timeframe>,
+    /// Leave bad rows out instead of refusing the tape; they become gaps
+    #[arg(long, requires = "tape")]
+    skip_bad_rows: bool,
+    /// Seed of the synthetic market
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "synthetic")]
+    seed: u64,
+}
+
+/// A market, ready to be played.
+pub(super) struct MarketSource {
+    pub feed: Feed,
+    pub instruments: BTreeMap<Symbol, Instrument>,
+    /// For people: `tape of 2 files`, `synthetic market, seed 1`.
+    pub name: String,
+}
+
+impl MarketArgs {
+    /// Reads the tape or sets up the synthetic market; what is odd about a tape is told.
+    pub(super) fn open(&self, context: &Context) -> Result<MarketSource, CliError> {
+        if self.synthetic {
+            return synthetic(self.seed, None);
+        }
+        let files = self
+            .tape
+            .iter()
+            .map(|path| TapeFile {
+                path: path.clone(),
+                symbol: self.symbol.clone(),
+                timeframe: self.timeframe,
+            })
+            .collect();
+        let tape = Tape::open(files, TapeOptions { skip_bad_rows: self.skip_bad_rows }).map_err(|error| {
+            CliError::usage(error.to_string()).hint("`--skip-bad-rows` leaves bad rows out")
+        })?;
+        for series in tape.report() {
+            context.out.note(format!("{series}"));
+        }
+        let mut instruments = BTreeMap::new();
+        for (symbol, timeframe) in tape.keys() {
+            let candles = tape.candles(symbol, *timeframe).unwrap_or_default();
+            let head = candles.get(..RULE_CANDLES).unwrap_or(&candles);
+            if let (false, Some(rules)) = (instruments.contains_key(symbol), derive_instrument(symbol, head))
+            {
+                instruments.insert(symbol.clone(), rules);
+            }
+        }
+        let names = self.tape.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy());
+        let name = format!("tape {}", names.collect::<Vec<_>>().join(", "));
+        Ok(MarketSource { feed: Feed::from_tape(&tape), instruments, name })
+    }
+}
+
+/// The synthetic market with its default symbols; endless unless `steps` are given.
+pub(super) fn synthetic(seed: u64, steps: Option<u64>) -> Result<MarketSource, CliError> {
+    let config = SyntheticConfig { steps, ..SyntheticConfig::with_default_symbols(seed, SYNTHETIC_START) };
+    let refused = |error: crate::market::synthetic::SyntheticError| CliError::usage(error.to_string());
+    let mut sample = SyntheticMarket::new(config.clone()).map_err(refused)?;
+    let symbols: Vec<Symbol> = sample.symbols().cloned().collect();
+    let mut history: Vec<Vec<Candle>> = vec![Vec::new(); symbols.len()];
+    for _ in 0..RULE_CANDLES {
+        let Some(row) = sample.next_row() else { break };
+        for (candles, candle) in history.iter_mut().zip(row) {
+            candles.push(candle);
+        }
+    }
+    let instruments = symbols
+        .into_iter()
+        .zip(&history)
+        .filter_map(|(symbol, candles)| Some((symbol.clone(), derive_instrument(&symbol, candles)?)))
+        .collect();
+    let market = SyntheticMarket::new(config).map_err(refused)?;
+    let name = format!("synthetic market, seed {seed}");
+    Ok(MarketSource { feed: Feed::from_synthetic(market), instruments, name })
+}

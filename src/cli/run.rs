@@ -1,0 +1,147 @@
+//! `run`: the daemon, on a tape or on the synthetic market.
+
+use std::str::FromStr;
+
+use clap::Args;
+
+use super::logging;
+use super::market_source::{MarketArgs, MarketSource};
+use super::progress::RunProgress;
+use super::{CliError, Context, Exit};
+use crate::config::Config;
+use crate::daemon::fleet::{EndReason, Fleet, RunOptions, RunReport, Speed};
+use crate::daemon::shutdown::Shutdown;
+use crate::store::StoreError;
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    market: MarketArgs,
+    /// `max`, or how many times as fast as the market was
+    #[arg(long, value_name = "max|N", default_value = "max")]
+    speed: SpeedArg,
+    /// Stop after this many cycles
+    #[arg(long, value_name = "N")]
+    cycles: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct SpeedArg(Speed);
+
+impl FromStr for SpeedArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text, text.parse::<u32>()) {
+            ("max", _) => Ok(Self(Speed::Max)),
+            (_, Ok(times)) if times > 0 => Ok(Self(Speed::Times(times))),
+            _ => Err("must be `max` or a whole number from 1 (real time) up".to_owned()),
+        }
+    }
+}
+
+pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
+    let config = context.config()?.clone();
+    // Opened for writing at once: what is wrong with the database shows before the market is read.
+    let store = context.write_store()?;
+    context.unlock(&store)?;
+    drop(store);
+    let source = args.market.open(context)?;
+    let options = options(context, config, source, args.speed.0, args.cycles);
+    let mut progress = RunProgress::start(context.out);
+    let _logs = logging::start(context.config()?, &progress)?;
+    let report = drive(options, &mut progress)?;
+    progress.finish();
+    summarise(context, &report)
+}
+
+/// What a run needs beside its market.
+pub(super) fn options(
+    context: &Context,
+    config: Config,
+    source: MarketSource,
+    speed: Speed,
+    cycles_max: Option<u64>,
+) -> RunOptions {
+    RunOptions {
+        database: context.database_path(),
+        config,
+        feed: source.feed,
+        instruments: source.instruments,
+        source: source.name,
+        speed,
+        host: host_name(),
+        cycles_max,
+    }
+}
+
+/// Runs a fleet to its end on a runtime of its own.
+pub(super) fn drive(options: RunOptions, progress: &mut RunProgress) -> Result<RunReport, CliError> {
+    logging::log_panics();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(Exit::Failure, format!("the runtime does not start: {error}")))?;
+    let outcome: Result<RunReport, StoreError> = runtime.block_on(async {
+        let shutdown = Shutdown::default();
+        let signals = shutdown.clone().on_signal();
+        let fleet = async {
+            let fleet = Fleet::start(options, shutdown.clone()).await?;
+            fleet.run(|now| progress.show(now)).await
+        };
+        tokio::pin!(fleet);
+        tokio::select! {
+            report = &mut fleet => report,
+            () = signals => fleet.await,
+        }
+    });
+    // An executor that is stuck must not keep the process.
+    runtime.shutdown_background();
+    Ok(outcome?)
+}
+
+fn summarise(context: &Context, report: &RunReport) -> Result<(), CliError> {
+    let counts = report.progress.counts;
+    let seconds = report.ended_at.since(report.started_at).ms().max(1);
+    if context.out.is_json() {
+        return context.out.json(&serde_json::json!({
+            "end": report.end.as_str(),
+            "clock": report.progress.at.ms(),
+            "accounts": report.progress.accounts,
+            "running_bots": report.progress.bots,
+            "cycles": counts.cycles,
+            "signals_computed": counts.signals,
+            "turns": counts.turns,
+            "orders": counts.orders,
+            "fills": counts.fills,
+            "trades": counts.trades,
+            "elapsed_ms": seconds,
+        }));
+    }
+    let what = match report.end {
+        EndReason::MarketEnded => "the market has ended",
+        EndReason::NothingLeft => "nothing left to do: the fleet has been through this market",
+        EndReason::Stopped => "stopped; run the same command to go on",
+        EndReason::CyclesDone => "the cycles asked for are done",
+    };
+    context.out.line(format!(
+        "{what}: clock {}, {} cycles, {} signals computed, {} orders, {} fills, {} trades in {}.{} s",
+        report.progress.at,
+        counts.cycles,
+        counts.signals,
+        counts.orders,
+        counts.fills,
+        counts.trades,
+        seconds / 1_000,
+        seconds % 1_000 / 100,
+    ))?;
+    context.out.note("look further: tradefleet status | positions | trades | pnl | signal explain SYMBOL");
+    Ok(())
+}
+
+/// The machine's name, for the lease.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
+}

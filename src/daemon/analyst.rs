@@ -1,0 +1,172 @@
+//! The market's side of a cycle: universe, gates and signals, computed once and shared by all accounts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::roster::Roster;
+use crate::config::Config;
+use crate::domain::ids::{CycleId, StrategyId};
+use crate::domain::instrument::Symbol;
+use crate::domain::market::MarketStep;
+use crate::domain::money::Price;
+use crate::domain::time::{Timeframe, Timestamp};
+use crate::engine::cycle::Cycle;
+use crate::engine::settings::SymbolScope;
+use crate::market::feed::Feed;
+use crate::signal::gates::RegimeGate;
+use crate::signal::universe::Universe;
+use crate::signal::{Signal, SignalKey};
+use crate::strategy::{SignalBoard, SignalPlan, StrategySpec};
+
+pub struct Analyst {
+    /// Of strategies that name none; `None`: the feed's finest.
+    timeframe: Option<Timeframe>,
+    gate_timeframe: Option<(Timeframe, Vec<Symbol>)>,
+    entries_enabled: bool,
+    board: SignalBoard,
+    universe: Universe,
+    gate: RegimeGate,
+    named: BTreeSet<Symbol>,
+    prices: Arc<BTreeMap<Symbol, Price>>,
+    representatives: Arc<BTreeMap<StrategyId, StrategyId>>,
+    /// Actionable signals that have not expired.
+    live: BTreeMap<SignalKey, Arc<Signal>>,
+    /// Actionable signals since they were last taken to be kept.
+    fresh: Vec<Arc<Signal>>,
+    /// The last moment seen.
+    at: Option<Timestamp>,
+}
+
+impl Analyst {
+    pub fn new(config: &Config) -> Self {
+        let gates = config.gates.clone();
+        Self {
+            timeframe: config.timeframe,
+            gate_timeframe: gates.timeframe.map(|timeframe| (timeframe, gates.anchors.clone())),
+            entries_enabled: config.engine.enabled,
+            board: SignalBoard::new(&SignalPlan::default()),
+            universe: Universe::new(config.universe.clone()),
+            gate: RegimeGate::new(gates),
+            named: BTreeSet::new(),
+            prices: Arc::default(),
+            representatives: Arc::default(),
+            live: BTreeMap::new(),
+            fresh: Vec::new(),
+            at: None,
+        }
+    }
+
+    /// Computes what the roster's bots follow from now on; what is new is warmed up from the feed's history.
+    /// Returns what the feed cannot give, in words.
+    pub fn plan(&mut self, roster: &Roster, feed: &mut Feed) -> Vec<String> {
+        self.named = roster.named_symbols();
+        let mut missing = Vec::new();
+        let mut wanted = Vec::new();
+        for (strategy, scope) in &roster.wishes {
+            let Some(spec) = roster.specs.get(strategy) else { continue };
+            for symbol in symbols_of(scope, feed) {
+                match feed.base_timeframe(&symbol) {
+                    Some(base) => wanted.push((*strategy, spec, symbol, self.timeframe.unwrap_or(base))),
+                    None => missing.push(format!("the market has no {symbol}, which a bot names")),
+                }
+            }
+        }
+        let mut needed = needed_bars(&wanted);
+        if let Some((timeframe, anchors)) = &self.gate_timeframe {
+            let known = anchors.iter().filter(|symbol| feed.base_timeframe(symbol).is_some());
+            needed.extend(known.map(|symbol| (symbol.clone(), *timeframe)));
+        }
+        missing.extend(feed.unmet(&needed).iter().map(ToString::to_string));
+        feed.subscribe(&needed);
+        self.take_plan(&wanted, feed);
+        missing.dedup();
+        missing
+    }
+
+    fn take_plan(&mut self, wanted: &[Wanted<'_>], feed: &Feed) {
+        let mut plan = SignalPlan::default();
+        for (strategy, spec, symbol, timeframe) in wanted {
+            plan.add(*strategy, spec, symbol, *timeframe);
+        }
+        let added = self.board.set_plan(&plan);
+        if let Some(at) = self.at {
+            let history: BTreeMap<_, _> =
+                self.board.keys().into_iter().map(|(key, _, bars)| (key, bars)).collect();
+            for key in added {
+                let bars = history.get(&key).map_or(0, |bars| *bars as usize);
+                self.board.warm(&key, &feed.history(&key.symbol, key.timeframe, at, bars));
+            }
+        }
+        let strategies = wanted.iter().map(|(strategy, ..)| *strategy);
+        self.representatives = Arc::new(strategies.map(|id| (id, self.board.representative(id))).collect());
+    }
+
+    /// Takes in one step of the market and says what it means.
+    pub fn observe(&mut self, step: MarketStep) -> Arc<Cycle> {
+        let at = step.at;
+        self.at = Some(at);
+        let prices = Arc::make_mut(&mut self.prices);
+        for bar in &step.price_bars {
+            match prices.get_mut(&bar.symbol) {
+                Some(price) => *price = bar.candle.close,
+                None => drop(prices.insert(bar.symbol.clone(), bar.candle.close)),
+            }
+        }
+        let universe = self.universe.on_step(&step, &self.named);
+        let gates = self.gate.on_step(&step);
+        self.live.retain(|_, signal| signal.expires_at > at);
+        for signal in self.board.on_step(&step) {
+            self.live.insert(signal.key.clone(), Arc::clone(&signal));
+            self.fresh.push(signal);
+        }
+        Arc::new(Cycle {
+            id: CycleId::at(at),
+            at,
+            step: Arc::new(step),
+            prices: Arc::clone(&self.prices),
+            signals: self.live.values().cloned().collect(),
+            representatives: Arc::clone(&self.representatives),
+            gates,
+            universe,
+            entries_enabled: self.entries_enabled,
+        })
+    }
+
+    /// Distinct computations so far.
+    pub fn computed(&self) -> u64 {
+        self.board.computed()
+    }
+
+    pub fn keys(&self) -> usize {
+        self.board.keys().len()
+    }
+
+    pub fn prices(&self) -> Arc<BTreeMap<Symbol, Price>> {
+        Arc::clone(&self.prices)
+    }
+
+    /// What is to be kept: the actionable signals since the last call, and the latest word on every key.
+    pub fn take_signals(&mut self) -> Vec<Signal> {
+        let mut signals: Vec<Signal> = self.fresh.drain(..).map(|signal| (*signal).clone()).collect();
+        let latest = self.board.keys().into_iter().filter_map(|(key, _, _)| self.board.explain(&key));
+        signals.extend(latest.filter(|signal| !signal.is_actionable()));
+        signals
+    }
+}
+
+/// One thing to compute.
+type Wanted<'a> = (StrategyId, &'a StrategySpec, Symbol, Timeframe);
+
+fn symbols_of(scope: &SymbolScope, feed: &Feed) -> Vec<Symbol> {
+    match scope {
+        SymbolScope::One(symbol) => vec![symbol.clone()],
+        SymbolScope::Universe => feed.symbols().cloned().collect(),
+    }
+}
+
+fn needed_bars(wanted: &[Wanted<'_>]) -> BTreeSet<(Symbol, Timeframe)> {
+    wanted
+        .iter()
+        .map(|(_, spec, symbol, timeframe)| (symbol.clone(), spec.timeframe.unwrap_or(*timeframe)))
+        .collect()
+}

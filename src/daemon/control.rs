@@ -1,0 +1,54 @@
+//! What people want while the daemon runs: commands that the CLI wrote into the database, and the signal to stop.
+
+use std::path::Path;
+
+use super::roster::{Roster, RosterTerms};
+use super::shutdown::Shutdown;
+use crate::clock::wall_now;
+use crate::store::commands::{self, CommandRow, CommandStatus};
+use crate::store::{OpenMode, Store, StoreError, Writer};
+
+/// Reads with a connection of its own, so that it never waits for the writer.
+pub struct Control {
+    store: Store,
+    shutdown: Shutdown,
+    /// `PRAGMA data_version` as last seen: unchanged means that nothing was written.
+    seen: Option<i64>,
+}
+
+impl Control {
+    pub fn open(database: &Path, shutdown: Shutdown) -> Result<Self, StoreError> {
+        Ok(Self { store: Store::open(database, OpenMode::ReadOnly)?, shutdown, seen: None })
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.shutdown.is_requested()
+    }
+
+    /// Commands that nobody has answered yet, oldest first.
+    pub fn pending(&mut self) -> Result<Vec<CommandRow>, StoreError> {
+        let version = self.store.data_version()?;
+        if self.seen == Some(version) {
+            return Ok(Vec::new());
+        }
+        self.seen = Some(version);
+        commands::pending(self.store.conn(), 0)
+    }
+
+    pub fn read_roster(&self, terms: &RosterTerms) -> Result<Roster, StoreError> {
+        Roster::read(self.store.conn(), terms)
+    }
+
+    /// The change is in force from the next cycle on; say so.
+    pub async fn acknowledge(&self, writer: &Writer, commands: Vec<CommandRow>) -> Result<(), StoreError> {
+        writer
+            .run(move |conn| {
+                for command in &commands {
+                    let done = CommandStatus::Acknowledged;
+                    commands::acknowledge(conn, command.id, done, "taken over by the daemon", wall_now())?;
+                }
+                Ok(())
+            })
+            .await
+    }
+}

@@ -1,0 +1,354 @@
+//! One account's executor: the only owner of its machine and its exchange handle.
+//!
+//! It drains its mailbox, lets the machine decide, makes the decision durable, and only then speaks to the exchange;
+//! answers go back into the machine as events. It knows nothing of other accounts, and what goes wrong here ends
+//! here.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::answers;
+use super::counters::Counters;
+use super::pace::{AccountClock, Configuration, Mail, Seat};
+use crate::domain::ids::AccountId;
+use crate::domain::instrument::Symbol;
+use crate::domain::money::Leverage;
+use crate::domain::order::Order;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::engine::breaker::{Breaker, Urgency};
+use crate::engine::cycle::Cycle;
+use crate::engine::event::{CancelAnswer, Event, PlaceAnswer, QueryAnswer, Snapshot};
+use crate::engine::machine::AccountMachine;
+use crate::engine::turn::{Record, Request, Turn};
+use crate::exchange::error::ExchangeError;
+use crate::exchange::faults::PaperAccount;
+use crate::exchange::{Answer, Exchange, Sleep};
+use crate::store::journal::{self, StateRow, TurnRows};
+use crate::store::{StoreError, Writer};
+
+/// A call that takes longer has no answer.
+const CALL_TIMEOUT: DurationMs = DurationMs::from_secs(10);
+/// Wall time between two tries to write what the database did not take.
+const WRITE_RETRY: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Why an executor ended in order. (A panic is the other way.)
+#[derive(Debug)]
+pub enum Ended {
+    /// It was asked to, and everything it did is durable.
+    Stopped,
+    /// It cannot go on: what it must write is refused.
+    Broken(StoreError),
+}
+
+pub struct Executor {
+    pub account: AccountId,
+    pub machine: AccountMachine,
+    pub exchange: PaperAccount,
+    pub writer: Writer,
+    pub counters: Arc<Counters>,
+    pub seat: Seat,
+    clock: AccountClock,
+    breaker: Breaker,
+    /// The last cycle the machine has handled.
+    last_cycle: Option<Timestamp>,
+    leverage_set: BTreeMap<Symbol, Leverage>,
+    /// Records of turns that are not committed yet, and what is still to be asked.
+    records: Vec<Record>,
+    requests: VecDeque<Request>,
+    /// The last failure to reach the exchange, until it is written.
+    last_error: Option<(String, Timestamp)>,
+    /// The exchange state's revision that was committed last.
+    committed_revision: Option<u64>,
+}
+
+/// What an executor is made of.
+pub struct Parts {
+    pub account: AccountId,
+    pub machine: AccountMachine,
+    pub exchange: PaperAccount,
+    pub last_cycle: Option<Timestamp>,
+}
+
+impl Executor {
+    pub fn new(parts: Parts, writer: Writer, counters: Arc<Counters>, seat: Seat) -> Self {
+        let clock = seat.clock();
+        Self {
+            account: parts.account,
+            machine: parts.machine,
+            exchange: parts.exchange,
+            writer,
+            counters,
+            seat,
+            clock,
+            breaker: Breaker::new(parts.account),
+            last_cycle: parts.last_cycle,
+            leverage_set: BTreeMap::new(),
+            records: Vec::new(),
+            requests: VecDeque::new(),
+            last_error: None,
+            committed_revision: None,
+        }
+    }
+
+    /// Works until it is asked to stop.
+    pub async fn run(mut self) -> Ended {
+        let outcome = self.work().await;
+        match outcome {
+            Ok(()) => Ended::Stopped,
+            Err(error) => Ended::Broken(error),
+        }
+    }
+
+    async fn work(&mut self) -> Result<(), StoreError> {
+        self.recover().await?;
+        loop {
+            let Mail { cycles, config, stop } = self.seat.mail().await;
+            if let Some(configuration) = config {
+                self.configure(*configuration).await?;
+            }
+            let newest = cycles.len().saturating_sub(1);
+            for (index, cycle) in cycles.iter().enumerate() {
+                self.step(cycle, index == newest).await?;
+            }
+            if stop {
+                return self.checkpoint().await;
+            }
+        }
+    }
+
+    /// Asks what became of everything in flight, then compares. Tried again with each cycle until it succeeds.
+    async fn recover(&mut self) -> Result<(), StoreError> {
+        if !self.breaker.allows(Urgency::Protect, self.clock.now()) {
+            return Ok(());
+        }
+        self.handle(Event::Recover).await?;
+        match self.snapshot().await {
+            Ok(snapshot) => self.handle(Event::Snapshot(snapshot)).await,
+            Err(error) => {
+                tracing::debug!(account = %self.account, %error, "the account cannot be reconciled yet");
+                self.checkpoint().await
+            }
+        }
+    }
+
+    async fn snapshot(&mut self) -> Result<Snapshot, ExchangeError> {
+        let cursor = self.machine.last_booked().cloned();
+        let open_orders = self.call(|exchange| exchange.open_orders()).await?;
+        let positions = self.call(|exchange| exchange.positions()).await?;
+        let fills = self.call(|exchange| exchange.fills_since(cursor)).await?;
+        let balance = self.call(|exchange| exchange.balance()).await?;
+        Ok(Snapshot {
+            open_orders: open_orders.into_iter().map(answers::order_report).collect(),
+            positions: positions.into_iter().map(answers::net_position).collect(),
+            fills,
+            wallet: balance.wallet,
+        })
+    }
+
+    async fn configure(&mut self, configuration: Configuration) -> Result<(), StoreError> {
+        self.exchange.set_faults(super::roster::faults(&configuration.paper));
+        self.exchange.inner_mut().set_terms(&super::roster::book_config(&configuration.paper));
+        self.exchange.inner_mut().set_instruments(Arc::clone(&configuration.account.instruments));
+        self.handle(Event::Configure(configuration.account)).await
+    }
+
+    /// One cycle: first what happened at the exchange up to it, then, for the newest, what to do about it.
+    async fn step(&mut self, cycle: &Cycle, is_newest: bool) -> Result<(), StoreError> {
+        if self.last_cycle.is_some_and(|last| cycle.at <= last) {
+            return Ok(());
+        }
+        while let Some(event) = self.exchange.next_event(&cycle.step) {
+            if let Some(event) = answers::event(event) {
+                self.handle_at(cycle.at, event).await?;
+            }
+        }
+        if !is_newest {
+            return Ok(());
+        }
+        if !self.machine.is_ready() {
+            self.recover().await?;
+        }
+        self.last_cycle = Some(cycle.at);
+        self.handle_at(cycle.at, Event::Cycle(cycle)).await
+    }
+
+    async fn handle(&mut self, event: Event<'_>) -> Result<(), StoreError> {
+        self.handle_at(self.clock.now(), event).await
+    }
+
+    /// Decide, commit, ask, and so on with the answers until nothing is left to ask.
+    async fn handle_at(&mut self, now: Timestamp, event: Event<'_>) -> Result<(), StoreError> {
+        let turn = self.machine.handle(now, event);
+        self.counters.turn();
+        if turn.is_empty() {
+            return Ok(());
+        }
+        if !turn.must_commit() {
+            return self.explain(turn).await;
+        }
+        self.absorb(turn);
+        loop {
+            // Nothing leaves before its intent is durable.
+            let has_intent = self.records.iter().any(|record| matches!(record, Record::OrderIntended(_)));
+            if has_intent || self.requests.is_empty() {
+                self.commit(now).await?;
+            }
+            let Some(request) = self.requests.pop_front() else { return Ok(()) };
+            for answer in self.perform(request).await {
+                let turn = self.machine.handle(self.clock.now().max(now), answer);
+                self.absorb(turn);
+            }
+        }
+    }
+
+    fn absorb(&mut self, turn: Turn) {
+        self.records.extend(turn.records);
+        self.requests.extend(turn.requests);
+    }
+
+    async fn perform(&mut self, request: Request) -> Vec<Event<'static>> {
+        match request {
+            Request::Place(id) => {
+                let Some(order) = self.machine.order(&id).cloned() else { return Vec::new() };
+                let sent_at = self.clock.now();
+                let answer = self.place(&order).await;
+                vec![Event::PlaceAnswered { id, sent_at, answer }]
+            }
+            Request::Cancel { symbol, id } => {
+                let answer = if self.may_call(Urgency::Protect) {
+                    answers::cancel(self.call(|exchange| exchange.cancel(&symbol, &id)).await)
+                } else {
+                    CancelAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
+                };
+                vec![Event::CancelAnswered { id, answer }]
+            }
+            Request::Query { symbol, id } => {
+                let answer = if self.may_call(Urgency::Protect) {
+                    answers::query(self.call(|exchange| exchange.order_by_client_id(&symbol, &id)).await)
+                } else {
+                    QueryAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
+                };
+                vec![Event::QueryAnswered { id, answer }]
+            }
+            Request::SweepFills => {
+                let cursor = self.machine.last_booked().cloned();
+                match self.call(|exchange| exchange.fills_since(cursor)).await {
+                    Ok(fills) => fills.into_iter().map(Event::Fill).collect(),
+                    Err(error) => {
+                        tracing::warn!(account = %self.account, %error, "fills could not be swept");
+                        Vec::new()
+                    }
+                }
+            }
+        }
+    }
+
+    async fn place(&mut self, order: &Order) -> PlaceAnswer {
+        let urgency = if order.purpose.increases() { Urgency::Normal } else { Urgency::Protect };
+        if !self.may_call(urgency) {
+            return PlaceAnswer::NotSent { reason: "the circuit breaker is open".to_owned() };
+        }
+        if order.purpose.increases() && self.leverage_set.get(&order.symbol) != Some(&order.leverage) {
+            match self.call(|exchange| exchange.set_leverage(&order.symbol, order.leverage)).await {
+                Ok(()) => self.leverage_set.insert(order.symbol.clone(), order.leverage),
+                Err(error) => return PlaceAnswer::NotSent { reason: format!("leverage not set: {error}") },
+            };
+        }
+        answers::place(self.call(|exchange| exchange.place(order)).await)
+    }
+
+    fn may_call(&self, urgency: Urgency) -> bool {
+        self.breaker.allows(urgency, self.clock.now())
+    }
+
+    /// One call to the exchange, within the time limit; the breaker learns from it.
+    async fn call<'a, T, F>(&'a mut self, ask: F) -> Result<T, ExchangeError>
+    where
+        F: FnOnce(&'a mut PaperAccount) -> Answer<'a, T>,
+    {
+        let timeout = self.clock.sleep(CALL_TIMEOUT);
+        let answer = tokio::select! {
+            biased;
+            answer = ask(&mut self.exchange) => answer,
+            () = timeout => {
+                Err(ExchangeError::Unknown { reason: format!("no answer within {} s", CALL_TIMEOUT.ms() / 1000) })
+            }
+        };
+        match &answer {
+            Ok(_) | Err(ExchangeError::Refused { .. }) => self.breaker.succeeded(),
+            Err(error) => {
+                let now = self.clock.now();
+                self.breaker.failed(now);
+                self.last_error = Some((error.to_string(), now));
+            }
+        }
+        answer
+    }
+
+    /// Writes what was decided and waits until it is durable. What the database does not take is kept and tried
+    /// again: a fill is never dropped.
+    async fn commit(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        let records = std::mem::take(&mut self.records);
+        let revision = self.exchange.revision();
+        let intends = records.iter().any(|record| matches!(record, Record::OrderIntended(_)));
+        let book_changed = intends || self.committed_revision != Some(revision);
+        let rows = Arc::new(TurnRows {
+            account: self.account,
+            at: now,
+            records,
+            state: Some(self.state_row()?),
+            paper_book: if book_changed { self.exchange.snapshot() } else { None },
+        });
+        loop {
+            let job = Arc::clone(&rows);
+            match self.writer.run(move |conn| journal::record_turn(conn, &job)).await {
+                Ok(()) => break,
+                Err(error) if error.is_passing() => {
+                    self.counters.store_failed(&error);
+                    tracing::error!(account = %self.account, %error, "the database does not take the account's turn");
+                    tokio::time::sleep(WRITE_RETRY).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.counters.committed(&rows);
+        self.committed_revision = Some(revision);
+        Ok(())
+    }
+
+    /// Explanations are written with the next group; nothing waits for them.
+    async fn explain(&self, turn: Turn) -> Result<(), StoreError> {
+        let rows = TurnRows {
+            account: self.account,
+            at: self.clock.now(),
+            records: turn.records,
+            state: None,
+            paper_book: None,
+        };
+        self.writer.post(move |conn| journal::record_turn(conn, &rows)).await;
+        Ok(())
+    }
+
+    fn state_row(&mut self) -> Result<StateRow, StoreError> {
+        let state = serde_json::to_string(&self.machine.durable_state())
+            .map_err(|error| StoreError::Other { detail: format!("account state: {error}") })?;
+        Ok(StateRow {
+            state,
+            last_cycle_at: self.last_cycle,
+            wallet: self.machine.wallet(),
+            equity: self.machine.equity(),
+            breaker: self.breaker.state(self.clock.now()).as_str(),
+            last_error: self.last_error.take(),
+        })
+    }
+
+    /// The last word before a stop: where the account stands.
+    async fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.records.push(Record::StateChanged);
+        let now = self.clock.now();
+        self.commit(now).await
+    }
+}

@@ -1,0 +1,17 @@
+//! The running fleet: one driver for the market, one executor an account, one writer for the database.
+//!
+//! [`fleet`] is the story; [`executor`] is one account's part of it; [`pace`] keeps their time.
+
+pub mod analyst;
+pub mod control;
+pub mod counters;
+pub mod executor;
+pub mod fleet;
+pub mod pace;
+pub mod recorder;
+pub mod roster;
+pub mod shutdown;
+pub mod supervisor;
+pub mod timer;
+
+mod answers;

@@ -1,0 +1,351 @@
+//! Time and turn-taking of a running fleet: the clock the executors see, and their mailboxes.
+//!
+//! Time is virtual: the driver owns the clock. It hands out a cycle, waits until every executor is *quiet* (idle, or
+//! parked on a timer), then moves time on; timers fire in order on the way. So a run is the same however fast the
+//! machine is, and an account that waits for an exchange which never answers costs the others no time at all.
+//!
+//! A mailbox never blocks its sender: configurations are whole and the latest wins; cycles queue up to a bound, so
+//! that the paper book sees every bar while the account's machine acts on the newest only.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::ops::Bound;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::Notify;
+
+use crate::domain::ids::AccountId;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::engine::config::AccountConfig;
+use crate::engine::cycle::Cycle;
+use crate::engine::settings::PaperSettings;
+use crate::exchange::{BoxFuture, Sleep};
+
+/// Cycles that wait for one slow executor; beyond this the oldest are dropped and its book misses their bars.
+const CYCLES_WAITING_MAX: usize = 4_096;
+
+/// What an executor finds in its mailbox.
+#[derive(Debug, Default)]
+pub struct Mail {
+    /// Oldest first.
+    pub cycles: VecDeque<Arc<Cycle>>,
+    pub config: Option<Box<Configuration>>,
+    pub stop: bool,
+}
+
+/// A changed configuration, whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Configuration {
+    pub account: AccountConfig,
+    pub paper: PaperSettings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Waits for mail.
+    Idle,
+    /// Has mail, or works.
+    Active,
+    /// Works, but waits for a timer.
+    Parked,
+}
+
+struct Member {
+    state: State,
+    mail: Mail,
+    wake: Arc<Notify>,
+}
+
+struct Timer {
+    account: AccountId,
+    waker: Option<Waker>,
+    fired: bool,
+}
+
+/// Timers in the order they fire: by deadline, then by the order they were set.
+type TimerKey = (Timestamp, u64);
+
+struct Inner {
+    now: Timestamp,
+    members: BTreeMap<AccountId, Member>,
+    /// The account behind which the next fan-out begins.
+    first_served: Option<AccountId>,
+    active: usize,
+    timers: BTreeMap<TimerKey, Timer>,
+    timers_set: u64,
+}
+
+/// Shared by the driver and all executors.
+pub struct Pace {
+    inner: Mutex<Inner>,
+    quiet: Notify,
+}
+
+impl Pace {
+    pub fn new(now: Timestamp) -> Arc<Self> {
+        let inner = Inner {
+            now,
+            members: BTreeMap::new(),
+            first_served: None,
+            active: 0,
+            timers: BTreeMap::new(),
+            timers_set: 0,
+        };
+        Arc::new(Self { inner: Mutex::new(inner), quiet: Notify::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.lock().now
+    }
+
+    /// Admits an executor. It counts as active until it first asks for mail.
+    pub fn join(self: &Arc<Self>, account: AccountId) -> Seat {
+        let wake = Arc::new(Notify::new());
+        let mut inner = self.lock();
+        let member = Member { state: State::Active, mail: Mail::default(), wake: Arc::clone(&wake) };
+        inner.members.insert(account, member);
+        inner.active += 1;
+        Seat { pace: Arc::clone(self), account, wake }
+    }
+
+    /// Hands a cycle to every executor.
+    pub fn publish(&self, cycle: &Arc<Cycle>) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        for member in inner.members.values_mut() {
+            if member.mail.cycles.len() >= CYCLES_WAITING_MAX {
+                member.mail.cycles.pop_front();
+            }
+            member.mail.cycles.push_back(Arc::clone(cycle));
+        }
+        // Nobody is always first: whoever was woken first is last the next time.
+        let first = inner.first_served.unwrap_or(AccountId::new(0));
+        let order = (Bound::Excluded(first), Bound::Unbounded);
+        for (_, member) in inner.members.range_mut(order) {
+            inner.active += member.wake_up();
+        }
+        for (_, member) in inner.members.range_mut(..=first) {
+            inner.active += member.wake_up();
+        }
+        let next = inner.members.range(order).next().or_else(|| inner.members.iter().next());
+        inner.first_served = next.map(|(account, _)| *account);
+    }
+
+    /// Gives one executor a changed configuration.
+    pub fn configure(&self, account: AccountId, configuration: Configuration) {
+        self.post(account, |mail| mail.config = Some(Box::new(configuration)));
+    }
+
+    /// Asks one executor to finish.
+    pub fn stop(&self, account: AccountId) {
+        self.post(account, |mail| mail.stop = true);
+    }
+
+    fn post(&self, account: AccountId, put: impl FnOnce(&mut Mail)) {
+        let mut inner = self.lock();
+        let Some(member) = inner.members.get_mut(&account) else { return };
+        put(&mut member.mail);
+        let woken = member.wake_up();
+        inner.active += woken;
+    }
+
+    /// Returns once every executor is idle or parked.
+    pub async fn wait_quiet(&self) {
+        loop {
+            let quiet = self.quiet.notified();
+            if self.lock().active == 0 {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    /// Executors that are still at work, for a report on who holds everybody up.
+    pub fn busy(&self) -> Vec<AccountId> {
+        let inner = self.lock();
+        let busy = inner.members.iter().filter(|(_, member)| member.state == State::Active);
+        busy.map(|(account, _)| *account).collect()
+    }
+
+    /// Moves virtual time to `to`, firing every timer on the way in order and letting its executor finish with it
+    /// before the next.
+    pub async fn advance(&self, to: Timestamp) {
+        while self.fire_next(to) {
+            self.wait_quiet().await;
+        }
+        let mut inner = self.lock();
+        inner.now = inner.now.max(to);
+    }
+
+    fn fire_next(&self, to: Timestamp) -> bool {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let next = inner.timers.iter_mut().find(|(key, timer)| key.0 <= to && !timer.fired);
+        let Some((key, timer)) = next else { return false };
+        timer.fired = true;
+        let waker = timer.waker.take();
+        inner.now = inner.now.max(key.0);
+        if let Some(member) = inner.members.get_mut(&timer.account)
+            && member.state == State::Parked
+        {
+            member.state = State::Active;
+            inner.active += 1;
+        }
+        drop(guard);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// The executor has nothing to do; true when there is mail after all.
+    fn settle(&self, account: AccountId) -> Option<Mail> {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        let member = inner.members.get_mut(&account)?;
+        if member.mail.has_any() {
+            return Some(std::mem::take(&mut member.mail));
+        }
+        if member.state == State::Active {
+            member.state = State::Idle;
+            inner.leave_active(&self.quiet);
+        }
+        None
+    }
+
+    fn leave(&self, account: AccountId) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        if inner.members.remove(&account).is_some_and(|member| member.state == State::Active) {
+            inner.leave_active(&self.quiet);
+        }
+    }
+}
+
+impl Inner {
+    fn leave_active(&mut self, quiet: &Notify) {
+        self.active = self.active.saturating_sub(1);
+        if self.active == 0 {
+            quiet.notify_waiters();
+        }
+    }
+}
+
+impl Mail {
+    fn has_any(&self) -> bool {
+        self.stop || self.config.is_some() || !self.cycles.is_empty()
+    }
+}
+
+impl Member {
+    /// How many became active: one, or none when it was at work already.
+    fn wake_up(&mut self) -> usize {
+        if self.state != State::Idle {
+            return 0;
+        }
+        self.state = State::Active;
+        self.wake.notify_one();
+        1
+    }
+}
+
+/// An executor's place: its mailbox and its clock. Dropping it, also by a panic, frees those who wait for it.
+pub struct Seat {
+    pace: Arc<Pace>,
+    account: AccountId,
+    wake: Arc<Notify>,
+}
+
+impl Seat {
+    /// The next mail; waits for it.
+    pub async fn mail(&self) -> Mail {
+        loop {
+            if let Some(mail) = self.pace.settle(self.account) {
+                return mail;
+            }
+            self.wake.notified().await;
+        }
+    }
+
+    /// The time as this executor sees it.
+    pub fn clock(&self) -> AccountClock {
+        AccountClock { pace: Arc::clone(&self.pace), account: self.account }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.pace.leave(self.account);
+    }
+}
+
+/// The time as one account sees it; sleeping parks the account.
+#[derive(Clone)]
+pub struct AccountClock {
+    pace: Arc<Pace>,
+    account: AccountId,
+}
+
+impl Sleep for AccountClock {
+    fn sleep(&self, duration: DurationMs) -> BoxFuture<'static, ()> {
+        let deadline = self.pace.now().plus(duration);
+        Box::pin(VirtualSleep { clock: self.clone(), deadline, key: None })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.pace.now()
+    }
+}
+
+/// Resolves when the driver has moved time past its deadline.
+struct VirtualSleep {
+    clock: AccountClock,
+    deadline: Timestamp,
+    /// Set once polled.
+    key: Option<TimerKey>,
+}
+
+impl Future for VirtualSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let pace = Arc::clone(&self.clock.pace);
+        let account = self.clock.account;
+        let mut guard = pace.lock();
+        let inner = &mut *guard;
+        let deadline = self.deadline;
+        let key = *self.key.get_or_insert_with(|| {
+            inner.timers_set += 1;
+            (deadline, inner.timers_set)
+        });
+        let timer = inner.timers.entry(key).or_insert(Timer { account, waker: None, fired: false });
+        if timer.fired {
+            return Poll::Ready(());
+        }
+        timer.waker = Some(context.waker().clone());
+        if let Some(member) = inner.members.get_mut(&account)
+            && member.state == State::Active
+        {
+            member.state = State::Parked;
+            inner.leave_active(&pace.quiet);
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for VirtualSleep {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            self.clock.pace.lock().timers.remove(&key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Keeps what the driver knows where the CLI can read it: last prices, signals, the run's counters, the heartbeat.
+
+use std::time::Duration;
+
+use super::analyst::Analyst;
+use super::fleet::Progress;
+use super::timer::WallTimer;
+use crate::clock::wall_now;
+use crate::config::{Config, RetentionConfig};
+use crate::domain::time::Timestamp;
+use crate::store::lease::Lease;
+use crate::store::market_log::{self, RunRow};
+use crate::store::{StoreError, Writer};
+
+/// Between two writes.
+const KEEP_EVERY: Duration = Duration::from_millis(500);
+/// Between two prunings of the bounded tables.
+const PRUNE_EVERY: Duration = Duration::from_mins(1);
+
+pub struct Recorder {
+    writer: Writer,
+    run: RunRow,
+    retention: RetentionConfig,
+    keep: WallTimer,
+    prune: WallTimer,
+}
+
+impl Recorder {
+    pub fn new(
+        lease: &Lease,
+        writer: Writer,
+        source: String,
+        started_at: Timestamp,
+        config: &Config,
+    ) -> Self {
+        Self {
+            writer,
+            run: RunRow { epoch: lease.epoch(), started_at, source, ..RunRow::default() },
+            retention: config.retention.clone(),
+            keep: WallTimer::new(KEEP_EVERY),
+            prune: WallTimer::new(PRUNE_EVERY),
+        }
+    }
+
+    /// Writes, if it is time to.
+    pub async fn keep(&mut self, analyst: &mut Analyst, at: Timestamp, progress: Progress) {
+        if !self.keep.is_due() {
+            return;
+        }
+        let job = self.write(analyst, at, progress);
+        self.writer.post(job).await;
+        if self.prune.is_due() {
+            let retention = self.retention.clone();
+            self.writer
+                .post(move |conn| market_log::prune(conn, retention.decisions, retention.signals))
+                .await;
+        }
+    }
+
+    /// The last word of a run; durable when this returns.
+    pub async fn finish(
+        &mut self,
+        analyst: &mut Analyst,
+        at: Timestamp,
+        progress: Progress,
+        end_reason: &'static str,
+    ) -> Result<(), StoreError> {
+        self.run.ended_at = Some(wall_now());
+        self.run.end_reason = Some(end_reason.to_owned());
+        let retention = self.retention.clone();
+        let job = self.write(analyst, at, progress);
+        self.writer
+            .run(move |conn| {
+                job(conn)?;
+                market_log::prune(conn, retention.decisions, retention.signals)
+            })
+            .await
+    }
+
+    fn write(
+        &mut self,
+        analyst: &mut Analyst,
+        at: Timestamp,
+        progress: Progress,
+    ) -> impl FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send + use<> {
+        self.run.accounts = progress.accounts;
+        self.run.bots = progress.bots;
+        self.run.cycles = progress.counts.cycles;
+        self.run.last_cycle_at = Some(at);
+        self.run.signal_keys = analyst.keys();
+        self.run.signals_computed = analyst.computed();
+        self.run.turns = progress.counts.turns;
+        self.run.commits = self.writer.counters().commits;
+        let (run, prices, signals) = (self.run.clone(), analyst.prices(), analyst.take_signals());
+        move |conn| {
+            market_log::write_run(conn, &run)?;
+            market_log::write_prices(conn, &prices, at)?;
+            market_log::write_signals(conn, &signals)?;
+            Lease::heartbeat(conn, run.epoch, wall_now())
+        }
+    }
+}

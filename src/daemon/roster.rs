@@ -1,0 +1,199 @@
+//! Who takes part: the accounts and bots of the database, as configurations of machines, paper books and the signal
+//! board.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::pace::Configuration;
+use crate::domain::ids::{AccountId, BotId, StrategyId};
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::kind::ExchangeKind;
+use crate::domain::side::PositionMode;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::engine::config::{AccountConfig, BotConfig, Halt, Venue};
+use crate::engine::settings::{PaperSettings, PolicyLimits, SymbolScope};
+use crate::exchange::faults::PaperFaults;
+use crate::matching::config::BookConfig;
+use crate::store::accounts::AccountRow;
+use crate::store::bots::BotRow;
+use crate::store::latches::AccountHealth;
+use crate::store::strategies::StrategyRow;
+use crate::store::{StoreError, accounts, bots, journal, latches, strategies};
+use crate::strategy::{ExitPlan, StrategyKind, StrategyParams, StrategySpec};
+
+/// What the roster is read with.
+#[derive(Debug, Clone)]
+pub struct RosterTerms {
+    pub limits: PolicyLimits,
+    pub equity_interval: DurationMs,
+    pub instruments: Arc<BTreeMap<Symbol, Instrument>>,
+}
+
+/// One account that takes part.
+#[derive(Debug, Clone)]
+pub struct Entrant {
+    pub id: AccountId,
+    pub name: String,
+    pub configuration: Configuration,
+    pub last_cycle_at: Option<Timestamp>,
+}
+
+/// Everybody who takes part, as the database says now.
+#[derive(Debug, Clone, Default)]
+pub struct Roster {
+    /// Active accounts that are not quarantined.
+    pub entrants: BTreeMap<AccountId, Entrant>,
+    /// By strategy id, those that somebody follows.
+    pub specs: BTreeMap<StrategyId, StrategySpec>,
+    /// What each bot follows that is running, or still holds a position.
+    pub wishes: BTreeSet<(StrategyId, SymbolScope)>,
+}
+
+impl Roster {
+    pub fn read(conn: &Connection, terms: &RosterTerms) -> Result<Self, StoreError> {
+        let rows: BTreeMap<StrategyId, StrategyRow> =
+            strategies::list(conn)?.into_iter().map(|row| (row.id, row)).collect();
+        let specs = rows.iter().map(|(id, row)| Ok((*id, spec(row)?))).collect::<Result<_, StoreError>>()?;
+        let mut by_account: BTreeMap<AccountId, Vec<BotRow>> = BTreeMap::new();
+        for bot in bots::list(conn, None)? {
+            by_account.entry(bot.account_id).or_default().push(bot);
+        }
+        let latches = latches::read_all(conn)?;
+        let holding = journal::bots_with_positions(conn)?;
+        let mut roster = Self { specs, ..Self::default() };
+        for account in accounts::list(conn)?.into_iter().filter(|account| account.is_active) {
+            let health = latches.get(&account.id).cloned().unwrap_or_default();
+            if health.quarantined_at.is_some() {
+                continue;
+            }
+            let bots = by_account.remove(&account.id).unwrap_or_default();
+            roster.admit(&account, &bots, health, &holding, terms);
+        }
+        let followed: BTreeSet<StrategyId> = roster.wishes.iter().map(|(id, _)| *id).collect();
+        roster.specs.retain(|id, _| followed.contains(id));
+        Ok(roster)
+    }
+
+    fn admit(
+        &mut self,
+        account: &AccountRow,
+        bots: &[BotRow],
+        health: AccountHealth,
+        holding: &BTreeSet<BotId>,
+        terms: &RosterTerms,
+    ) {
+        for bot in bots.iter().filter(|bot| bot.is_running || holding.contains(&bot.id)) {
+            if let Some(strategy) = bot.strategy_id {
+                self.wishes.insert((strategy, bot.settings.symbol.clone()));
+            }
+        }
+        let bots =
+            bots.iter().map(|bot| (bot.id, Arc::new(self.bot_config(bot)))).collect::<BTreeMap<_, _>>();
+        let halt = health
+            .halted_at
+            .map(|_| Halt { reason: health.halt_reason.unwrap_or_default(), flatten: health.halt_flatten });
+        let configuration = Configuration {
+            account: AccountConfig {
+                settings: account.settings.clone(),
+                limits: terms.limits,
+                bots,
+                instruments: Arc::clone(&terms.instruments),
+                halt,
+                venue: venue(account.exchange, &account.paper_settings),
+                equity_interval: terms.equity_interval,
+            },
+            paper: account.paper_settings.clone(),
+        };
+        let entrant = Entrant {
+            id: account.id,
+            name: account.name.clone(),
+            configuration,
+            last_cycle_at: health.last_cycle_at,
+        };
+        self.entrants.insert(account.id, entrant);
+    }
+
+    fn bot_config(&self, bot: &BotRow) -> BotConfig {
+        let spec = bot.strategy_id.and_then(|id| self.specs.get(&id));
+        BotConfig {
+            id: bot.id,
+            name: bot.name.clone(),
+            strategy: bot.strategy_id,
+            exit_plan: spec.map_or(ExitPlan::NONE, |spec| spec.params.exit_plan()),
+            settings: bot.settings.clone(),
+            is_running: bot.is_running,
+            close_requested: bot.close_requested,
+        }
+    }
+
+    /// The symbols that running bots name.
+    pub fn named_symbols(&self) -> BTreeSet<Symbol> {
+        self.wishes
+            .iter()
+            .filter_map(|(_, scope)| match scope {
+                SymbolScope::One(symbol) => Some(symbol.clone()),
+                SymbolScope::Universe => None,
+            })
+            .collect()
+    }
+
+    pub fn running_bots(&self) -> usize {
+        let running = |entrant: &Entrant| {
+            entrant.configuration.account.bots.values().filter(|bot| bot.is_running).count()
+        };
+        self.entrants.values().map(running).sum()
+    }
+
+    /// The bots of an account by id, for messages.
+    pub fn bot_names(&self, account: AccountId) -> BTreeMap<BotId, String> {
+        self.entrants.get(&account).map_or_else(BTreeMap::new, |entrant| {
+            let bots = entrant.configuration.account.bots.values();
+            bots.map(|bot| (bot.id, bot.name.clone())).collect()
+        })
+    }
+}
+
+/// The strategy's parameters as they are computed with.
+fn spec(row: &StrategyRow) -> Result<StrategySpec, StoreError> {
+    let damaged = |detail: String| StoreError::corrupt(format!("strategy {}: {detail}", row.name));
+    let kind: StrategyKind = row.kind.parse().map_err(|_| damaged(format!("unknown kind `{}`", row.kind)))?;
+    let params = StrategyParams::from_json(kind, &Value::Object(row.params.clone()))
+        .map_err(|error| damaged(error.to_string()))?;
+    Ok(StrategySpec { params, timeframe: row.timeframe })
+}
+
+/// Every account trades on its paper book; the book of a spot exchange's account knows neither shorts nor leverage.
+fn venue(exchange: ExchangeKind, paper: &PaperSettings) -> Venue {
+    Venue {
+        spot: exchange == ExchangeKind::Upbit,
+        hedge: paper.position_mode == PositionMode::Hedge,
+        conditional_orders: true,
+        resend_is_safe: true,
+        horizon: DurationMs::from_secs(5),
+    }
+}
+
+pub(super) fn book_config(paper: &PaperSettings) -> BookConfig {
+    BookConfig {
+        quote_asset: paper.quote_asset.clone(),
+        initial_balance: paper.initial_balance,
+        maker_fee_pct: paper.maker_fee_pct,
+        taker_fee_pct: paper.taker_fee_pct,
+        slippage_pct: paper.slippage_pct,
+        participation_pct: paper.participation_pct,
+        position_mode: paper.position_mode,
+    }
+}
+
+pub(super) fn faults(paper: &PaperSettings) -> PaperFaults {
+    PaperFaults {
+        latency_ms: paper.fault_latency_ms,
+        failure_pct: paper.fault_failure_pct,
+        lost_answer_pct: paper.fault_lost_answer_pct,
+        hang: paper.fault_hang,
+        panic: paper.fault_panic,
+    }
+}

@@ -1,0 +1,170 @@
+//! The owner of all executor tasks: starts them, notices how they end, and takes an account that panicked out of
+//! service until a person resumes it. The others never notice.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use super::counters::Counters;
+use super::executor::{Ended, Executor, Parts};
+use super::pace::{Pace, Seat};
+use super::roster::{self, Entrant};
+use crate::clock::wall_now;
+use crate::domain::ids::AccountId;
+use crate::domain::time::Timestamp;
+use crate::engine::machine::AccountMachine;
+use crate::exchange::faults::PaperAccount;
+use crate::store::audit::{self, AuditEntry};
+use crate::store::journal::LoadedAccount;
+use crate::store::{StoreError, Writer, journal, latches};
+
+pub struct Supervisor {
+    pace: Arc<Pace>,
+    writer: Writer,
+    counters: Arc<Counters>,
+    tasks: JoinSet<Ended>,
+    /// Which account a task serves.
+    accounts: BTreeMap<Id, AccountId>,
+    names: BTreeMap<AccountId, String>,
+}
+
+impl Supervisor {
+    pub fn new(pace: Arc<Pace>, writer: Writer, counters: Arc<Counters>) -> Self {
+        Self {
+            pace,
+            writer,
+            counters,
+            tasks: JoinSet::new(),
+            accounts: BTreeMap::new(),
+            names: BTreeMap::new(),
+        }
+    }
+
+    /// Loads an account and starts its executor. An account whose stored state cannot be read is quarantined: it
+    /// must not trade on what it does not know.
+    pub async fn admit(&mut self, entrant: &Entrant, from: Timestamp) -> Result<(), StoreError> {
+        let id = entrant.id;
+        self.names.insert(id, entrant.name.clone());
+        let loaded = self
+            .writer
+            .run(move |conn| {
+                latches::enrol(conn, id, from)?;
+                journal::load_account(conn, id)
+            })
+            .await;
+        let seat = self.pace.join(id);
+        let parts = match loaded {
+            Ok(loaded) => build(entrant, loaded, &seat),
+            Err(StoreError::Corrupt { detail }) => Err(detail),
+            Err(error) => return Err(error),
+        };
+        match parts {
+            Ok(parts) => {
+                let executor = Executor::new(parts, self.writer.clone(), Arc::clone(&self.counters), seat);
+                let handle = self.tasks.spawn(executor.run());
+                self.accounts.insert(handle.id(), id);
+                Ok(())
+            }
+            Err(reason) => self.quarantine(id, &reason).await,
+        }
+    }
+
+    /// Accounts whose executors run.
+    pub fn running(&self) -> impl Iterator<Item = AccountId> {
+        self.accounts.values().copied()
+    }
+
+    pub fn is_running(&self, account: AccountId) -> bool {
+        self.accounts.values().any(|running| *running == account)
+    }
+
+    /// Deals with executors that have ended since the last call.
+    pub async fn reap(&mut self) -> Result<(), StoreError> {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.take_leave(ended).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks everybody to finish and waits until all have.
+    pub async fn drain(&mut self) -> Result<(), StoreError> {
+        for account in self.accounts.values() {
+            self.pace.stop(*account);
+        }
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.take_leave(ended).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends everybody where they stand. What was not durable is done again after a restart.
+    pub fn abort(&mut self) {
+        self.tasks.abort_all();
+    }
+
+    async fn take_leave(&mut self, ended: Result<(Id, Ended), JoinError>) -> Result<(), StoreError> {
+        let id = match &ended {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(account) = self.accounts.remove(&id) else { return Ok(()) };
+        match ended {
+            Ok((_, Ended::Broken(error))) => self.quarantine(account, &error.to_string()).await,
+            Err(error) if error.is_panic() => {
+                let reason = format!("panicked: {}", panic_text(error.into_panic().as_ref()));
+                self.quarantine(account, &reason).await
+            }
+            // The other errors are our own aborts.
+            Ok((_, Ended::Stopped)) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn quarantine(&mut self, account: AccountId, reason: &str) -> Result<(), StoreError> {
+        let name = self.names.get(&account).cloned().unwrap_or_else(|| account.to_string());
+        tracing::error!(account = name, reason, "account quarantined; the others go on");
+        let reason = reason.to_owned();
+        self.writer
+            .run(move |conn| {
+                let now = wall_now();
+                latches::quarantine(conn, account, &reason, now)?;
+                let entry = AuditEntry {
+                    at: now,
+                    actor: "daemon".to_owned(),
+                    action: "quarantine".to_owned(),
+                    account: Some(name.clone()),
+                    subject: format!("account {name}"),
+                    before: None,
+                    after: Some(json!({ "reason": reason })),
+                };
+                audit::append(conn, &entry).map(drop)
+            })
+            .await
+    }
+}
+
+fn build(entrant: &Entrant, loaded: LoadedAccount, seat: &Seat) -> Result<Parts, String> {
+    let paper = &entrant.configuration.paper;
+    let mut exchange = PaperAccount::open(
+        roster::book_config(paper),
+        loaded.paper_book.as_deref(),
+        Arc::clone(&entrant.configuration.account.instruments),
+        entrant.id,
+        Arc::new(seat.clock()),
+    )
+    .map_err(|error| error.to_string())?;
+    exchange.set_faults(roster::faults(paper));
+    exchange.inner_mut().set_terms(&roster::book_config(paper));
+    let machine = AccountMachine::restore(entrant.id, entrant.configuration.account.clone(), loaded.saved);
+    Ok(Parts { account: entrant.id, machine, exchange, last_cycle: loaded.last_cycle_at })
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message")
+}

@@ -1,0 +1,254 @@
+//! The write-ahead journal: everything a turn decided, in one transaction, before anything is sent.
+//!
+//! Called inside the writer's savepoint, so a turn is there as a whole or not at all.
+
+mod load;
+mod order_row;
+mod position_row;
+
+pub use load::{LoadedAccount, bots_with_positions, load_account};
+
+use rusqlite::{Connection, params};
+
+use super::StoreError;
+use crate::domain::ids::{AccountId, BotId, ClientOrderId};
+use crate::domain::money::{Quote, parse_decimal};
+use crate::domain::time::Timestamp;
+use crate::engine::decision::Decision;
+use crate::engine::turn::{BookedFill, BotStats, Notice, Record};
+
+/// One turn of one account, ready to be written.
+#[derive(Debug)]
+pub struct TurnRows {
+    pub account: AccountId,
+    pub at: Timestamp,
+    pub records: Vec<Record>,
+    /// What the machine must know again after a restart; `None` when only explanations are written.
+    pub state: Option<StateRow>,
+    /// The paper book, when it changed since it was last written.
+    pub paper_book: Option<String>,
+}
+
+/// The account's row in `account_state`.
+#[derive(Debug)]
+pub struct StateRow {
+    /// JSON.
+    pub state: String,
+    pub last_cycle_at: Option<Timestamp>,
+    pub wallet: Option<Quote>,
+    pub equity: Option<Quote>,
+    pub breaker: &'static str,
+    /// The last failure to reach the exchange, and when; an earlier one stays when there is none.
+    pub last_error: Option<(String, Timestamp)>,
+}
+
+/// Writes a turn.
+pub fn record_turn(conn: &Connection, turn: &TurnRows) -> Result<(), StoreError> {
+    for record in &turn.records {
+        record_one(conn, turn, record)?;
+    }
+    if let Some(state) = &turn.state {
+        conn.prepare_cached(
+            "INSERT INTO account_state (account_id, state, last_cycle_at, wallet, equity, breaker, updated_at,
+                 last_error, last_error_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (account_id) DO UPDATE SET state = excluded.state,
+                 last_cycle_at = coalesce(excluded.last_cycle_at, last_cycle_at), wallet = excluded.wallet,
+                 equity = excluded.equity, breaker = excluded.breaker, updated_at = excluded.updated_at,
+                 last_error = coalesce(excluded.last_error, last_error),
+                 last_error_at = coalesce(excluded.last_error_at, last_error_at)",
+        )?
+        .execute(params![
+            turn.account.get(),
+            state.state,
+            state.last_cycle_at.map(Timestamp::ms),
+            state.wallet.map(|wallet| wallet.to_string()),
+            state.equity.map(|equity| equity.to_string()),
+            state.breaker,
+            turn.at.ms(),
+            state.last_error.as_ref().map(|(error, _)| error),
+            state.last_error.as_ref().map(|(_, at)| at.ms()),
+        ])?;
+    }
+    if let Some(book) = &turn.paper_book {
+        conn.prepare_cached(
+            "INSERT INTO paper_books (account_id, state, updated_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (account_id) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at",
+        )?
+        .execute(params![turn.account.get(), book, turn.at.ms()])?;
+    }
+    Ok(())
+}
+
+fn record_one(conn: &Connection, turn: &TurnRows, record: &Record) -> Result<(), StoreError> {
+    let account = turn.account;
+    match record {
+        Record::OrderIntended(order) => {
+            order_row::write(conn, account, order)?;
+            order_row::note(conn, order, order.times.decided_at, "intent is durable")
+        }
+        Record::OrderChanged { order, detail } => {
+            order_row::write(conn, account, order)?;
+            order_row::note(conn, order, turn.at.max(order.times.decided_at), detail)
+        }
+        Record::Fill(fill) => write_fill(conn, account, fill),
+        Record::Position(row) => position_row::write(conn, account, row),
+        Record::BotStats(stats) => add_stats(conn, *stats),
+        Record::BotError { bot, error } => set_bot(
+            conn,
+            *bot,
+            turn.at,
+            "UPDATE bot_instances SET last_error = ?3, updated_at = ?2 WHERE id = ?1",
+            Some(error),
+        ),
+        Record::BotStopped { bot, reason } => set_bot(
+            conn,
+            *bot,
+            turn.at,
+            "UPDATE bot_instances SET is_running = 0, last_stopped_at = ?2, last_error = ?3, updated_at = ?2
+             WHERE id = ?1",
+            Some(reason),
+        ),
+        Record::BotClosed { bot } => set_bot(
+            conn,
+            *bot,
+            turn.at,
+            "UPDATE bot_instances SET close_requested = 0, updated_at = ?2 WHERE id = ?1",
+            None,
+        ),
+        Record::Equity { at, wallet, unrealized } => write_equity(conn, account, *at, *wallet, *unrealized),
+        Record::Decision(decision) => write_decision(conn, account, decision),
+        Record::Notice(notice) => write_notice(conn, account, turn.at, notice),
+        Record::StateChanged => Ok(()),
+    }
+}
+
+/// Refused by the primary key when the trade was booked before: the turn fails rather than booking it twice.
+fn write_fill(conn: &Connection, account: AccountId, booked: &BookedFill) -> Result<(), StoreError> {
+    let fill = &booked.fill;
+    conn.prepare_cached(
+        "INSERT INTO fills (account_id, symbol, trade_id, client_order_id, bot_id, position_id, side, position_side,
+             price, qty, fee, fee_asset, liquidity, realized_pnl, dry_run, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )?
+    .execute(params![
+        account.get(),
+        fill.symbol.as_str(),
+        fill.trade_id.0,
+        fill.client_order_id.as_str(),
+        booked.bot.map(BotId::get),
+        booked.position.as_ref().map(ClientOrderId::as_str),
+        fill.side.as_str(),
+        fill.position_side.as_str(),
+        fill.price.to_string(),
+        fill.qty.to_string(),
+        fill.fee.to_string(),
+        fill.fee_asset,
+        fill.liquidity.as_str(),
+        booked.realized_pnl.to_string(),
+        booked.dry_run,
+        fill.at.ms(),
+    ])?;
+    Ok(())
+}
+
+/// Adds a fill to its bot's statistics, exactly: the sum is taken in decimals, not by SQLite.
+fn add_stats(conn: &Connection, stats: BotStats) -> Result<(), StoreError> {
+    let total: String = conn
+        .prepare_cached("SELECT total_pnl FROM bot_instances WHERE id = ?1")?
+        .query_row([stats.bot.get()], |row| row.get(0))?;
+    let total = parse_decimal("total_pnl", &total).map_err(|error| StoreError::corrupt(error.to_string()))?;
+    let total = Quote::new(total) + stats.pnl;
+    conn.prepare_cached(
+        "UPDATE bot_instances SET total_pnl = ?2, total_trades = total_trades + ?3,
+             winning_trades = winning_trades + ?4, last_trade_at = ?5 WHERE id = ?1",
+    )?
+    .execute(params![
+        stats.bot.get(),
+        total.to_string(),
+        i32::from(stats.closed.is_some()),
+        i32::from(stats.closed == Some(true)),
+        stats.at.ms(),
+    ])?;
+    Ok(())
+}
+
+fn set_bot(
+    conn: &Connection,
+    bot: BotId,
+    at: Timestamp,
+    sql: &'static str,
+    text: Option<&String>,
+) -> Result<(), StoreError> {
+    let mut statement = conn.prepare_cached(sql)?;
+    match text {
+        Some(text) => statement.execute(params![bot.get(), at.ms(), text])?,
+        None => statement.execute(params![bot.get(), at.ms()])?,
+    };
+    Ok(())
+}
+
+fn write_equity(
+    conn: &Connection,
+    account: AccountId,
+    at: Timestamp,
+    wallet: Quote,
+    unrealized: Quote,
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO equity_snapshots (account_id, at, wallet, unrealized, equity)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        account.get(),
+        at.ms(),
+        wallet.to_string(),
+        unrealized.to_string(),
+        (wallet + unrealized).to_string(),
+    ])?;
+    Ok(())
+}
+
+/// A reason is kept once a bar: a replay after a crash finds it there already.
+fn write_decision(conn: &Connection, account: AccountId, decision: &Decision) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO decisions (account_id, at, bot_id, symbol, action, code, detail, bar_close_at,
+             client_order_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        account.get(),
+        decision.at.ms(),
+        decision.bot.get(),
+        decision.symbol.as_str(),
+        decision.action.as_str(),
+        decision.code.as_str(),
+        decision.detail,
+        decision.bar_close_at.ms(),
+        decision.client_order_id.as_ref().map(ClientOrderId::as_str),
+    ])?;
+    Ok(())
+}
+
+/// Notices wait for a reader only where there is one: an account with a chat.
+fn write_notice(
+    conn: &Connection,
+    account: AccountId,
+    at: Timestamp,
+    notice: &Notice,
+) -> Result<(), StoreError> {
+    let payload = serde_json::to_string(&notice.fields)
+        .map_err(|error| StoreError::Other { detail: format!("notice: {error}") })?;
+    conn.prepare_cached(
+        "INSERT INTO outbox (account_id, kind, severity, payload, created_at, not_before)
+         SELECT account_id, ?2, ?3, ?4, ?5, ?5 FROM telegram_bots WHERE account_id = ?1",
+    )?
+    .execute(params![
+        account.get(),
+        notice.kind.as_str(),
+        notice.severity.as_str(),
+        payload,
+        at.ms()
+    ])?;
+    Ok(())
+}

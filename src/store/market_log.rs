@@ -1,0 +1,165 @@
+//! What the daemon keeps of the market: last prices, signals, trading rules; and the row of its run.
+//!
+//! Written with the next group, never waited for: after a crash it is computed again.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row, params};
+
+use super::{StoreError, column};
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::money::Price;
+use crate::domain::side::PositionSide;
+use crate::domain::time::Timestamp;
+use crate::signal::Signal;
+
+pub fn write_prices(
+    conn: &Connection,
+    prices: &BTreeMap<Symbol, Price>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut statement = conn.prepare_cached(
+        "INSERT INTO prices (symbol, price, at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, at = excluded.at",
+    )?;
+    for (symbol, price) in prices {
+        statement.execute(params![symbol.as_str(), price.to_string(), at.ms()])?;
+    }
+    Ok(())
+}
+
+/// Keeps signals; of those that nobody could act on, only the latest of each key.
+pub fn write_signals(conn: &Connection, signals: &[Signal]) -> Result<(), StoreError> {
+    for signal in signals {
+        let key = &signal.key;
+        let conditions = serde_json::to_string(&signal.conditions)
+            .map_err(|error| StoreError::Other { detail: format!("signal conditions: {error}") })?;
+        conn.prepare_cached(
+            "INSERT OR REPLACE INTO signals (strategy_id, symbol, timeframe, bar_close_at, price, entry, exit_long,
+                 exit_short, confidence, reason, conditions, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            key.strategy.get(),
+            key.symbol.as_str(),
+            key.timeframe.as_str(),
+            signal.bar_close_at.ms(),
+            signal.price.to_string(),
+            signal.entry.map(PositionSide::as_str),
+            signal.exit_long,
+            signal.exit_short,
+            signal.confidence.get(),
+            signal.reason,
+            conditions,
+            signal.expires_at.ms(),
+        ])?;
+        conn.prepare_cached(
+            "DELETE FROM signals WHERE strategy_id = ?1 AND symbol = ?2 AND timeframe = ?3 AND bar_close_at < ?4
+                 AND entry IS NULL AND exit_long = 0 AND exit_short = 0",
+        )?
+        .execute(params![
+            key.strategy.get(),
+            key.symbol.as_str(),
+            key.timeframe.as_str(),
+            signal.bar_close_at.ms()
+        ])?;
+    }
+    Ok(())
+}
+
+/// Keeps the newest rows of the bounded tables.
+pub fn prune(conn: &Connection, decisions: u64, signals: u64) -> Result<(), StoreError> {
+    let rows = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    conn.prepare_cached(
+        "DELETE FROM decisions WHERE at < (SELECT at FROM decisions ORDER BY at DESC LIMIT 1 OFFSET ?1)",
+    )?
+    .execute([rows(decisions)])?;
+    conn.prepare_cached(
+        "DELETE FROM signals WHERE bar_close_at <
+             (SELECT bar_close_at FROM signals ORDER BY bar_close_at DESC LIMIT 1 OFFSET ?1)",
+    )?
+    .execute([rows(signals)])?;
+    Ok(())
+}
+
+/// The trading rules under which the fleet trades.
+pub fn instruments(conn: &Connection) -> Result<BTreeMap<Symbol, Instrument>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM instruments")?;
+    let rows = statement.query_map([], |row| Ok((column::parsed(row, "symbol")?, instrument(row)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn instrument(row: &Row<'_>) -> rusqlite::Result<Instrument> {
+    Ok(Instrument {
+        symbol: column::parsed(row, "symbol")?,
+        tick: column::parsed(row, "tick")?,
+        step: column::parsed(row, "step")?,
+        min_qty: column::parsed(row, "min_qty")?,
+        min_notional: column::parsed(row, "min_notional")?,
+    })
+}
+
+pub fn write_instrument(
+    conn: &Connection,
+    instrument: &Instrument,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO instruments (symbol, tick, step, min_qty, min_notional, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![
+        instrument.symbol.as_str(),
+        instrument.tick.to_string(),
+        instrument.step.to_string(),
+        instrument.min_qty.to_string(),
+        instrument.min_notional.to_string(),
+        now.ms(),
+    ])?;
+    Ok(())
+}
+
+/// One run of the daemon, as its counters stand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunRow {
+    /// The lease's epoch.
+    pub epoch: u64,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub source: String,
+    pub accounts: usize,
+    pub bots: usize,
+    pub cycles: u64,
+    pub last_cycle_at: Option<Timestamp>,
+    pub signal_keys: usize,
+    pub signals_computed: u64,
+    pub turns: u64,
+    pub commits: u64,
+    pub end_reason: Option<String>,
+}
+
+pub fn write_run(conn: &Connection, run: &RunRow) -> Result<(), StoreError> {
+    let count = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let size = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO daemon_runs (epoch, started_at, ended_at, source, accounts, bots, cycles,
+             last_cycle_at, signal_keys, signals_computed, turns, commits, end_reason)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?
+    .execute(params![
+        count(run.epoch),
+        run.started_at.ms(),
+        run.ended_at.map(Timestamp::ms),
+        run.source,
+        size(run.accounts),
+        size(run.bots),
+        count(run.cycles),
+        run.last_cycle_at.map(Timestamp::ms),
+        size(run.signal_keys),
+        count(run.signals_computed),
+        count(run.turns),
+        count(run.commits),
+        run.end_reason,
+    ])?;
+    Ok(())
+}
