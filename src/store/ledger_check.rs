@@ -9,17 +9,19 @@ mod fold;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row, params};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use self::fold::{BotSums, Folded};
 use super::audit::{self, AuditEntry};
 use super::check::CheckResult;
 use super::queries::positions;
 use super::{StoreError, column};
+use crate::domain::fill::Fill;
 use crate::domain::ids::ClientOrderId;
 use crate::domain::money::{Pct, Qty, Quote};
 use crate::domain::position::Position;
 use crate::domain::time::Timestamp;
+use crate::matching::event::BookEvent;
 
 /// One figure that is not what the fills say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -146,43 +148,56 @@ struct AccountRow {
     id: u32,
     name: String,
     is_paper: bool,
-    /// Set when the wallet is that of an open paper book.
-    paper: Option<PaperWallet>,
+    wallet: Option<Quote>,
+    /// The paper book, when it is the one in use.
+    book: Option<Result<BookState, String>>,
 }
 
-struct PaperWallet {
-    initial_balance: Quote,
+/// What the checks need to know of a paper book. It is ahead of the account while the account has not heard of all that
+/// the book has done; a crash may leave it so until the next start.
+#[derive(Deserialize)]
+struct BookState {
+    config: OpenedWith,
     wallet: Quote,
+    /// The last ones, oldest first.
+    fills: Vec<Fill>,
+    untold: Vec<BookEvent>,
+}
+
+#[derive(Deserialize)]
+struct OpenedWith {
+    initial_balance: Quote,
+}
+
+impl BookState {
+    /// A liquidation becomes fills only once the account has heard of it.
+    fn has_untold_liquidation(&self) -> bool {
+        self.untold.iter().any(|event| matches!(event, BookEvent::Liquidated(_)))
+    }
+
+    fn has_untold_wallet(&self) -> bool {
+        self.untold.iter().any(|event| matches!(event, BookEvent::Balance { .. }))
+    }
 }
 
 fn accounts(conn: &Connection) -> Result<Vec<AccountRow>, StoreError> {
-    // An open book keeps the balance it was opened with, whatever the setting says since.
     let mut statement = conn.prepare(
-        "SELECT a.id, a.name, a.exchange = 'paper' AS is_paper,
-                CASE WHEN k.account_id IS NOT NULL AND (a.exchange = 'paper' OR s.dry_run = 1) THEN st.wallet END
-                    AS wallet,
-                coalesce(json_extract(k.state, '$.config.initial_balance'), p.initial_balance, '10000')
-                    AS initial_balance
+        "SELECT a.id, a.name, a.exchange = 'paper' AS is_paper, st.wallet,
+                CASE WHEN a.exchange = 'paper' OR s.dry_run = 1 THEN k.state END AS book
          FROM accounts a
          LEFT JOIN account_settings s ON s.account_id = a.id
-         LEFT JOIN paper_settings p ON p.account_id = a.id
          LEFT JOIN paper_books k ON k.account_id = a.id
          LEFT JOIN account_state st ON st.account_id = a.id
          ORDER BY a.name, a.id",
     )?;
     let rows = statement.query_map([], |row| {
-        let has_wallet = row.get::<_, Option<String>>("wallet")?.is_some();
-        let paper = has_wallet.then(|| {
-            Ok::<_, rusqlite::Error>(PaperWallet {
-                initial_balance: column::parsed(row, "initial_balance")?,
-                wallet: column::parsed(row, "wallet")?,
-            })
-        });
+        let book: Option<String> = row.get("book")?;
         Ok(AccountRow {
             id: row.get("id")?,
             name: row.get("name")?,
             is_paper: row.get("is_paper")?,
-            paper: paper.transpose()?,
+            wallet: column::parsed_opt(row, "wallet")?,
+            book: book.map(|text| serde_json::from_str(&text).map_err(|error| error.to_string())),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -236,10 +251,9 @@ fn check_account(
     findings.bots(&bots, &folded);
     findings.allocation(&bots);
     counts.orders += findings.orders(conn, &folded)?;
-    if let Some(paper) = &account.paper {
+    if let Some(book) = &account.book {
         counts.wallets += 1;
-        let expected = paper.initial_balance + folded.paper_result;
-        findings.compare(WALLETS, "wallet", "wallet", &paper.wallet, &expected);
+        findings.wallet(book, &folded);
     }
     Ok(())
 }
@@ -357,6 +371,20 @@ impl Findings<'_> {
                 &sums.winning_trades,
             );
             self.compare(STATISTICS, &subject, "total_pnl", &bot.sums.total_pnl, &sums.total_pnl);
+        }
+    }
+
+    fn wallet(&mut self, book: &Result<BookState, String>, folded: &Folded) {
+        let book = match book {
+            Ok(book) => book,
+            Err(error) => return self.add(WALLETS, "paper book", "state", error, "a paper book"),
+        };
+        if !book.has_untold_liquidation() {
+            let expected = book.config.initial_balance + folded.paper_result;
+            self.compare(WALLETS, "paper book", "wallet", &book.wallet, &expected);
+        }
+        if let Some(wallet) = self.account.wallet.filter(|_| !book.has_untold_wallet()) {
+            self.compare(WALLETS, "account", "wallet", &wallet, &book.wallet);
         }
     }
 

@@ -1,13 +1,13 @@
 //! An account's fills, folded in the order of the exchange.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 use serde::Serialize;
 
 use super::AccountRow;
 use crate::domain::fill::Fill;
-use crate::domain::ids::{BotId, ClientOrderId};
+use crate::domain::ids::{BotId, ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Qty, Quote};
 use crate::domain::position::{Applied, OverClose, Position};
@@ -53,12 +53,18 @@ struct Booked {
     position: Option<String>,
     realized_pnl: Quote,
     dry_run: bool,
+    /// The paper book has executed it, the account has not heard of it yet.
+    is_pending: bool,
 }
 
 impl Folded {
     pub(super) fn of(conn: &Connection, account: &AccountRow) -> Result<Self, StoreError> {
         let mut folded = Self::default();
         for booked in booked(conn, account)? {
+            if booked.is_pending {
+                folded.settle(&booked.fill);
+                continue;
+            }
             folded.fills += 1;
             let sums = folded.orders.entry(booked.fill.client_order_id.clone()).or_default();
             sums.0 = sums.0.plus(booked.fill.qty);
@@ -155,7 +161,7 @@ impl Folded {
     }
 }
 
-/// All fills of the account in the order of the exchange.
+/// All fills of the account in the order of the exchange, with those of the paper book that are not booked yet.
 fn booked(conn: &Connection, account: &AccountRow) -> Result<Vec<Booked>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT * FROM fills WHERE account_id = ?1")?;
     let rows = statement.query_map(params![account.id], |row| {
@@ -165,9 +171,24 @@ fn booked(conn: &Connection, account: &AccountRow) -> Result<Vec<Booked>, StoreE
             position: row.get("position_id")?,
             realized_pnl: column::parsed(row, "realized_pnl")?,
             dry_run: row.get("dry_run")?,
+            is_pending: false,
         })
     })?;
     let mut fills = rows.collect::<Result<Vec<_>, _>>()?;
+    if let Some(Ok(book)) = &account.book {
+        let known: BTreeSet<(Symbol, TradeId)> =
+            fills.iter().map(|booked| (booked.fill.symbol.clone(), booked.fill.trade_id.clone())).collect();
+        let is_pending = |fill: &&Fill| !known.contains(&(fill.symbol.clone(), fill.trade_id.clone()));
+        let pending = book.fills.iter().filter(is_pending);
+        fills.extend(pending.map(|fill| Booked {
+            fill: fill.clone(),
+            bot: None,
+            position: None,
+            realized_pnl: Quote::ZERO,
+            dry_run: true,
+            is_pending: true,
+        }));
+    }
     fills.sort_by_cached_key(|booked| booking_order(booked.fill.at, &booked.fill.trade_id));
     Ok(fills)
 }

@@ -63,7 +63,7 @@ fn every_figure_that_was_changed_is_named_with_both_values() {
         ),
         (
             "UPDATE account_state SET wallet = '4957.83' WHERE account_id = 2",
-            (WALLETS, "beta", "wallet", "wallet", "4957.83", "4957.82"),
+            (WALLETS, "beta", "account", "wallet", "4957.83", "4957.82"),
         ),
         (
             "UPDATE fills SET realized_pnl = '-41' WHERE realized_pnl = '-40'",
@@ -124,12 +124,38 @@ fn two_bots_on_one_side_share_the_exchanges_average() {
         ))
         .unwrap();
     let wallet = |amount: &str| {
-        let sql = format!("UPDATE account_state SET wallet = '{amount}' WHERE account_id = 1");
+        let sql = format!(
+            "UPDATE account_state SET wallet = '{amount}' WHERE account_id = 1;
+             UPDATE paper_books SET state = json_set(state, '$.wallet', '{amount}') WHERE account_id = 1"
+        );
         store.conn().execute_batch(&sql).unwrap();
         check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
     };
     assert!(wallet("10000"), "sold at the exchange's average of 150");
     assert!(!wallet("10050"));
+}
+
+#[test]
+fn a_crash_between_a_fill_and_its_wallet_is_no_finding() {
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    let holds = |book: &str| {
+        let set = format!("UPDATE paper_books SET state = {book} WHERE account_id = 1");
+        store.conn().execute_batch(&set).unwrap();
+        check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
+    };
+    // The book has filled a second short at a fee of 0.5; the account has not heard of it.
+    let fill = r#"{"trade_id":"P11","client_order_id":"tfaaaaaacaaaaabbqfsyjiqaaaab","symbol":"ETHUSDT","side":"sell",
+        "position_side":"short","price":"1150","qty":"1","fee":"0.5","fee_asset":"USDT","liquidity":"taker",
+        "at":1655362000000}"#;
+    let untold = r#"[{"event":"balance","wallet":"10073.2735"}]"#;
+    let ahead = format!(
+        "json_set(state, '$.wallet', '10073.2735', '$.fills', json('[{fill}]'), '$.untold', json('{untold}'))"
+    );
+    assert!(holds(&ahead));
+    assert!(!holds("json_set(state, '$.untold', json('[]'))"), "the account was told another wallet");
+    assert!(!holds("json_set(state, '$.fills', json('[]'))"), "a wallet that no fill explains");
+    assert!(!holds("'{}'"), "a book that cannot be read");
 }
 
 #[test]

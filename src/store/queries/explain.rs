@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use super::signals::{self, SignalFilter, SignalRow};
-use super::word::{self, word};
 use crate::domain::ids::{AccountId, ClientOrderId};
 use crate::domain::instrument::Symbol;
+use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 use crate::store::{StoreError, column};
 
@@ -90,7 +90,7 @@ fn followers(
          LEFT JOIN account_state s ON s.account_id = b.account_id
          WHERE own.id IN (SELECT e.id FROM strategies e JOIN strategies r
                               ON r.kind = e.kind AND json(r.params) = json(e.params)
-                          WHERE r.id = ?1 AND (e.timeframe IS r.timeframe OR e.timeframe = ?4))
+                          WHERE r.id = ?1 AND coalesce(e.timeframe, ?4) = ?4)
            AND b.is_active = 1 AND b.symbol IN (?2, '*') AND a.removed_at IS NULL
            AND (?3 IS NULL OR b.account_id = ?3)
          ORDER BY a.name, b.name",
@@ -194,7 +194,7 @@ fn held_at(
         )?
         .query_row(params![bot, symbol.as_str(), at.ms()], |row| {
             Ok((
-                word(row, "side", word::position_side)?,
+                column::word(row, "side", PositionSide::from_word)?,
                 column::timestamp(row, "opened_at")?,
                 column::timestamp_opt(row, "closed_at")?,
             ))

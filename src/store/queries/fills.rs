@@ -3,13 +3,12 @@
 use rusqlite::{Connection, Params, Row};
 use serde::Serialize;
 
-use super::word::{self, word};
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::Purpose;
-use crate::domain::side::Side;
+use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
 use crate::store::{StoreError, column};
 
@@ -60,13 +59,13 @@ pub(in crate::store) fn fill(row: &Row<'_>) -> rusqlite::Result<Fill> {
         trade_id: TradeId(row.get("trade_id")?),
         client_order_id: column::parsed(row, "client_order_id")?,
         symbol,
-        side: word(row, "side", word::side)?,
-        position_side: word(row, "position_side", word::position_side)?,
+        side: column::word(row, "side", Side::from_word)?,
+        position_side: column::word(row, "position_side", PositionSide::from_word)?,
         price: column::parsed(row, "price")?,
         qty: column::parsed(row, "qty")?,
         fee: column::parsed(row, "fee")?,
         fee_asset: row.get("fee_asset")?,
-        liquidity: word(row, "liquidity", Liquidity::from_word)?,
+        liquidity: column::word(row, "liquidity", Liquidity::from_word)?,
         at: column::timestamp(row, "at")?,
     })
 }

@@ -16,7 +16,6 @@ pub mod trades;
 
 mod filter;
 mod tally;
-mod word;
 
 use rusqlite::{Connection, Transaction};
 

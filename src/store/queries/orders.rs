@@ -6,7 +6,6 @@ use serde::Serialize;
 use super::fills::{self, FillRow};
 use super::filter::{Filter, matching};
 use super::signals::{self, DecisionRow, SignalRow};
-use super::word::{self, parsed_opt, word};
 use crate::domain::ids::{AccountId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
@@ -166,7 +165,7 @@ fn events(conn: &Connection, id: &ClientOrderId) -> Result<Vec<OrderEventRow>, S
     let rows = statement.query_map([id.as_str()], |row| {
         Ok(OrderEventRow {
             at: column::timestamp(row, "at")?,
-            status: word(row, "status", OrderStatus::from_word)?,
+            status: column::word(row, "status", OrderStatus::from_word)?,
             detail: row.get("detail")?,
         })
     })?;
@@ -182,19 +181,19 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         account: row.get("account")?,
         bot: row.get("bot")?,
         symbol: column::parsed(row, "symbol")?,
-        side: word(row, "side", word::side)?,
-        position_side: word(row, "position_side", word::position_side)?,
-        purpose: word(row, "purpose", Purpose::from_word)?,
+        side: column::word(row, "side", Side::from_word)?,
+        position_side: column::word(row, "position_side", PositionSide::from_word)?,
+        purpose: column::word(row, "purpose", Purpose::from_word)?,
         order_type: row.get("order_type")?,
         time_in_force: has_time_in_force
-            .then(|| word(row, "time_in_force", TimeInForce::from_word))
+            .then(|| column::word(row, "time_in_force", TimeInForce::from_word))
             .transpose()?,
-        price: parsed_opt(row, "price")?,
+        price: column::parsed_opt(row, "price")?,
         qty: column::parsed(row, "qty")?,
         reduce_only: row.get("reduce_only")?,
         leverage: row.get("leverage")?,
         reserved_margin: column::parsed(row, "reserved_margin")?,
-        status: word(row, "status", OrderStatus::from_word)?,
+        status: column::word(row, "status", OrderStatus::from_word)?,
         average_price: filled_notional.average_price(filled_qty),
         filled_qty,
         filled_notional,

@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use super::Filter;
 use super::tally::{BookKind, Tally, TallyKey, tallies};
-use super::word::parsed_opt;
 use crate::domain::ids::AccountId;
 use crate::domain::money::Quote;
 use crate::store::{StoreError, column};
@@ -228,8 +227,8 @@ fn purse_from_row(row: &Row<'_>) -> rusqlite::Result<Purse> {
         exchange,
         book: BookKind::of(is_paper),
         paper_asset: row.get("quote_asset")?,
-        initial_balance: parsed_opt(row, "initial_balance")?,
-        wallet: parsed_opt(row, "wallet")?,
+        initial_balance: column::parsed_opt(row, "initial_balance")?,
+        wallet: column::parsed_opt(row, "wallet")?,
     })
 }
 

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::Filter;
 use super::fills::{self, FillRow};
-use super::word::{self, parsed_opt, word};
 use crate::domain::ids::{BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, MoneyError, Pct, Price, Qty, Quote};
@@ -90,7 +89,7 @@ pub(in crate::store) fn position(row: &Row<'_>) -> rusqlite::Result<Position> {
         id: column::parsed(row, "id")?,
         bot: row.get::<_, Option<u32>>("bot_id")?.map(BotId::new),
         symbol: column::parsed(row, "symbol")?,
-        side: word(row, "side", word::position_side)?,
+        side: column::word(row, "side", PositionSide::from_word)?,
         leverage: Leverage::try_new(row.get("leverage")?)
             .map_err(|error: MoneyError| column::mismatch(row, "leverage", error))?,
         qty: column::parsed(row, "qty")?,
@@ -111,9 +110,9 @@ pub(in crate::store) fn position(row: &Row<'_>) -> rusqlite::Result<Position> {
 fn from_row(row: &Row<'_>) -> rusqlite::Result<PositionRow> {
     let position = position(row)?;
     let entry_price_avg = position.entry_price_avg();
-    let mark_price: Option<Price> = parsed_opt(row, "mark_price")?;
+    let mark_price: Option<Price> = column::parsed_opt(row, "mark_price")?;
     let mark_at = column::timestamp_opt(row, "mark_at")?;
-    let timeframe: Option<Timeframe> = parsed_opt(row, "timeframe")?;
+    let timeframe: Option<Timeframe> = column::parsed_opt(row, "timeframe")?;
     let held = mark_at.map(|at| at.since(position.opened_at));
     Ok(PositionRow {
         account: row.get("account")?,
@@ -124,8 +123,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<PositionRow> {
         mark_price,
         mark_at,
         entry_price_avg,
-        stop_loss_price: parsed_opt(row, "stop_loss_price")?,
-        take_profit_price: parsed_opt(row, "take_profit_price")?,
+        stop_loss_price: column::parsed_opt(row, "stop_loss_price")?,
+        take_profit_price: column::parsed_opt(row, "take_profit_price")?,
         protected: row.get("protected")?,
         dca_level: row.get("dca_level")?,
         dry_run: row.get("dry_run")?,

@@ -3,7 +3,6 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use super::word::{self, word};
 use crate::domain::ids::{AccountId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
@@ -106,7 +105,7 @@ pub(super) fn followed_by(
         "{SELECT} WHERE s.symbol = ?2 AND s.bar_close_at = ?3 AND s.strategy_id IN
              (SELECT r.id FROM bot_instances b JOIN strategies own ON own.id = b.strategy_id
               JOIN strategies r ON r.kind = own.kind AND json(r.params) = json(own.params)
-              WHERE b.id = ?1 AND (own.timeframe IS r.timeframe OR own.timeframe = s.timeframe))
+              WHERE b.id = ?1 AND coalesce(own.timeframe, s.timeframe) = s.timeframe)
          ORDER BY s.strategy_id, s.timeframe LIMIT 1"
     );
     let key = params![bot, symbol.as_str(), at.ms()];
@@ -175,7 +174,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<SignalRow> {
         timeframe: column::parsed(row, "timeframe")?,
         bar_close_at: column::timestamp(row, "bar_close_at")?,
         price: column::parsed(row, "price")?,
-        entry: has_entry.then(|| word(row, "entry", word::position_side)).transpose()?,
+        entry: has_entry.then(|| column::word(row, "entry", PositionSide::from_word)).transpose()?,
         exit_long: row.get("exit_long")?,
         exit_short: row.get("exit_short")?,
         confidence: Confidence::new(row.get("confidence")?),
@@ -194,6 +193,6 @@ fn decision_from_row(row: &Row<'_>) -> rusqlite::Result<DecisionRow> {
         code: row.get("code")?,
         detail: row.get("detail")?,
         bar_close_at: column::timestamp(row, "bar_close_at")?,
-        order: word::parsed_opt(row, "client_order_id")?,
+        order: column::parsed_opt(row, "client_order_id")?,
     })
 }

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::Filter;
 use super::positions;
-use super::word::parsed_opt;
 use crate::domain::money::{Pct, Price, Quote};
 use crate::store::{StoreError, column};
 
@@ -183,7 +182,7 @@ fn add_open(
     let mut rows = statement.query(rusqlite::params_from_iter(conditions.params()))?;
     while let Some(row) = rows.next()? {
         let position = positions::position(row)?;
-        let mark: Option<Price> = parsed_opt(row, "mark_price")?;
+        let mark: Option<Price> = column::parsed_opt(row, "mark_price")?;
         let tally = tallies.entry(key(row, papers)?).or_default();
         tally.open_positions += 1;
         tally.protected_positions += u64::from(row.get::<_, bool>("protected")?);

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::fills::{self, FillRow};
 use super::filter::{Filter, matching};
-use super::word::{self, word};
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
@@ -92,7 +91,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TradeRow> {
         account: row.get("account")?,
         bot: row.get("bot")?,
         symbol: column::parsed(row, "symbol")?,
-        side: word(row, "side", word::position_side)?,
+        side: column::word(row, "side", PositionSide::from_word)?,
         leverage: row.get("leverage")?,
         entry_price_avg: entered_notional.average_price(entered_qty),
         exit_price_avg: exited_notional.average_price(exited_qty),
