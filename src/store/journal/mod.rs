@@ -4,7 +4,7 @@
 
 mod load;
 mod order_row;
-mod position_row;
+pub(super) mod position_row;
 
 pub use load::{LoadedAccount, bots_with_positions, load_account};
 

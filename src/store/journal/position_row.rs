@@ -57,7 +57,7 @@ pub(super) fn write(conn: &Connection, account: AccountId, row: &PositionRow) ->
 }
 
 /// Reads a row of `SELECT * FROM bot_positions`.
-pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<PositionRow> {
+pub(in crate::store) fn read(row: &Row<'_>) -> rusqlite::Result<PositionRow> {
     Ok(PositionRow {
         position: Position {
             id: column::parsed(row, "id")?,

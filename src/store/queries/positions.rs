@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::Filter;
 use super::fills::{self, FillRow};
-use crate::domain::ids::{BotId, ClientOrderId};
+use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
-use crate::domain::money::{Leverage, MoneyError, Pct, Price, Qty, Quote};
-use crate::domain::position::Position;
+use crate::domain::money::{Leverage, Pct, Price, Qty, Quote};
 use crate::domain::side::PositionSide;
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
+use crate::store::journal::position_row;
 use crate::store::{StoreError, column};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -83,32 +83,9 @@ pub fn list(conn: &Connection, filter: &Filter) -> Result<Vec<PositionRow>, Stor
     Ok(positions)
 }
 
-/// A row of `bot_positions` as the domain knows it.
-pub(in crate::store) fn position(row: &Row<'_>) -> rusqlite::Result<Position> {
-    Ok(Position {
-        id: column::parsed(row, "id")?,
-        bot: row.get::<_, Option<u32>>("bot_id")?.map(BotId::new),
-        symbol: column::parsed(row, "symbol")?,
-        side: column::word(row, "side", PositionSide::from_word)?,
-        leverage: Leverage::try_new(row.get("leverage")?)
-            .map_err(|error: MoneyError| column::mismatch(row, "leverage", error))?,
-        qty: column::parsed(row, "qty")?,
-        cost: column::parsed(row, "cost")?,
-        first_entry_qty: column::parsed(row, "first_entry_qty")?,
-        last_entry_price: column::parsed(row, "last_entry_price")?,
-        entered_qty: column::parsed(row, "entered_qty")?,
-        entered_notional: column::parsed(row, "entered_notional")?,
-        exited_qty: column::parsed(row, "exited_qty")?,
-        exited_notional: column::parsed(row, "exited_notional")?,
-        realized_pnl: column::parsed(row, "realized_pnl")?,
-        fees: column::parsed(row, "fees")?,
-        opened_at: column::timestamp(row, "opened_at")?,
-        closed_at: column::timestamp_opt(row, "closed_at")?,
-    })
-}
-
 fn from_row(row: &Row<'_>) -> rusqlite::Result<PositionRow> {
-    let position = position(row)?;
+    let stored = position_row::read(row)?;
+    let position = stored.position;
     let entry_price_avg = position.entry_price_avg();
     let mark_price: Option<Price> = column::parsed_opt(row, "mark_price")?;
     let mark_at = column::timestamp_opt(row, "mark_at")?;
@@ -123,11 +100,11 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<PositionRow> {
         mark_price,
         mark_at,
         entry_price_avg,
-        stop_loss_price: column::parsed_opt(row, "stop_loss_price")?,
-        take_profit_price: column::parsed_opt(row, "take_profit_price")?,
-        protected: row.get("protected")?,
-        dca_level: row.get("dca_level")?,
-        dry_run: row.get("dry_run")?,
+        stop_loss_price: stored.stop_loss,
+        take_profit_price: stored.take_profit,
+        protected: stored.is_protected,
+        dca_level: stored.dca_level,
+        dry_run: stored.dry_run,
         held_ms: held,
         bars_held: held.zip(timeframe).map(|(held, bar)| held.ms().div_euclid(bar.duration().ms())),
         timeframe,

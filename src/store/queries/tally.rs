@@ -7,8 +7,8 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::Filter;
-use super::positions;
 use crate::domain::money::{Pct, Price, Quote};
+use crate::store::journal::position_row;
 use crate::store::{StoreError, column};
 
 /// Where orders went: to the embedded exchange (a paper account, or a dry run), or to the real one. Never mixed.
@@ -181,11 +181,12 @@ fn add_open(
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(rusqlite::params_from_iter(conditions.params()))?;
     while let Some(row) = rows.next()? {
-        let position = positions::position(row)?;
+        let stored = position_row::read(row)?;
+        let position = stored.position;
         let mark: Option<Price> = column::parsed_opt(row, "mark_price")?;
         let tally = tallies.entry(key(row, papers)?).or_default();
         tally.open_positions += 1;
-        tally.protected_positions += u64::from(row.get::<_, bool>("protected")?);
+        tally.protected_positions += u64::from(stored.is_protected);
         tally.unrealized_pnl += mark.map_or(Quote::ZERO, |price| position.unrealized_pnl(price));
         tally.add_realized(position.realized_pnl, position.fees);
     }
