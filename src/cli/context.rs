@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use super::error::{CliError, Exit};
 use super::keys::KeyFiles;
 use super::output::Output;
+use rusqlite::Connection;
+
 use crate::clock;
 use crate::config::{Config, LoadedConfig};
 use crate::domain::time::Timestamp;
@@ -85,6 +87,15 @@ impl Context {
         Ok(found)
     }
 
+    /// Refuses to go on when another process has rotated the key since `meta` was read: what is sealed under the old
+    /// key could never be read again. Belongs into the writing transaction.
+    pub fn require_same_key(conn: &Connection, meta: &VaultMeta) -> Result<(), CliError> {
+        if vault_meta::read(conn)?.is_some_and(|now| now.key_check == meta.key_check) {
+            return Ok(());
+        }
+        Err(CliError::new(Exit::Vault, "the master key was rotated meanwhile").hint("try again"))
+    }
+
     /// Unlocks the vault. Only commands that touch secrets do this.
     pub fn unlock(&self, store: &Store) -> Result<Vault, CliError> {
         let meta = self.vault_meta(store)?;
@@ -113,7 +124,9 @@ impl Context {
     pub fn actor(&self) -> String {
         let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
         // Services and cron jobs often have no name, but every process has a user id.
-        let uid = || std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| format!("uid{}", own.uid()));
+        let uid = || {
+            std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| format!("uid{}", own.uid()))
+        };
         format!("cli:{}", user.filter(|user| !user.is_empty()).unwrap_or_else(uid))
     }
 

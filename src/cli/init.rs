@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::{CliError, Context, Exit};
+use super::{CliError, Context};
 use crate::config::Config;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::{Store, vault_meta};
@@ -25,10 +25,16 @@ pub(super) struct InitArgs {
 
 pub(super) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
     let database = context.database_path();
-    for path in [&database, &context.key_path()] {
+    for (path, hint) in [
+        (&database, "this folder is initialised; use another with --home DIR"),
+        (
+            &context.key_path(),
+            "a key without its database: bring that back with `tradefleet db restore`, or move the key away",
+        ),
+    ] {
         if path.exists() {
-            return Err(CliError::new(Exit::Refused, format!("{} exists already", path.display()))
-                .hint("this folder is initialised; use another with --home DIR"));
+            let message = format!("{} exists already", path.display());
+            return Err(CliError { code: "exists", ..CliError::refused(message) }.hint(hint));
         }
     }
     context.config()?;
