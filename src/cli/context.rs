@@ -113,7 +113,9 @@ impl Context {
     pub fn actor(&self) -> String {
         let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
         // Services and cron jobs often have no name, but every process has a user id.
-        let uid = || std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| format!("uid{}", own.uid()));
+        let uid = || {
+            std::fs::metadata("/proc/self").map_or("unknown".to_owned(), |own| format!("uid{}", own.uid()))
+        };
         format!("cli:{}", user.filter(|user| !user.is_empty()).unwrap_or_else(uid))
     }
 

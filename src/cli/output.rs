@@ -214,6 +214,9 @@ mod tests {
         let half = format!("a {} b", painting.paint(Tone::Good, "x"));
         assert_eq!(without_codes(&half), "a x b");
         assert_eq!(styled_cell(&Cell::new(half)).content(), "a x b");
-        assert_eq!(styled_cell(&Cell::new(painting.paint(Tone::Bad, "x"))), Cell::new("x").fg(Color::DarkRed));
+        assert_eq!(
+            styled_cell(&Cell::new(painting.paint(Tone::Bad, "x"))),
+            Cell::new("x").fg(Color::DarkRed)
+        );
     }
 }
