@@ -1,1 +1,161 @@
-//! Commands change what they say, record it, and refuse what they must.
+//! Commands change what they say, record it once, and tell the daemon; what changes nothing tells nobody.
+
+use super::command::{NewAccount, NewBotSpec, NewStrategy};
+use super::*;
+use crate::domain::kind::ExchangeKind;
+use crate::domain::money::Leverage;
+use crate::domain::time::Timestamp;
+use crate::engine::settings::PolicyLimits;
+use crate::store::scratch::Scratch;
+use crate::store::{Store, accounts, audit, bots, commands};
+use crate::strategy::StrategyKind;
+
+fn by(confirmed: bool) -> Authority<'static> {
+    Authority {
+        actor: "cli:test",
+        now: Timestamp::from_ms(1_000),
+        limits: PolicyLimits { max_leverage: Leverage::try_new(20).unwrap() },
+        confirmed,
+        keys: None,
+    }
+}
+
+fn run(store: &mut Store, command: &Command) -> Result<Applied, ControlError> {
+    store.attempt(false, |conn| apply(conn, command, by(false)))
+}
+
+fn paper(name: &str) -> Command {
+    Command::AddAccount(NewAccount {
+        name: name.to_owned(),
+        exchange: ExchangeKind::Paper,
+        values: Vec::new(),
+        tags: vec!["t".to_owned()],
+    })
+}
+
+fn bot(account: &str, name: &str) -> Command {
+    Command::AddBot(NewBotSpec {
+        account: account.to_owned(),
+        name: name.to_owned(),
+        strategy: None,
+        values: Vec::new(),
+        start: true,
+    })
+}
+
+fn every_command() -> Vec<Command> {
+    let accounts = Selection::Tagged("t".to_owned());
+    let bots = BotSelection { accounts: Selection::All, name: None };
+    let values = vec![Assignment::new("leverage", "5")];
+    let account = "a".to_owned();
+    vec![
+        paper("a"),
+        Command::SetAccounts { accounts: accounts.clone(), values: values.clone() },
+        Command::ReplaceKeys { account: account.clone() },
+        Command::TagAccounts { accounts: accounts.clone(), add: vec!["x".to_owned()], remove: Vec::new() },
+        Command::ActivateAccounts { accounts: accounts.clone() },
+        Command::DeactivateAccounts { accounts: accounts.clone() },
+        Command::RemoveAccount { account: account.clone(), force: true },
+        Command::SetTelegram { account: account.clone(), chat_id: -1 },
+        bot("a", "b"),
+        Command::CloneBot { account, name: "b".to_owned(), to: Selection::one("c") },
+        Command::SetBots { bots: bots.clone(), values },
+        Command::StartBots { bots: bots.clone() },
+        Command::StopBots { bots: bots.clone(), close: true },
+        Command::RemoveBots { bots, positions: Some(PositionsChoice::Release) },
+        Command::AddStrategy(NewStrategy {
+            name: "s".to_owned(),
+            kind: StrategyKind::Macd,
+            timeframe: Some(crate::domain::time::Timeframe::M5),
+            values: Vec::new(),
+        }),
+        Command::SetStrategy { name: "s".to_owned(), values: vec![Assignment::new("fast", "5")] },
+        Command::RemoveStrategy { name: "s".to_owned() },
+        Command::Halt { accounts: accounts.clone(), flatten: true, reason: "r".to_owned() },
+        Command::Resume { accounts },
+        Command::Import { accounts: vec!["a".to_owned()] },
+    ]
+}
+
+#[test]
+fn every_command_reads_back_from_its_row() {
+    for command in every_command() {
+        let written = serde_json::to_value(&command).unwrap();
+        assert_eq!(written["command"].as_str(), Some(command.kind()));
+        assert_eq!(serde_json::from_value::<Command>(written).unwrap(), command);
+    }
+}
+
+#[test]
+fn a_change_is_one_command_one_audit_entry_a_subject() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    run(&mut store, &paper("a")).unwrap();
+    run(&mut store, &paper("b")).unwrap();
+    let set = Command::SetAccounts {
+        accounts: Selection::one("a"),
+        values: vec![Assignment::new("leverage", "3"), Assignment::new("paper.slippage_pct", "0.1")],
+    };
+    let applied = run(&mut store, &set).unwrap();
+    let keys: Vec<_> = applied.changes.iter().map(|change| change.key.as_str()).collect();
+    assert_eq!(keys, ["leverage", "paper.slippage_pct"]);
+    let row = commands::get(store.conn(), applied.command_id.unwrap()).unwrap();
+    assert_eq!((row.command.kind.as_str(), row.command.actor.as_str()), ("set_accounts", "cli:test"));
+    assert_eq!(row.command.account_id, Some(accounts::find(store.conn(), "a").unwrap().id));
+    assert_eq!(serde_json::from_value::<Command>(row.command.payload).unwrap(), set);
+    let entries = audit::list(store.conn(), &audit::AuditFilter { limit: 9, ..Default::default() }).unwrap();
+    assert_eq!(entries.len(), 3);
+
+    // The same again changes nothing, so nobody is told.
+    assert_eq!(run(&mut store, &set).unwrap(), Applied::default());
+    // A command over several accounts is one row without an account.
+    let tag = Command::SetAccounts {
+        accounts: Selection::Tagged("t".to_owned()),
+        values: vec![Assignment::new("leverage", "4")],
+    };
+    let applied = run(&mut store, &tag).unwrap();
+    assert_eq!(commands::get(store.conn(), applied.command_id.unwrap()).unwrap().command.account_id, None);
+    assert_eq!(applied.changes.len(), 2);
+}
+
+#[test]
+fn a_bulk_change_that_fails_for_one_is_done_for_none() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    for name in ["a", "b"] {
+        run(&mut store, &paper(name)).unwrap();
+        run(&mut store, &bot(name, "one")).unwrap();
+    }
+    run(&mut store, &bot("b", "two")).unwrap();
+    let bots = BotSelection { accounts: Selection::All, name: Some("one".to_owned()) };
+    let values = vec![Assignment::new("allocation_percent", "95")];
+    let refused = run(&mut store, &Command::SetBots { bots, values }).unwrap_err();
+    assert!(matches!(refused, ControlError::Allocation { .. }), "{refused}");
+    let all = bots::list(store.conn(), None).unwrap();
+    assert!(all.iter().all(|bot| bot.settings.allocation_percent.to_string() == "10"));
+}
+
+#[test]
+fn leaving_dry_run_needs_a_word() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    run(&mut store, &paper("a")).unwrap();
+    let live = Command::SetAccounts {
+        accounts: Selection::one("a"),
+        values: vec![Assignment::new("dry_run", "off")],
+    };
+    assert!(matches!(run(&mut store, &live), Err(ControlError::Unconfirmed { .. })));
+    store.attempt(false, |conn| apply(conn, &live, by(true))).unwrap();
+    assert!(!accounts::find(store.conn(), "a").unwrap().settings.dry_run);
+}
+
+#[test]
+fn a_rehearsal_answers_and_leaves_no_trace() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    let applied = store.attempt(true, |conn| apply(conn, &paper("a"), by(false))).unwrap();
+    assert!(!applied.changes.is_empty() && applied.command_id.is_some());
+    assert!(accounts::list(store.conn()).unwrap().is_empty());
+    assert!(commands::pending(store.conn(), 0).unwrap().is_empty());
+    assert_eq!(audit::head(store.conn()).unwrap(), None);
+}

@@ -1,0 +1,12 @@
+//! The program as its operator meets it: the real binary in a temporary home, without network.
+
+#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod cli_accounts;
+mod cli_bots;
+mod cli_config;
+mod cli_daemon;
+mod cli_import;
+mod cli_secrets;
+mod cli_store;
+mod harness;
