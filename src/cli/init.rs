@@ -24,6 +24,21 @@ pub(super) struct InitArgs {
 }
 
 pub(super) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
+    let made = make(args.passphrase, context)?;
+    report(context, args.passphrase, made.config)
+}
+
+/// Makes a home with a key file, and says nothing.
+pub(super) fn create(context: &Context) -> Result<(), CliError> {
+    make(false, context).map(drop)
+}
+
+/// What was made.
+struct Made {
+    config: bool,
+}
+
+fn make(passphrase: bool, context: &Context) -> Result<Made, CliError> {
     let database = context.database_path();
     for (path, hint) in [
         (&database, "this folder is initialised; use another with --home DIR"),
@@ -38,7 +53,7 @@ pub(super) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
         }
     }
     context.config()?;
-    let (key, salt) = new_key(args.passphrase)?;
+    let (key, salt) = new_key(passphrase)?;
     create_home(context.home())?;
     let made_config = write_config(&context.config_path())?;
     if salt.is_none() {
@@ -52,7 +67,7 @@ pub(super) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
         }
         return Err(error);
     }
-    report(context, salt.is_some(), made_config)
+    Ok(Made { config: made_config })
 }
 
 fn new_key(from_passphrase: bool) -> Result<(MasterKey, Option<Salt>), CliError> {
