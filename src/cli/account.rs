@@ -250,15 +250,29 @@ fn import(args: &ImportArgs, context: &Context) -> Result<(), CliError> {
     let text = std::fs::read_to_string(&args.file)
         .map_err(|error| CliError::usage(format!("{}: {error}", args.file.display())))?;
     let base = args.file.parent().unwrap_or(Path::new("."));
-    let limits = context.config()?.limits;
-    let options = ImportOptions { base, placeholders: args.placeholder_secrets, limits };
-    let fleet = Fleet::read(&text, options)?;
+    let fleet = read_fleet(&text, base, args.placeholder_secrets, context)?;
     let (store, applied) = write::import(context, &fleet, args.write.dry_run)?;
     if !args.write.dry_run {
         let (accounts, bots) = (fleet.account_names().len(), fleet.bot_count());
         context.out.note(format!("imported {accounts} accounts with {bots} bots"));
     }
     write::report(context, &store, &applied, args.write.dry_run)
+}
+
+fn read_fleet(text: &str, base: &Path, placeholders: bool, context: &Context) -> Result<Fleet, CliError> {
+    let limits = context.config()?.limits;
+    Ok(Fleet::read(text, ImportOptions { base, placeholders, limits })?)
+}
+
+/// Imports a fleet from text, and says nothing.
+pub(super) fn import_text(
+    text: &str,
+    base: &Path,
+    placeholders: bool,
+    context: &Context,
+) -> Result<(), CliError> {
+    let fleet = read_fleet(text, base, placeholders, context)?;
+    write::import(context, &fleet, false).map(drop)
 }
 
 fn export_to_stdout(names: &[String], tag: Option<&str>, context: &Context) -> Result<(), CliError> {

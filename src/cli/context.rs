@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use super::error::{CliError, Exit};
 use super::keys::KeyFiles;
 use super::output::Output;
+use rusqlite::Connection;
+
 use crate::clock;
 use crate::config::{Config, LoadedConfig};
 use crate::domain::time::Timestamp;
@@ -83,6 +85,15 @@ impl Context {
             self.out.warn(warning);
         }
         Ok(found)
+    }
+
+    /// Refuses to go on when another process has rotated the key since `meta` was read: what is sealed under the old
+    /// key could never be read again. Belongs into the writing transaction.
+    pub fn require_same_key(conn: &Connection, meta: &VaultMeta) -> Result<(), CliError> {
+        if vault_meta::read(conn)?.is_some_and(|now| now.key_check == meta.key_check) {
+            return Ok(());
+        }
+        Err(CliError::new(Exit::Vault, "the master key was rotated meanwhile").hint("try again"))
     }
 
     /// Unlocks the vault. Only commands that touch secrets do this.

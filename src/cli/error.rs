@@ -150,7 +150,8 @@ impl From<VaultError> for CliError {
 
 impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
-        Self::usage(error.to_string()).hint("`tradefleet config check` lists every mistake with its line")
+        Self::usage(error.to_string())
+            .hint("nothing was done; `tradefleet config check` says when the file is right")
     }
 }
 

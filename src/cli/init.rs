@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use super::{CliError, Context, Exit};
+use super::{CliError, Context};
 use crate::config::Config;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::{Store, vault_meta};
@@ -24,15 +24,36 @@ pub(super) struct InitArgs {
 }
 
 pub(super) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
+    let made = make(args.passphrase, context)?;
+    report(context, args.passphrase, made.config)
+}
+
+/// Makes a home with a key file, and says nothing.
+pub(super) fn create(context: &Context) -> Result<(), CliError> {
+    make(false, context).map(drop)
+}
+
+/// What was made.
+struct Made {
+    config: bool,
+}
+
+fn make(passphrase: bool, context: &Context) -> Result<Made, CliError> {
     let database = context.database_path();
-    for path in [&database, &context.key_path()] {
+    for (path, hint) in [
+        (&database, "this folder is initialised; use another with --home DIR"),
+        (
+            &context.key_path(),
+            "a key without its database: bring that back with `tradefleet db restore`, or move the key away",
+        ),
+    ] {
         if path.exists() {
-            return Err(CliError::new(Exit::Refused, format!("{} exists already", path.display()))
-                .hint("this folder is initialised; use another with --home DIR"));
+            let message = format!("{} exists already", path.display());
+            return Err(CliError { code: "exists", ..CliError::refused(message) }.hint(hint));
         }
     }
     context.config()?;
-    let (key, salt) = new_key(args.passphrase)?;
+    let (key, salt) = new_key(passphrase)?;
     create_home(context.home())?;
     let made_config = write_config(&context.config_path())?;
     if salt.is_none() {
@@ -46,7 +67,7 @@ pub(super) fn run(args: &InitArgs, context: &Context) -> Result<(), CliError> {
         }
         return Err(error);
     }
-    report(context, salt.is_some(), made_config)
+    Ok(Made { config: made_config })
 }
 
 fn new_key(from_passphrase: bool) -> Result<(MasterKey, Option<Salt>), CliError> {

@@ -67,6 +67,7 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
     }
     let (now, actor) = (context.now(), context.actor());
     let resealed = store.attempt(false, |conn| {
+        Context::require_same_key(conn, &meta)?;
         let fields = vault_meta::sealed_fields(conn)?;
         let rotation = old.rotate(&meta, key, salt.as_ref(), &fields, now)?;
         vault_meta::write(conn, &rotation.meta)?;

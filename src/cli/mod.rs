@@ -14,6 +14,7 @@ mod completions;
 mod config;
 mod db;
 mod db_check;
+mod demo;
 mod doctor;
 mod figures;
 mod filter;
@@ -75,6 +76,8 @@ enum Command {
     Init(init::InitArgs),
     /// Run the daemon on a tape or on the synthetic market
     Run(run::RunArgs),
+    /// Watch a small fleet trade an embedded market for half a minute
+    Demo(demo::DemoArgs),
     /// Add, change and show accounts
     Account(account::AccountArgs),
     /// Add, change, start, stop and show bots
@@ -138,6 +141,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
     match command {
         Command::Init(args) => init::run(&args, context),
         Command::Run(args) => run::run(&args, context),
+        Command::Demo(args) => demo::run(&args, context),
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),
         Command::Strategy(args) => strategy::run(args, context),

@@ -1,6 +1,7 @@
 //! `run`: the daemon, on a tape or on the synthetic market.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
     let options = options(context, config, source, args.speed.0, args.cycles);
     let mut progress = RunProgress::start(context.out);
     let _logs = logging::start(context.config()?, &progress)?;
-    let report = drive(options, &mut progress)?;
+    let report = drive(options, None, &mut progress)?;
     progress.finish();
     summarise(context, &report)
 }
@@ -75,8 +76,15 @@ pub(super) fn options(
     }
 }
 
-/// Runs a fleet to its end on a runtime of its own.
-pub(super) fn drive(options: RunOptions, progress: &mut RunProgress) -> Result<RunReport, CliError> {
+/// Runs a fleet to its end, or for `longest`, on a runtime of its own.
+///
+/// One thread drives and decides, the store's writer is another: handing a cycle of a few microseconds from thread to
+/// thread would cost more than it gives.
+pub(super) fn drive(
+    options: RunOptions,
+    longest: Option<Duration>,
+    progress: &mut RunProgress,
+) -> Result<RunReport, CliError> {
     logging::log_panics();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -84,7 +92,7 @@ pub(super) fn drive(options: RunOptions, progress: &mut RunProgress) -> Result<R
         .map_err(|error| CliError::new(Exit::Failure, format!("the runtime does not start: {error}")))?;
     let outcome: Result<RunReport, StoreError> = runtime.block_on(async {
         let shutdown = Shutdown::default();
-        let signals = shutdown.clone().on_signal();
+        let stop = stop_requested(shutdown.clone(), longest);
         let fleet = async {
             let fleet = Fleet::start(options, shutdown.clone()).await?;
             fleet.run(|now| progress.show(now)).await
@@ -92,12 +100,20 @@ pub(super) fn drive(options: RunOptions, progress: &mut RunProgress) -> Result<R
         tokio::pin!(fleet);
         tokio::select! {
             report = &mut fleet => report,
-            () = signals => fleet.await,
+            () = stop => fleet.await,
         }
     });
     // An executor that is stuck must not keep the process.
     runtime.shutdown_background();
     Ok(outcome?)
+}
+
+async fn stop_requested(shutdown: Shutdown, longest: Option<Duration>) {
+    let Some(longest) = longest else { return shutdown.on_signal().await };
+    tokio::select! {
+        () = shutdown.clone().on_signal() => {}
+        () = tokio::time::sleep(longest) => shutdown.request(),
+    }
 }
 
 fn summarise(context: &Context, report: &RunReport) -> Result<(), CliError> {

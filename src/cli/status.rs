@@ -16,7 +16,7 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 /// Cursor home, then clear to the end of the screen.
 const REDRAW: &str = "\u{1b}[H\u{1b}[J";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct StatusArgs {
     /// Only this account, with its bots
     #[arg(value_name = "ACCOUNT")]

@@ -4,14 +4,15 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use rusqlite::Connection;
 use serde_json::json;
 
 use super::output::Tone;
 use super::{CliError, Context, Exit};
-use crate::control::{self, AccountKeys, Applied, Assignment, Authority, Change, Command, ControlError};
+use crate::control::{self, AccountKeys, Applied, Assignment, Authority, Change, Command};
 use crate::store::commands::{self, CommandStatus};
 use crate::store::{Store, lease};
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultMeta};
 
 /// How long a running daemon is given to take a change.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -45,10 +46,11 @@ impl Request<'_> {
     /// Applies the command; the store is handed back for [`report`].
     pub(super) fn apply(&self, context: &Context) -> Result<(Store, Applied), CliError> {
         let mut store = context.write_store()?;
-        let vault = if self.keys.is_empty() { None } else { Some(context.unlock(&store)?) };
-        let keys = vault.as_ref().map(|vault| (vault, self.keys));
+        let unlocked = Unlocked::when(!self.keys.is_empty(), context, &store)?;
+        let keys = unlocked.as_ref().map(|unlocked| (&unlocked.vault, self.keys));
         let applied = in_transaction(context, &mut store, self.is_rehearsal, |conn, by| {
-            control::apply(conn, self.command, Authority { confirmed: self.confirmed, keys, ..by })
+            Unlocked::require_current(unlocked.as_ref(), conn)?;
+            Ok(control::apply(conn, self.command, Authority { confirmed: self.confirmed, keys, ..by })?)
         })?;
         Ok((store, applied))
     }
@@ -61,22 +63,44 @@ pub(super) fn import(
     is_rehearsal: bool,
 ) -> Result<(Store, Applied), CliError> {
     let mut store = context.write_store()?;
-    let vault: Option<Vault> = if fleet.has_secrets() { Some(context.unlock(&store)?) } else { None };
-    let applied =
-        in_transaction(context, &mut store, is_rehearsal, |conn, by| fleet.apply(conn, by, vault.as_ref()))?;
+    let unlocked = Unlocked::when(fleet.has_secrets(), context, &store)?;
+    let applied = in_transaction(context, &mut store, is_rehearsal, |conn, by| {
+        Unlocked::require_current(unlocked.as_ref(), conn)?;
+        Ok(fleet.apply(conn, by, unlocked.as_ref().map(|unlocked| &unlocked.vault))?)
+    })?;
     Ok((store, applied))
+}
+
+/// The vault, and what it was unlocked by.
+struct Unlocked {
+    vault: Vault,
+    meta: VaultMeta,
+}
+
+impl Unlocked {
+    fn when(has_secrets: bool, context: &Context, store: &Store) -> Result<Option<Self>, CliError> {
+        if !has_secrets {
+            return Ok(None);
+        }
+        let meta = context.vault_meta(store)?;
+        Ok(Some(Self { vault: context.unlock(store)?, meta }))
+    }
+
+    fn require_current(unlocked: Option<&Self>, conn: &Connection) -> Result<(), CliError> {
+        unlocked.map_or(Ok(()), |unlocked| Context::require_same_key(conn, &unlocked.meta))
+    }
 }
 
 fn in_transaction(
     context: &Context,
     store: &mut Store,
     is_rehearsal: bool,
-    work: impl FnOnce(&rusqlite::Connection, Authority<'_>) -> Result<Applied, ControlError>,
+    work: impl FnOnce(&Connection, Authority<'_>) -> Result<Applied, CliError>,
 ) -> Result<Applied, CliError> {
     let actor = context.actor();
     let limits = context.config()?.limits;
     let by = Authority { actor: &actor, now: context.now(), limits, confirmed: false, keys: None };
-    Ok(store.attempt(is_rehearsal, |conn| work(conn, by))?)
+    store.attempt(is_rehearsal, |conn| work(conn, by))
 }
 
 /// Prints what changed and what the daemon says to it.

@@ -60,3 +60,11 @@ fn sources_are_known() {
     let from_file: Vec<_> = loaded.rows().into_iter().filter(|row| row.2).collect();
     assert_eq!(from_file, [("engine.price_cycle_ms".to_owned(), "1000".to_owned(), true)]);
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(text in "[\\[\\]a-z.=\"'0-9 \n#-]{0,200}") {
+        // Whatever it is, it is read or refused with at least one problem.
+        proptest::prop_assert!(LoadedConfig::parse(&text).map_or_else(|problems| !problems.is_empty(), |_| true));
+    }
+}

@@ -3,7 +3,7 @@
 use super::turn::Diff;
 use super::{Assignment, ControlError};
 use crate::domain::kind::ExchangeKind;
-use crate::domain::money::Leverage;
+use crate::domain::money::{Leverage, Quote};
 use crate::domain::spelling;
 use crate::engine::settings::{AccountSettings, MarginMode, PaperSettings, PolicyLimits, SettingKey};
 use crate::store::accounts::AccountRow;
@@ -77,6 +77,8 @@ pub(super) fn adapt_defaults(row: &mut AccountRow) {
     match row.exchange {
         ExchangeKind::Upbit => {
             row.settings.leverage = Leverage::ONE;
+            // 10,000 would be a few dollars there.
+            row.paper_settings.initial_balance = Quote::new(10_000_000.into());
             "KRW".clone_into(&mut row.paper_settings.quote_asset);
         }
         ExchangeKind::Binance | ExchangeKind::Bitget | ExchangeKind::Paper => {}

@@ -2,26 +2,16 @@
 
 use super::ControlError;
 
-pub(super) const ACCOUNT: Kind = Kind {
-    what: "account name",
-    max: 64,
-    allowed: "1 to 64 letters, digits, `-`, `_` and `.`, not starting with `-`",
-};
-pub(super) const BOT: Kind = Kind {
-    what: "bot name",
-    max: 100,
-    allowed: "1 to 100 letters, digits, `-`, `_` and `.`, not starting with `-`",
-};
-pub(super) const STRATEGY: Kind = Kind {
-    what: "strategy name",
-    max: 64,
-    allowed: "1 to 64 letters, digits, `-`, `_` and `.`, not starting with `-`",
-};
-pub(super) const TAG: Kind = Kind {
-    what: "tag",
-    max: 32,
-    allowed: "1 to 32 letters, digits, `-`, `_` and `.`, not starting with `-`",
-};
+macro_rules! allowed {
+    ($max:literal) => {
+        concat!("1 to ", $max, " letters, digits, `-`, `_` and `.`, not starting with `-`")
+    };
+}
+
+pub(super) const ACCOUNT: Kind = Kind { what: "account name", max: 64, allowed: allowed!(64) };
+pub(super) const BOT: Kind = Kind { what: "bot name", max: 100, allowed: allowed!(100) };
+pub(super) const STRATEGY: Kind = Kind { what: "strategy name", max: 64, allowed: allowed!(64) };
+pub(super) const TAG: Kind = Kind { what: "tag", max: 32, allowed: allowed!(32) };
 
 /// One kind of name.
 pub(super) struct Kind {

@@ -15,7 +15,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::money::Leverage;
 use crate::domain::order::Order;
 use crate::domain::time::{DurationMs, Timestamp};
-use crate::engine::breaker::{Breaker, Urgency};
+use crate::engine::breaker::{Breaker, BreakerState, Urgency};
 use crate::engine::cycle::Cycle;
 use crate::engine::event::{CancelAnswer, Event, PlaceAnswer, QueryAnswer, Snapshot};
 use crate::engine::machine::AccountMachine;
@@ -41,12 +41,14 @@ pub enum Ended {
 }
 
 pub struct Executor {
-    pub account: AccountId,
-    pub machine: AccountMachine,
-    pub exchange: PaperAccount,
-    pub writer: Writer,
-    pub counters: Arc<Counters>,
-    pub seat: Seat,
+    account: AccountId,
+    /// For log lines.
+    name: String,
+    machine: AccountMachine,
+    exchange: PaperAccount,
+    writer: Writer,
+    counters: Arc<Counters>,
+    seat: Seat,
     clock: AccountClock,
     breaker: Breaker,
     /// The last cycle the machine has handled.
@@ -64,6 +66,7 @@ pub struct Executor {
 /// What an executor is made of.
 pub struct Parts {
     pub account: AccountId,
+    pub name: String,
     pub machine: AccountMachine,
     pub exchange: PaperAccount,
     pub last_cycle: Option<Timestamp>,
@@ -74,6 +77,7 @@ impl Executor {
         let clock = seat.clock();
         Self {
             account: parts.account,
+            name: parts.name,
             machine: parts.machine,
             exchange: parts.exchange,
             writer,
@@ -124,19 +128,21 @@ impl Executor {
         self.handle(Event::Recover).await?;
         match self.snapshot().await {
             Ok(snapshot) => self.handle(Event::Snapshot(snapshot)).await,
-            Err(error) => {
-                tracing::debug!(account = %self.account, %error, "the account cannot be reconciled yet");
-                self.checkpoint().await
-            }
+            // The breaker has noted it; so that people see it, the account's row does too.
+            Err(_) => self.checkpoint().await,
         }
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, ExchangeError> {
         let cursor = self.machine.last_booked().cloned();
-        let open_orders = self.call(|exchange| exchange.open_orders()).await?;
-        let positions = self.call(|exchange| exchange.positions()).await?;
-        let fills = self.call(|exchange| exchange.fills_since(cursor)).await?;
-        let balance = self.call(|exchange| exchange.balance()).await?;
+        let answer = timed(&self.clock, self.exchange.open_orders()).await;
+        let open_orders = self.heard(answer)?;
+        let answer = timed(&self.clock, self.exchange.positions()).await;
+        let positions = self.heard(answer)?;
+        let answer = timed(&self.clock, self.exchange.fills_since(cursor)).await;
+        let fills = self.heard(answer)?;
+        let answer = timed(&self.clock, self.exchange.balance()).await;
+        let balance = self.heard(answer)?;
         Ok(Snapshot {
             open_orders: open_orders.into_iter().map(answers::order_report).collect(),
             positions: positions.into_iter().map(answers::net_position).collect(),
@@ -216,7 +222,8 @@ impl Executor {
             }
             Request::Cancel { symbol, id } => {
                 let answer = if self.may_call(Urgency::Protect) {
-                    answers::cancel(self.call(|exchange| exchange.cancel(&symbol, &id)).await)
+                    let answer = timed(&self.clock, self.exchange.cancel(&symbol, &id)).await;
+                    answers::cancel(self.heard(answer))
                 } else {
                     CancelAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
                 };
@@ -224,7 +231,8 @@ impl Executor {
             }
             Request::Query { symbol, id } => {
                 let answer = if self.may_call(Urgency::Protect) {
-                    answers::query(self.call(|exchange| exchange.order_by_client_id(&symbol, &id)).await)
+                    let answer = timed(&self.clock, self.exchange.order_by_client_id(&symbol, &id)).await;
+                    answers::query(self.heard(answer))
                 } else {
                     QueryAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
                 };
@@ -232,12 +240,11 @@ impl Executor {
             }
             Request::SweepFills => {
                 let cursor = self.machine.last_booked().cloned();
-                match self.call(|exchange| exchange.fills_since(cursor)).await {
+                let answer = timed(&self.clock, self.exchange.fills_since(cursor)).await;
+                match self.heard(answer) {
                     Ok(fills) => fills.into_iter().map(Event::Fill).collect(),
-                    Err(error) => {
-                        tracing::warn!(account = %self.account, %error, "fills could not be swept");
-                        Vec::new()
-                    }
+                    // Asked again with the next recovery; the breaker has noted the failure.
+                    Err(_) => Vec::new(),
                 }
             }
         }
@@ -249,40 +256,46 @@ impl Executor {
             return PlaceAnswer::NotSent { reason: "the circuit breaker is open".to_owned() };
         }
         if order.purpose.increases() && self.leverage_set.get(&order.symbol) != Some(&order.leverage) {
-            match self.call(|exchange| exchange.set_leverage(&order.symbol, order.leverage)).await {
+            let answer = timed(&self.clock, self.exchange.set_leverage(&order.symbol, order.leverage)).await;
+            match self.heard(answer) {
                 Ok(()) => self.leverage_set.insert(order.symbol.clone(), order.leverage),
                 Err(error) => return PlaceAnswer::NotSent { reason: format!("leverage not set: {error}") },
             };
         }
-        answers::place(self.call(|exchange| exchange.place(order)).await)
+        let answer = timed(&self.clock, self.exchange.place(order)).await;
+        answers::place(self.heard(answer))
     }
 
     fn may_call(&self, urgency: Urgency) -> bool {
         self.breaker.allows(urgency, self.clock.now())
     }
 
-    /// One call to the exchange, within the time limit; the breaker learns from it.
-    async fn call<'a, T, F>(&'a mut self, ask: F) -> Result<T, ExchangeError>
-    where
-        F: FnOnce(&'a mut PaperAccount) -> Answer<'a, T>,
-    {
-        let timeout = self.clock.sleep(CALL_TIMEOUT);
-        let answer = tokio::select! {
-            biased;
-            answer = ask(&mut self.exchange) => answer,
-            () = timeout => {
-                Err(ExchangeError::Unknown { reason: format!("no answer within {} s", CALL_TIMEOUT.ms() / 1000) })
-            }
+    /// Passes an answer on; the breaker learns from it.
+    fn heard<T>(&mut self, answer: Result<T, ExchangeError>) -> Result<T, ExchangeError> {
+        let failure = match &answer {
+            Ok(_) | Err(ExchangeError::Refused { .. }) => None,
+            Err(error) => Some(error.to_string()),
         };
-        match &answer {
-            Ok(_) | Err(ExchangeError::Refused { .. }) => self.breaker.succeeded(),
-            Err(error) => {
-                let now = self.clock.now();
-                self.breaker.failed(now);
-                self.last_error = Some((error.to_string(), now));
-            }
-        }
+        self.learn(failure);
         answer
+    }
+
+    /// Moves the breaker, and says so when its state changes.
+    fn learn(&mut self, failure: Option<String>) {
+        let now = self.clock.now();
+        let was_trouble = self.breaker.state(now) != BreakerState::Closed;
+        let Some(error) = failure else {
+            self.breaker.succeeded();
+            if was_trouble {
+                tracing::info!(account = self.name, "the exchange answers again; circuit breaker closed");
+            }
+            return;
+        };
+        self.breaker.failed(now);
+        if !was_trouble && self.breaker.state(now) != BreakerState::Closed {
+            tracing::warn!(account = self.name, error, "circuit breaker opened; tried again every minute");
+        }
+        self.last_error = Some((error, now));
     }
 
     /// Writes what was decided and waits until it is durable. What the database does not take is kept and tried
@@ -308,7 +321,7 @@ impl Executor {
                 Ok(()) => break,
                 Err(error) if error.is_passing() => {
                     self.counters.store_failed(&error);
-                    tracing::error!(account = %self.account, %error, "the database does not take the account's turn");
+                    tracing::error!(account = self.name, %error, "the database does not take the account's turn");
                     tokio::time::sleep(WRITE_RETRY).await;
                 }
                 Err(error) => return Err(error),
@@ -350,5 +363,16 @@ impl Executor {
         self.records.push(Record::StateChanged);
         let now = self.clock.now();
         self.commit(now).await
+    }
+}
+
+/// Waits for an answer of the exchange, but not for ever: no answer in time is an unknown outcome.
+async fn timed<T>(clock: &AccountClock, answer: Answer<'_, T>) -> Result<T, ExchangeError> {
+    tokio::select! {
+        biased;
+        answer = answer => answer,
+        () = clock.sleep(CALL_TIMEOUT) => {
+            Err(ExchangeError::Unknown { reason: format!("no answer within {} s", CALL_TIMEOUT.ms() / 1000) })
+        }
     }
 }

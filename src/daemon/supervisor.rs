@@ -158,7 +158,8 @@ fn build(entrant: &Entrant, loaded: LoadedAccount, seat: &Seat) -> Result<Parts,
     exchange.set_faults(roster::faults(paper));
     exchange.inner_mut().set_terms(&roster::book_config(paper));
     let machine = AccountMachine::restore(entrant.id, entrant.configuration.account.clone(), loaded.saved);
-    Ok(Parts { account: entrant.id, machine, exchange, last_cycle: loaded.last_cycle_at })
+    let name = entrant.name.clone();
+    Ok(Parts { account: entrant.id, name, machine, exchange, last_cycle: loaded.last_cycle_at })
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {

@@ -52,7 +52,16 @@ impl AccountMachine {
             .get(&bot.id)
             .and_then(|guards| guards.get(symbol))
             .is_some_and(|bar| *bar >= signal.bar_close_at);
-        if !in_scope || acted_on || self.held.contains_key(&(bot.id, symbol.clone())) {
+        if !in_scope || acted_on {
+            return;
+        }
+        if let Some(held) = self.held.get(&(bot.id, symbol.clone())) {
+            let position = held.position();
+            // More of the same says nothing new.
+            if position.side != side {
+                let detail = format!("still {} since {}", position.side, position.opened_at);
+                self.skip(bot.id, signal, (Code::PositionOpen, detail));
+            }
             return;
         }
         let sized = match self.obstacle(cycle, bot, signal, side) {

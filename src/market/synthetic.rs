@@ -35,10 +35,10 @@ impl Regime {
     /// Mean move of a bar, its deviation (both as a fraction, for 1m bars) and the volume against a range's.
     const fn character(self) -> (f64, f64, f64) {
         match self {
-            Self::TrendUp => (0.000_25, 0.000_7, 1.8),
-            Self::TrendDown => (-0.000_25, 0.000_8, 1.6),
-            Self::Range => (0.0, 0.000_5, 1.0),
-            Self::Crash => (-0.002, 0.002_5, 6.0),
+            Self::TrendUp => (0.000_06, 0.000_8, 1.8),
+            Self::TrendDown => (-0.000_06, 0.000_9, 1.6),
+            Self::Range => (0.0, 0.000_6, 1.0),
+            Self::Crash => (-0.001, 0.002_5, 6.0),
         }
     }
 }

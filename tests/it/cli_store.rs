@@ -59,5 +59,5 @@ fn the_audit_log_says_who_did_what_and_shows_tampering() {
     home.sql("DROP TRIGGER audit_log_no_update; UPDATE audit_log SET actor = 'nobody' WHERE id = 2");
     home.run("audit verify").fails(5, &["2"]);
     assert_eq!(home.run("--json audit verify").json()["ok"], false);
-    home.run("db check").fails(5, &["checks failed"]);
+    home.run("db check").fails(5, &["1 check failed"]);
 }

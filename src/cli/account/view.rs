@@ -1,11 +1,15 @@
 //! What `account list` and `account show` print.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use crate::cli::bot::effective::{Effective, effective};
+use crate::cli::bot::effective::{Effective, Strategies, effective};
 use crate::cli::output::{Tone, allocation_bar};
 use crate::cli::{CliError, Context};
+use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
+use crate::domain::money::Pct;
 use crate::engine::settings::{AccountSettings, PaperSettings, SettingKey};
 use crate::store::accounts::{self, AccountRow};
 use crate::store::bots::{self, BotRow};
@@ -44,10 +48,14 @@ pub(super) fn list(tag: Option<&str>, context: &Context) -> Result<(), CliError>
     let columns = ["NAME", "EXCHANGE", "MODE", "STATE", "BOTS", "ALLOCATION", "TAGS"];
     let mut table = context.out.new_table(&columns, &[]);
     let mut documents = Vec::new();
+    let mut all_bots: BTreeMap<AccountId, Vec<BotRow>> = BTreeMap::new();
+    for bot in bots::list(conn, None)? {
+        all_bots.entry(bot.account_id).or_default().push(bot);
+    }
     for row in &rows {
-        let bots = bots::list(conn, Some(row.id))?;
+        let bots = all_bots.remove(&row.id).unwrap_or_default();
         let running = bots.iter().filter(|bot| bot.is_running).count();
-        let used = bots::allocation_used(conn, row.id)?;
+        let used = bots.iter().fold(Pct::ZERO, |sum, bot| sum + bot.settings.allocation_percent);
         let (state, tone) = state(row, &latches::health(conn, row.id)?);
         if context.out.is_json() {
             documents.push(json!({
@@ -92,13 +100,14 @@ pub(super) fn show(name: &str, context: &Context) -> Result<(), CliError> {
     let conn = store.conn();
     let account = accounts::find(conn, name)?;
     let limits = context.config()?.limits;
+    let strategies = Strategies::read(conn)?;
     let bots = bots::list(conn, Some(account.id))?
         .into_iter()
         .map(|bot| {
-            let effective = effective(conn, &account, &bot, limits)?;
-            Ok((bot, effective))
+            let effective = effective(&strategies, &account, &bot, limits);
+            (bot, effective)
         })
-        .collect::<Result<_, CliError>>()?;
+        .collect();
     let page = Page {
         health: latches::health(conn, account.id)?,
         allocation: bots::allocation_used(conn, account.id)?.decimal(),

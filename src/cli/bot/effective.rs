@@ -1,5 +1,7 @@
 //! The values a bot really trades with, and who set each.
 
+use std::collections::BTreeMap;
+
 use comfy_table::Table;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::CliError;
 use crate::cli::output::{Output, Tone};
 use crate::control::strategy_params;
+use crate::domain::ids::StrategyId;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::money::{Leverage, Pct};
 use crate::domain::side::PositionSide;
@@ -28,15 +31,28 @@ pub(in crate::cli) struct Effective {
     pub(in crate::cli) exit_plan: ExitPlan,
 }
 
+/// Every strategy's name and exits, read once however many bots follow it.
+pub(in crate::cli) struct Strategies(BTreeMap<StrategyId, (String, ExitPlan)>);
+
+impl Strategies {
+    pub(in crate::cli) fn read(conn: &Connection) -> Result<Self, CliError> {
+        let mut by_id = BTreeMap::new();
+        for row in strategies::list(conn)? {
+            let exit_plan = strategy_params(&row)?.exit_plan();
+            by_id.insert(row.id, (row.name, exit_plan));
+        }
+        Ok(Self(by_id))
+    }
+}
+
 pub(in crate::cli) fn effective(
-    conn: &Connection,
+    strategies: &Strategies,
     account: &AccountRow,
     bot: &BotRow,
     limits: PolicyLimits,
-) -> Result<Effective, CliError> {
-    let strategy = bot.strategy_id.map(|id| strategies::get(conn, id)).transpose()?;
-    let params = strategy.as_ref().map(strategy_params).transpose()?;
-    let exit_plan = params.map_or(ExitPlan::NONE, |params| params.exit_plan());
+) -> Effective {
+    let strategy = bot.strategy_id.and_then(|id| strategies.0.get(&id));
+    let exit_plan = strategy.map_or(ExitPlan::NONE, |(_, exit_plan)| *exit_plan);
     let config = BotConfig {
         id: bot.id,
         name: bot.name.clone(),
@@ -48,13 +64,13 @@ pub(in crate::cli) fn effective(
     };
     let is_spot = account.exchange == ExchangeKind::Upbit;
     let sides = [PositionSide::Long, PositionSide::Short];
-    Ok(Effective {
-        strategy: strategy.map(|row| row.name),
+    Effective {
+        strategy: strategy.map(|(name, _)| name.clone()),
         leverage: config.leverage(&account.settings, limits, is_spot),
         take_profit: sides.map(|side| config.take_profit_pct(&account.settings, side)),
         stop_loss: sides.map(|side| config.stop_loss_pct(&account.settings, side)),
         exit_plan,
-    })
+    }
 }
 
 fn sourced<T: std::fmt::Display>(value: &Sourced<T>) -> Value {

@@ -1,13 +1,16 @@
 //! What `bot list`, `bot show` and `bot stats` print.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::effective::{Effective, effective, table};
+use super::effective::{Effective, Strategies, effective, table};
 use super::select::WhichArgs;
 use crate::cli::output::Tone;
 use crate::cli::{CliError, Context};
 use crate::control::{BotSelection, Selection};
+use crate::domain::ids::AccountId;
 use crate::engine::settings::BotSettings;
 use crate::store::accounts::{self, AccountRow};
 use crate::store::bots::{self, BotRow};
@@ -30,11 +33,16 @@ fn find(selection: &BotSelection, store: &Store, context: &Context) -> Result<Ve
         Selection::Tagged(tag) => accounts::tagged(conn, tag)?,
         Selection::All => accounts::list(conn)?,
     };
+    let strategies = Strategies::read(conn)?;
+    let mut by_account: BTreeMap<AccountId, Vec<BotRow>> = BTreeMap::new();
+    for bot in bots::list(conn, None)? {
+        by_account.entry(bot.account_id).or_default().push(bot);
+    }
     let mut found = Vec::new();
     for account in accounts {
-        for bot in bots::list(conn, Some(account.id))? {
+        for bot in by_account.remove(&account.id).unwrap_or_default() {
             if selection.name.as_ref().is_none_or(|name| *name == bot.name) {
-                let effective = effective(conn, &account, &bot, limits)?;
+                let effective = effective(&strategies, &account, &bot, limits);
                 found.push(Found { account: account.clone(), bot, effective });
             }
         }
