@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::error::Exit;
 use super::output::Tone;
-use super::{CliError, Context};
+use super::{CliError, Context, figures};
 use crate::store::check::{self, CheckResult};
 use crate::store::ledger_check::{self, Repaired};
 use crate::store::queries::snapshot;
@@ -55,7 +55,8 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<(), CliError> {
     if failed == 0 {
         return Ok(());
     }
-    let error = CliError::new(Exit::Database, format!("{failed} of {} checks failed", checks.len()));
+    let failed = figures::counted(u64::try_from(failed).unwrap_or(0), "check");
+    let error = CliError::new(Exit::Database, format!("{failed} failed"));
     let is_statistics_only = checks.iter().all(|check| check.ok || check.name == ledger_check::STATISTICS);
     Err(if is_statistics_only {
         error.hint("`tradefleet db check --repair` rewrites bot statistics from the fills")
