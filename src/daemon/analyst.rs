@@ -29,6 +29,7 @@ pub struct Analyst {
     named: BTreeSet<Symbol>,
     prices: Arc<BTreeMap<Symbol, Price>>,
     representatives: Arc<BTreeMap<StrategyId, StrategyId>>,
+    timeframes: Arc<BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>>>,
     /// Actionable signals that have not expired.
     live: BTreeMap<SignalKey, Arc<Signal>>,
     /// Actionable signals since they were last taken to be kept.
@@ -50,6 +51,7 @@ impl Analyst {
             named: BTreeSet::new(),
             prices: Arc::default(),
             representatives: Arc::default(),
+            timeframes: Arc::default(),
             live: BTreeMap::new(),
             fresh: Vec::new(),
             at: None,
@@ -97,6 +99,11 @@ impl Analyst {
                 self.board.warm(&key, &feed.history(&key.symbol, key.timeframe, at, bars));
             }
         }
+        let mut timeframes: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (strategy, spec, symbol, feed) in wanted {
+            timeframes.entry(*strategy).or_default().insert(symbol.clone(), spec.timeframe.unwrap_or(*feed));
+        }
+        self.timeframes = Arc::new(timeframes);
         let strategies = wanted.iter().map(|(strategy, ..)| *strategy);
         self.representatives = Arc::new(strategies.map(|id| (id, self.board.representative(id))).collect());
     }
@@ -126,6 +133,7 @@ impl Analyst {
             prices: Arc::clone(&self.prices),
             signals: self.live.values().cloned().collect(),
             representatives: Arc::clone(&self.representatives),
+            timeframes: Arc::clone(&self.timeframes),
             gates,
             universe,
             entries_enabled: self.entries_enabled,

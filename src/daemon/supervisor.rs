@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -12,14 +13,21 @@ use super::counters::Counters;
 use super::executor::{Ended, Executor, Parts};
 use super::pace::{Pace, Seat};
 use super::roster::{self, Entrant};
+use super::timer::WallTimer;
 use crate::clock::wall_now;
 use crate::domain::ids::AccountId;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::machine::AccountMachine;
 use crate::exchange::faults::PaperAccount;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::journal::LoadedAccount;
 use crate::store::{StoreError, Writer, journal, latches};
+
+/// How long the last executors may take to finish.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
+/// While waiting for them, every so long virtual time moves on by so much.
+const DRAIN_STEP: Duration = Duration::from_millis(5);
+const DRAIN_PASSES: DurationMs = DurationMs::from_secs(10);
 
 pub struct Supervisor {
     pace: Arc<Pace>,
@@ -94,10 +102,19 @@ impl Supervisor {
         for account in self.accounts.values() {
             self.pace.stop(*account);
         }
-        while let Some(ended) = self.tasks.join_next_with_id().await {
-            self.take_leave(ended).await?;
+        let patience = WallTimer::new(DRAIN_PATIENCE);
+        loop {
+            match tokio::time::timeout(DRAIN_STEP, self.tasks.join_next_with_id()).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(ended)) => self.take_leave(ended).await?,
+                // Whoever waits for an answer that never comes waits in virtual time: let it pass.
+                Err(_) => self.pace.advance(self.pace.now().plus(DRAIN_PASSES)).await,
+            }
+            if patience.left().is_none() {
+                tracing::warn!("some accounts do not finish; they go on where they are after a restart");
+                self.tasks.abort_all();
+            }
         }
-        Ok(())
     }
 
     /// Ends everybody where they stand. What was not durable is done again after a restart.

@@ -7,7 +7,7 @@ use crate::domain::ids::{CycleId, StrategyId};
 use crate::domain::instrument::Symbol;
 use crate::domain::market::MarketStep;
 use crate::domain::money::Price;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timeframe, Timestamp};
 use crate::signal::{Gates, Signal};
 
 /// Immutable once built; executors receive it behind an `Arc`.
@@ -23,6 +23,8 @@ pub struct Cycle {
     pub signals: Vec<Arc<Signal>>,
     /// Strategies with equal parameters share the signals of the lowest id.
     pub representatives: Arc<BTreeMap<StrategyId, StrategyId>>,
+    /// On which timeframe a strategy looks at a symbol: strategies that share a representative may differ in it.
+    pub timeframes: Arc<BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>>>,
     pub gates: Gates,
     pub universe: Arc<Vec<Symbol>>,
     /// The configuration's global switch; off = no new entries anywhere.
@@ -34,6 +36,11 @@ impl Cycle {
     pub fn signals_of(&self, strategy: StrategyId) -> impl Iterator<Item = &Arc<Signal>> {
         let key = self.representatives.get(&strategy).copied().unwrap_or(strategy);
         let start = self.signals.partition_point(|signal| signal.key.strategy < key);
-        self.signals.iter().skip(start).take_while(move |signal| signal.key.strategy == key)
+        let timeframes = self.timeframes.get(&strategy);
+        let own = move |signal: &&Arc<Signal>| {
+            let timeframe = timeframes.and_then(|of| of.get(&signal.key.symbol));
+            timeframe.is_none_or(|timeframe| *timeframe == signal.key.timeframe)
+        };
+        self.signals.iter().skip(start).take_while(move |signal| signal.key.strategy == key).filter(own)
     }
 }

@@ -171,7 +171,7 @@ impl AccountMachine {
         self.intend(intent);
     }
 
-    fn withdraw_increasing(&mut self, key: &HeldKey) {
+    pub(super) fn withdraw_increasing(&mut self, key: &HeldKey) {
         let adding: Vec<Order> =
             self.orders.of(key.0, &key.1).filter(|order| order.purpose.increases()).cloned().collect();
         for order in adding {

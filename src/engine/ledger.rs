@@ -154,6 +154,8 @@ impl AccountMachine {
     /// What follows once nothing is held any more.
     fn close(&mut self, key: &HeldKey, fill: &Fill, purpose: Purpose, code: Code) {
         let Some(held) = self.held.remove(key) else { return };
+        // What is still working of its entries would open it anew.
+        self.withdraw_increasing(key);
         let cooldown = self.config.settings.exit_cooldown_h.duration();
         if cooldown.ms() > 0 {
             self.durable.cooldowns.insert(key.1.clone(), self.now.plus(cooldown));

@@ -168,14 +168,16 @@ struct OpenedWith {
     initial_balance: Quote,
 }
 
+/// The book as it is kept: with the state of its account's faults around it.
+#[derive(Deserialize)]
+struct KeptBook {
+    inner: BookState,
+}
+
 impl BookState {
     /// A liquidation becomes fills only once the account has heard of it.
     fn has_untold_liquidation(&self) -> bool {
         self.untold.iter().any(|event| matches!(event, BookEvent::Liquidated(_)))
-    }
-
-    fn has_untold_wallet(&self) -> bool {
-        self.untold.iter().any(|event| matches!(event, BookEvent::Balance { .. }))
     }
 }
 
@@ -196,7 +198,10 @@ fn accounts(conn: &Connection) -> Result<Vec<AccountRow>, StoreError> {
             name: row.get("name")?,
             is_paper: row.get("is_paper")?,
             wallet: column::parsed_opt(row, "wallet")?,
-            book: book.map(|text| serde_json::from_str(&text).map_err(|error| error.to_string())),
+            book: book.map(|text| {
+                let kept: Result<KeptBook, _> = serde_json::from_str(&text);
+                kept.map(|kept| kept.inner).map_err(|error| error.to_string())
+            }),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

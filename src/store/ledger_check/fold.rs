@@ -42,6 +42,8 @@ pub(super) struct Folded {
     pub(super) misfits: Vec<Misfit>,
     /// What the fills and the funding of the paper book did to its wallet.
     pub(super) paper_result: Quote,
+    /// What the booked fills did to the account's cash by our own ledger.
+    pub(super) cash: Quote,
     /// The exchange's positions: of all bots together.
     nets: BTreeMap<(Symbol, PositionSide), Position>,
 }
@@ -105,6 +107,7 @@ impl Folded {
     }
 
     fn book(&mut self, booked: &Booked) {
+        self.cash -= booked.fill.fee;
         let Some(id) = &booked.position else {
             return self.expect(booked, Quote::ZERO);
         };
@@ -115,6 +118,7 @@ impl Folded {
                     Applied::Reduced { realized_pnl } => (realized_pnl, false),
                     Applied::Closed { realized_pnl } => (realized_pnl, true),
                 };
+                self.cash += realized;
                 self.expect(booked, realized);
                 let won = is_closed
                     && self.positions.get(id).is_some_and(|position| position.net_pnl() > Quote::ZERO);

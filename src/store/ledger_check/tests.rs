@@ -123,16 +123,17 @@ fn two_bots_on_one_side_share_the_exchanges_average() {
                           ('P3', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'sell', '150', '50', 3))"
         ))
         .unwrap();
-    let wallet = |amount: &str| {
+    let wallets = |account: &str, book: &str| {
         let sql = format!(
-            "UPDATE account_state SET wallet = '{amount}' WHERE account_id = 1;
-             UPDATE paper_books SET state = json_set(state, '$.wallet', '{amount}') WHERE account_id = 1"
+            "UPDATE account_state SET wallet = '{account}' WHERE account_id = 1;
+             UPDATE paper_books SET state = json_set(state, '$.inner.wallet', '{book}') WHERE account_id = 1"
         );
         store.conn().execute_batch(&sql).unwrap();
         check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
     };
-    assert!(wallet("10000"), "sold at the exchange's average of 150");
-    assert!(!wallet("10050"));
+    assert!(wallets("10050", "10000"), "bot 1 gained 50; the exchange sold at its average of 150");
+    assert!(!wallets("10000", "10000"));
+    assert!(!wallets("10050", "10050"));
 }
 
 #[test]
@@ -150,11 +151,10 @@ fn a_crash_between_a_fill_and_its_wallet_is_no_finding() {
         "at":1655362000000}"#;
     let untold = r#"[{"event":"balance","wallet":"10073.2735"}]"#;
     let ahead = format!(
-        "json_set(state, '$.wallet', '10073.2735', '$.fills', json('[{fill}]'), '$.untold', json('{untold}'))"
+        "json_set(state, '$.inner.wallet', '10073.2735', '$.inner.fills', json('[{fill}]'), '$.inner.untold', json('{untold}'))"
     );
     assert!(holds(&ahead));
-    assert!(!holds("json_set(state, '$.untold', json('[]'))"), "the account was told another wallet");
-    assert!(!holds("json_set(state, '$.fills', json('[]'))"), "a wallet that no fill explains");
+    assert!(!holds("json_set(state, '$.inner.fills', json('[]'))"), "a wallet that no fill explains");
     assert!(!holds("'{}'"), "a book that cannot be read");
 }
 

@@ -206,7 +206,7 @@ pub(super) fn purses(
     // An open book keeps the balance it was opened with, whatever the setting says since.
     let mut statement = conn.prepare_cached(
         "SELECT a.id, a.name, a.exchange, coalesce(s.dry_run, 1) AS dry_run, p.quote_asset, st.wallet,
-                coalesce(json_extract(k.state, '$.config.initial_balance'), p.initial_balance) AS initial_balance
+                coalesce(json_extract(k.state, '$.inner.config.initial_balance'), p.initial_balance) AS initial_balance
          FROM accounts a
          LEFT JOIN account_settings s ON s.account_id = a.id
          LEFT JOIN paper_settings p ON p.account_id = a.id
