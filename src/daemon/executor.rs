@@ -190,7 +190,7 @@ impl Executor {
             return Ok(());
         }
         if !turn.must_commit() {
-            return self.explain(turn).await;
+            return self.write_behind(now, turn).await;
         }
         self.absorb(turn);
         loop {
@@ -332,13 +332,14 @@ impl Executor {
         Ok(())
     }
 
-    /// Explanations are written with the next group; nothing waits for them.
-    async fn explain(&self, turn: Turn) -> Result<(), StoreError> {
+    /// Writes with the next group what nothing waits for. A crash may lose it; the replay brings it back.
+    async fn write_behind(&mut self, now: Timestamp, turn: Turn) -> Result<(), StoreError> {
+        let explains_only = turn.records.iter().all(|record| matches!(record, Record::Decision(_)));
         let rows = TurnRows {
             account: self.account,
-            at: self.clock.now(),
+            at: now,
             records: turn.records,
-            state: None,
+            state: if explains_only { None } else { Some(self.state_row()?) },
             paper_book: None,
         };
         self.writer.post(move |conn| journal::record_turn(conn, &rows)).await;

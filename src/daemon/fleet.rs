@@ -111,6 +111,8 @@ pub struct Fleet {
     terms: RosterTerms,
     /// The fleet's clock: everything up to here was handled before this run.
     resume_at: Timestamp,
+    /// The last cycle that was handed out.
+    last_cycle_at: Timestamp,
     started_at: Timestamp,
 }
 
@@ -159,6 +161,7 @@ impl Fleet {
             roster,
             terms,
             resume_at,
+            last_cycle_at: resume_at,
             started_at,
         };
         fleet.plan();
@@ -179,8 +182,7 @@ impl Fleet {
         self.supervisor.drain().await?;
         let progress = self.progress();
         report(&progress);
-        let at = self.pace.now();
-        self.recorder.finish(&mut self.analyst, at, progress, end.as_str()).await?;
+        self.recorder.finish(&mut self.analyst, progress, end.as_str()).await?;
         let epoch = self.lease.epoch();
         self.writer.run(move |conn| Lease::release(conn, epoch, wall_now())).await?;
         self.writer.stop().await;
@@ -191,15 +193,15 @@ impl Fleet {
         self.settle(report).await?;
         let mut driven: u64 = 0;
         let mut pulse = WallTimer::new(Duration::from_millis(50));
-        let mut last: Option<Timestamp> = None;
         while let Some(step) = self.feed.next_step() {
             let cycle = self.analyst.observe(step);
             if cycle.at <= self.resume_at {
                 continue;
             }
-            self.wait_for(last.replace(cycle.at), cycle.at, report).await?;
+            self.wait_for(cycle.at, driven > 0, report).await?;
             self.pace.advance(cycle.at).await;
             self.pace.publish(&cycle);
+            self.last_cycle_at = cycle.at;
             self.counters.cycle(self.analyst.computed());
             self.settle(report).await?;
             if pulse.is_due() {
@@ -219,12 +221,12 @@ impl Fleet {
     /// Waits as long as the market took between two steps, at the speed asked for.
     async fn wait_for(
         &mut self,
-        from: Option<Timestamp>,
         to: Timestamp,
+        is_waiting: bool,
         report: &mut impl FnMut(&Progress),
     ) -> Result<(), StoreError> {
-        let (Speed::Times(times), Some(from)) = (self.speed, from) else { return Ok(()) };
-        let wait = u64::try_from(to.since(from).ms()).unwrap_or(0) / u64::from(times.max(1));
+        let (Speed::Times(times), true) = (self.speed, is_waiting) else { return Ok(()) };
+        let wait = u64::try_from(to.since(self.last_cycle_at).ms()).unwrap_or(0) / u64::from(times.max(1));
         let timer = WallTimer::new(Duration::from_millis(wait));
         while let Some(left) = timer.left().filter(|_| !self.control.is_stopping()) {
             tokio::time::sleep(left.min(Duration::from_millis(50))).await;
@@ -263,8 +265,7 @@ impl Fleet {
         }
         let progress = self.progress();
         report(&progress);
-        let at = self.pace.now();
-        self.recorder.keep(&mut self.analyst, at, progress).await;
+        self.recorder.keep(&mut self.analyst, progress).await;
         Ok(())
     }
 
@@ -311,7 +312,7 @@ impl Fleet {
         Progress {
             counts: self.counters.read(),
             cycles_total: self.feed.steps_hint(),
-            at: self.pace.now(),
+            at: self.last_cycle_at,
             accounts: self.roster.entrants.len(),
             bots: self.roster.running_bots(),
         }

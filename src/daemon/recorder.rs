@@ -43,11 +43,11 @@ impl Recorder {
     }
 
     /// Writes, if it is time to.
-    pub async fn keep(&mut self, analyst: &mut Analyst, at: Timestamp, progress: Progress) {
+    pub async fn keep(&mut self, analyst: &mut Analyst, progress: Progress) {
         if !self.keep.is_due() {
             return;
         }
-        let job = self.write(analyst, at, progress);
+        let job = self.write(analyst, progress);
         self.writer.post(job).await;
         if self.prune.is_due() {
             let retention = self.retention.clone();
@@ -61,14 +61,13 @@ impl Recorder {
     pub async fn finish(
         &mut self,
         analyst: &mut Analyst,
-        at: Timestamp,
         progress: Progress,
         end_reason: &'static str,
     ) -> Result<(), StoreError> {
         self.run.ended_at = Some(wall_now());
         self.run.end_reason = Some(end_reason.to_owned());
         let retention = self.retention.clone();
-        let job = self.write(analyst, at, progress);
+        let job = self.write(analyst, progress);
         self.writer
             .run(move |conn| {
                 job(conn)?;
@@ -80,9 +79,9 @@ impl Recorder {
     fn write(
         &mut self,
         analyst: &mut Analyst,
-        at: Timestamp,
         progress: Progress,
     ) -> impl FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send + use<> {
+        let at = progress.at;
         self.run.accounts = progress.accounts;
         self.run.bots = progress.bots;
         self.run.cycles = progress.counts.cycles;

@@ -30,9 +30,13 @@ impl Turn {
         self.records.is_empty() && self.requests.is_empty()
     }
 
-    /// Whether the records must be durable before anything else happens. Explanations alone need not be.
+    /// Whether the records must be durable before anything else happens. Explanations, equity and what a replay of
+    /// the same prices brings back need not be: nothing was asked of the exchange, and nothing came from it.
     pub fn must_commit(&self) -> bool {
-        !self.requests.is_empty() || self.records.iter().any(|record| !matches!(record, Record::Decision(_)))
+        let may_wait = |record: &Record| {
+            matches!(record, Record::Decision(_) | Record::Equity { .. } | Record::StateChanged)
+        };
+        !self.requests.is_empty() || !self.records.iter().all(may_wait)
     }
 }
 
