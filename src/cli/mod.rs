@@ -1,7 +1,7 @@
 //! The command line: nouns and verbs over the store, one file a noun.
 //!
 //! To add a command: a file with its clap arguments and `run(args, &Context) -> Result<(), CliError>`, a variant of
-//! [`Command`], an arm in `dispatch`.
+//! `Command`, an arm in `dispatch`.
 
 pub mod context;
 pub mod error;
