@@ -296,10 +296,7 @@ impl Fleet {
             .filter(|entrant| !self.supervisor.is_running(entrant.id))
             .cloned()
             .collect();
-        for entrant in newcomers {
-            self.supervisor.admit(&entrant, from).await?;
-        }
-        Ok(())
+        self.supervisor.admit(&newcomers, from).await
     }
 
     fn plan(&mut self) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::json;
 use tokio::task::{Id, JoinError, JoinSet};
 
@@ -28,6 +29,8 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 /// While waiting for them, every so long virtual time moves on by so much.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 const DRAIN_PASSES: DurationMs = DurationMs::from_secs(10);
+/// Accounts that are loaded in one transaction.
+const LOADED_TOGETHER: usize = 128;
 
 pub struct Supervisor {
     pace: Arc<Pace>,
@@ -51,25 +54,34 @@ impl Supervisor {
         }
     }
 
-    /// Loads an account and starts its executor. An account whose stored state cannot be read is quarantined: it
-    /// must not trade on what it does not know.
-    pub async fn admit(&mut self, entrant: &Entrant, from: Timestamp) -> Result<(), StoreError> {
+    /// Loads accounts and starts their executors, in order.
+    pub async fn admit(&mut self, entrants: &[Entrant], from: Timestamp) -> Result<(), StoreError> {
+        for together in entrants.chunks(LOADED_TOGETHER) {
+            let ids: Vec<AccountId> = together.iter().map(|entrant| entrant.id).collect();
+            let loaded = self
+                .writer
+                .run(move |conn| {
+                    ids.into_iter().map(|id| load(conn, id, from)).collect::<Result<Vec<_>, _>>()
+                })
+                .await?;
+            for (entrant, loaded) in together.iter().zip(loaded) {
+                self.seat(entrant, loaded).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts the executor of a loaded account. An account whose stored state cannot be read is quarantined: it must
+    /// not trade on what it does not know.
+    async fn seat(
+        &mut self,
+        entrant: &Entrant,
+        loaded: Result<LoadedAccount, String>,
+    ) -> Result<(), StoreError> {
         let id = entrant.id;
         self.names.insert(id, entrant.name.clone());
-        let loaded = self
-            .writer
-            .run(move |conn| {
-                latches::enrol(conn, id, from)?;
-                journal::load_account(conn, id)
-            })
-            .await;
         let seat = self.pace.join(id);
-        let parts = match loaded {
-            Ok(loaded) => build(entrant, loaded, &seat),
-            Err(StoreError::Corrupt { detail }) => Err(detail),
-            Err(error) => return Err(error),
-        };
-        match parts {
+        match loaded.and_then(|loaded| build(entrant, loaded, &seat)) {
             Ok(parts) => {
                 let executor = Executor::new(parts, self.writer.clone(), Arc::clone(&self.counters), seat);
                 let handle = self.tasks.spawn(executor.run());
@@ -159,6 +171,20 @@ impl Supervisor {
                 audit::append(conn, &entry).map(drop)
             })
             .await
+    }
+}
+
+/// Enrols an account and reads what was kept of it; the inner error says what of that is damaged.
+fn load(
+    conn: &Connection,
+    id: AccountId,
+    from: Timestamp,
+) -> Result<Result<LoadedAccount, String>, StoreError> {
+    latches::enrol(conn, id, from)?;
+    match journal::load_account(conn, id) {
+        Ok(loaded) => Ok(Ok(loaded)),
+        Err(StoreError::Corrupt { detail }) => Ok(Err(detail)),
+        Err(error) => Err(error),
     }
 }
 

@@ -25,12 +25,14 @@ impl AccountMachine {
         for key in keys {
             let Some(bot) = self.bot(key.0) else { continue };
             self.follow_peak(&key, &bot, cycle);
-            self.manage(&key, &bot, cycle);
-            self.sync_protection(&key);
+            // Whatever is decided from them, they stay: only fills and the peak move them.
+            let Some(levels) = self.levels_of(&key, &bot) else { continue };
+            self.manage(&key, &bot, cycle, &levels);
+            self.sync_to_levels(&key, &levels);
         }
     }
 
-    fn manage(&mut self, key: &HeldKey, bot: &BotConfig, cycle: &Cycle) {
+    fn manage(&mut self, key: &HeldKey, bot: &BotConfig, cycle: &Cycle, levels: &Levels) {
         if self.is_leaving(key) {
             self.retry_exit(key);
             return;
@@ -39,7 +41,7 @@ impl AccountMachine {
             self.leave(key, Code::Requested, Purpose::Flatten, "closed on request");
             return;
         }
-        let Some((code, detail)) = self.due_exit(key, bot, cycle) else {
+        let Some((code, detail)) = self.due_exit(key, bot, cycle, levels) else {
             self.consider_dca(key, bot, cycle);
             return;
         };
@@ -113,11 +115,16 @@ impl AccountMachine {
     }
 
     /// The exit that is due now, unless a resting order at the exchange takes care of it.
-    fn due_exit(&self, key: &HeldKey, bot: &BotConfig, cycle: &Cycle) -> Option<(Code, String)> {
+    fn due_exit(
+        &self,
+        key: &HeldKey,
+        bot: &BotConfig,
+        cycle: &Cycle,
+        levels: &Levels,
+    ) -> Option<(Code, String)> {
         let held = self.held.get(key)?;
         let side = held.position().side;
         let price = self.price(&key.1).ok()?;
-        let levels = Levels::of(held, bot, &self.config, self.now);
         if let Some((code, level)) = levels.reached(price, side) {
             let purpose = if code == Code::TakeProfit { Purpose::TakeProfit } else { Purpose::StopLoss };
             if !self.rests(key, purpose) {

@@ -1,7 +1,7 @@
 //! The prices at which a position should be closed: stop loss, take profit, trailing stop.
 
 use crate::domain::instrument::Instrument;
-use crate::domain::money::{Pct, Price};
+use crate::domain::money::{Pct, Price, Qty, Quote};
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 
@@ -16,6 +16,29 @@ pub struct Levels {
     /// What a fill at `stop` is called: the stop loss, or the trailing stop that has overtaken it.
     pub stop_code: Code,
     pub take_profit: Option<Price>,
+}
+
+/// What moves the levels of one position between two changes of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Basis {
+    side: PositionSide,
+    qty: Qty,
+    cost: Quote,
+    peak: Option<Price>,
+    hold_is_over: bool,
+}
+
+impl Basis {
+    pub(super) fn of(held: &Held, bot: &BotConfig, now: Timestamp) -> Self {
+        let position = held.position();
+        Self {
+            side: position.side,
+            qty: position.qty,
+            cost: position.cost,
+            peak: held.holding.peak,
+            hold_is_over: hold_is_over(held, bot, now),
+        }
+    }
 }
 
 impl Levels {

@@ -16,6 +16,7 @@ use super::config::{AccountConfig, BotConfig};
 use super::cycle::Cycle;
 use super::decision::{Action, Code, Decision};
 use super::event::Event;
+use super::levels::{Basis, Levels};
 use super::state::{Booked, DurableState, Held, Legs, OrderBook, SavedAccount};
 use super::turn::{Notice, NoticeKind, Record, Request, Severity, Turn};
 
@@ -32,6 +33,8 @@ pub struct AccountMachine {
     pub(super) prices: Arc<BTreeMap<Symbol, Price>>,
     /// The last refusal that was explained, so that each is explained once: bot and symbol -> bar and reason.
     pub(super) explained: BTreeMap<HeldKey, (Timestamp, Code)>,
+    /// Levels and what they were reckoned from: most positions stay the same from cycle to cycle.
+    pub(super) known_levels: BTreeMap<HeldKey, (Basis, Levels)>,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
     is_ready: bool,
@@ -59,6 +62,7 @@ impl AccountMachine {
             booked: Booked::restore(saved.booked),
             prices: Arc::default(),
             explained: BTreeMap::new(),
+            known_levels: BTreeMap::new(),
             now: Timestamp::default(),
             turn: Turn::default(),
             is_ready: false,
@@ -137,10 +141,25 @@ impl AccountMachine {
     /// Takes over changed settings; what they ask for at once (halt, close) is asked at once.
     fn configure(&mut self, config: AccountConfig) {
         self.config = config;
+        self.known_levels.clear();
         if self.is_ready {
             self.obey_halt();
             self.sync_all_protection();
         }
+    }
+
+    /// Where a held position leaves; reckoned again only when something has moved it.
+    pub(super) fn levels_of(&mut self, key: &HeldKey, bot: &BotConfig) -> Option<Levels> {
+        let held = self.held.get(key)?;
+        let basis = Basis::of(held, bot, self.now);
+        if let Some((known, levels)) = self.known_levels.get(key)
+            && *known == basis
+        {
+            return Some(*levels);
+        }
+        let levels = Levels::of(held, bot, &self.config, self.now);
+        self.known_levels.insert(key.clone(), (basis, levels));
+        Some(levels)
     }
 
     pub(super) fn unrealized(&self) -> Quote {
@@ -238,5 +257,6 @@ impl AccountMachine {
         }
         self.durable.entry_guards.retain(|_, guards| !guards.is_empty());
         self.explained.retain(|_, (bar, _)| *bar >= oldest);
+        self.known_levels.retain(|key, _| self.held.contains_key(key));
     }
 }

@@ -20,17 +20,23 @@ impl AccountMachine {
     /// Brings the resting orders of one position in line with its levels. Called after whatever may have changed
     /// either; does nothing when they agree.
     pub(super) fn sync_protection(&mut self, key: &HeldKey) {
-        let Some((held, bot)) = self.held.get(key).zip(self.bot(key.0)) else {
+        let levels = self.bot(key.0).and_then(|bot| self.levels_of(key, &bot));
+        let Some(levels) = levels else {
             self.withdraw_protection(key);
             return;
         };
-        let levels = Levels::of(held, &bot, &self.config, self.now);
+        self.sync_to_levels(key, &levels);
+    }
+
+    /// [`Self::sync_protection`] for a position that is held and whose levels are known.
+    pub(super) fn sync_to_levels(&mut self, key: &HeldKey, levels: &Levels) {
+        let Some(held) = self.held.get(key) else { return };
         let qty = held.position().qty;
         let wanted = self.config.venue.conditional_orders && self.config.settings.auto_exit;
         let (stop, take_profit) = if wanted { (levels.stop, levels.take_profit) } else { (None, None) };
         self.sync_one(key, Purpose::StopLoss, stop, qty);
         self.sync_one(key, Purpose::TakeProfit, take_profit, qty);
-        self.note_levels(key, &levels);
+        self.note_levels(key, levels);
     }
 
     /// A position that is gone needs no orders.

@@ -24,6 +24,13 @@ const GROUP_LIMIT: usize = 512;
 const LINGER_STEPS: u32 = 10;
 const LINGER_STEP: Duration = Duration::from_millis(2);
 
+/// Pages in KB that the writer's connection may hold: a group of turns is changed in memory and written once, instead
+/// of being spilled to the log and read back while it grows.
+const CACHE_KB: i64 = 4_096;
+/// Pages in the write-ahead log before they go into the database (16 MB): a large group must not cause a checkpoint of
+/// its own, since the same rows of every account change again and again.
+const CHECKPOINT_PAGES: i64 = 4_096;
+
 /// What the writer has done since it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct WriterCounters {
@@ -44,8 +51,10 @@ impl Writer {
     pub fn start(store: Store) -> Result<Self, StoreError> {
         let (queue, inbox) = mpsc::channel(QUEUE_LIMIT);
         let totals = Arc::new(Totals::default());
-        let mut group_commit =
-            GroupCommit { conn: store.into_connection(), inbox, totals: Arc::clone(&totals) };
+        let conn = store.into_connection();
+        conn.pragma_update(None, "cache_size", -CACHE_KB)?;
+        conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        let mut group_commit = GroupCommit { conn, inbox, totals: Arc::clone(&totals) };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || group_commit.work())

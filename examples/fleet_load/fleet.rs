@@ -1,0 +1,157 @@
+//! One fleet on the synthetic market, run by the real daemon in this process and measured from outside.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use tradefleet::clock::wall_now;
+use tradefleet::config::Config;
+use tradefleet::daemon::fleet::{Fleet, RunOptions, Speed};
+use tradefleet::daemon::shutdown::Shutdown;
+use tradefleet::domain::candle::Candle;
+use tradefleet::domain::instrument::{Instrument, Symbol};
+use tradefleet::domain::kind::{BotType, ExchangeKind};
+use tradefleet::domain::time::Timestamp;
+use tradefleet::engine::settings::{AccountSettings, BotSettings, PolicyLimits};
+use tradefleet::market::feed::Feed;
+use tradefleet::market::instruments::derive_instrument;
+use tradefleet::market::synthetic::{SyntheticConfig, SyntheticMarket};
+use tradefleet::store::bots::NewBot;
+use tradefleet::store::{OpenMode, Store, accounts, bots, strategies};
+
+use super::process;
+
+/// 2026-01-01T00:00:00Z.
+const MARKET_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
+const SEED: u64 = 1;
+/// Candles that trading rules are derived from.
+const RULE_CANDLES: usize = 1_000;
+
+/// What each account runs.
+const BOTS: [(&str, &str); 3] = [("ema_cross", "BTCUSDT"), ("momentum", "ETHUSDT"), ("macd", "SOLUSDT")];
+const ALLOCATION_PERCENT: &str = "30";
+
+/// What one run cost. Times in seconds, memory in KB.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct FleetRun {
+    pub(crate) accounts: usize,
+    pub(crate) bots: usize,
+    pub(crate) cycles: u64,
+    pub(crate) signals_computed: u64,
+    pub(crate) turns: u64,
+    pub(crate) orders: u64,
+    pub(crate) fills: u64,
+    pub(crate) trades: u64,
+    pub(crate) start_s: f64,
+    pub(crate) start_cpu_s: f64,
+    pub(crate) run_s: f64,
+    pub(crate) run_cpu_s: f64,
+    pub(crate) rss_before_kb: u64,
+    /// The most seen while the fleet ran.
+    pub(crate) rss_running_kb: u64,
+    pub(crate) rss_peak_kb: u64,
+}
+
+/// Sets a fleet up in a temporary home and runs it for `cycles`.
+pub(crate) fn run(accounts: u32, cycles: u64) -> anyhow::Result<FleetRun> {
+    let home = tempfile::tempdir()?;
+    let database = home.path().join("fleet.db");
+    seed(&database, accounts)?;
+    let (feed, instruments) = market()?;
+    let options = RunOptions {
+        database,
+        config: Config::default(),
+        feed,
+        instruments,
+        source: format!("synthetic market, seed {SEED}"),
+        speed: Speed::Max,
+        host: "localhost".to_owned(),
+        cycles_max: Some(cycles),
+    };
+    // As the daemon runs: one thread drives and decides, the store's writer is another.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(measure(options))
+}
+
+async fn measure(options: RunOptions) -> anyhow::Result<FleetRun> {
+    let rss_before_kb = process::memory_kb("VmRSS")?;
+    let (began, cpu_began) = (Instant::now(), process::cpu_seconds()?);
+    let fleet = Fleet::start(options, Shutdown::default()).await?;
+    let (started, cpu_started) = (Instant::now(), process::cpu_seconds()?);
+    let mut rss_running_kb = 0;
+    let report =
+        fleet.run(|_| rss_running_kb = rss_running_kb.max(process::memory_kb("VmRSS").unwrap_or(0))).await?;
+    let counts = report.progress.counts;
+    Ok(FleetRun {
+        accounts: report.progress.accounts,
+        bots: report.progress.bots,
+        cycles: counts.cycles,
+        signals_computed: counts.signals,
+        turns: counts.turns,
+        orders: counts.orders,
+        fills: counts.fills,
+        trades: counts.trades,
+        start_s: started.duration_since(began).as_secs_f64(),
+        start_cpu_s: cpu_started - cpu_began,
+        run_s: started.elapsed().as_secs_f64(),
+        run_cpu_s: process::cpu_seconds()? - cpu_started,
+        rss_before_kb,
+        rss_running_kb,
+        rss_peak_kb: process::memory_kb("VmHWM")?,
+    })
+}
+
+fn seed(database: &Path, count: u32) -> anyhow::Result<()> {
+    Store::create(database)?;
+    let mut store = Store::open(database, OpenMode::ReadWrite)?;
+    let now = wall_now();
+    let settings = AccountSettings { auto_exit: true, ..AccountSettings::default() };
+    let limits = Config::default().limits;
+    store.attempt(false, |conn| -> anyhow::Result<()> {
+        for number in 1..=count {
+            let account = accounts::insert(conn, &format!("load-{number:05}"), ExchangeKind::Paper, now)?;
+            accounts::update_settings(conn, account, &settings, now)?;
+            for (strategy, symbol) in BOTS {
+                let bot = NewBot {
+                    account_id: account,
+                    strategy_id: Some(strategies::find(conn, strategy)?.id),
+                    name: strategy.to_owned(),
+                    bot_type: BotType::AiTrend,
+                    settings: bot_settings(symbol, limits)?,
+                };
+                let bot = bots::insert(conn, &bot, now)?;
+                bots::set_running(conn, bot, true, now)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+fn bot_settings(symbol: &str, limits: PolicyLimits) -> anyhow::Result<BotSettings> {
+    let mut settings = BotSettings::default();
+    settings.set("symbol", symbol, limits)?;
+    settings.set("allocation_percent", ALLOCATION_PERCENT, limits)?;
+    Ok(settings)
+}
+
+/// The synthetic market as the daemon plays it, with trading rules derived from its first candles.
+fn market() -> anyhow::Result<(Feed, BTreeMap<Symbol, Instrument>)> {
+    let config = SyntheticConfig::with_default_symbols(SEED, MARKET_START);
+    let mut sample = SyntheticMarket::new(config.clone())?;
+    let mut history: BTreeMap<Symbol, Vec<Candle>> =
+        sample.symbols().map(|symbol| (symbol.clone(), Vec::new())).collect();
+    for _ in 0..RULE_CANDLES {
+        let Some(row) = sample.next_row() else { break };
+        for (candles, candle) in history.values_mut().zip(row) {
+            candles.push(candle);
+        }
+    }
+    let rules = history.iter().filter_map(|(symbol, candles)| {
+        let rules = derive_instrument(symbol, candles)?;
+        Some((symbol.clone(), rules))
+    });
+    let instruments = rules.collect();
+    Ok((Feed::from_synthetic(SyntheticMarket::new(config)?), instruments))
+}
