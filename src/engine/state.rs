@@ -145,6 +145,17 @@ impl OrderBook {
         self.working.values().filter(move |order| order.bot == Some(bot) && order.symbol == *symbol)
     }
 
+    /// Whether an order of this purpose was decided since `since` and ended without a fill.
+    pub fn failed_since(&self, key: (BotId, &Symbol), purpose: Purpose, since: Timestamp) -> bool {
+        self.ended.iter().any(|order| {
+            order.purpose == purpose
+                && order.bot == Some(key.0)
+                && order.symbol == *key.1
+                && order.filled_qty.is_zero()
+                && order.times.decided_at >= since
+        })
+    }
+
     /// Moves an order that has ended out of the working ones.
     pub fn settle(&mut self, id: &ClientOrderId) {
         if !self.working.get(id).is_some_and(|order| order.status.is_final()) {
