@@ -31,6 +31,7 @@ impl AccountMachine {
     }
 
     fn manage(&mut self, key: &HeldKey, bot: &BotConfig, cycle: &Cycle) {
+        self.give_up_exit(key);
         if self.is_leaving(key) {
             self.retry_exit(key);
             return;
@@ -98,6 +99,25 @@ impl AccountMachine {
         }
     }
 
+    /// An exit decided before auto_exit was switched off stays undone, unless it is on its way already.
+    fn give_up_exit(&mut self, key: &HeldKey) {
+        if self.config.settings.auto_exit || self.is_exiting(key) {
+            return;
+        }
+        let Some(held) = self.held.get_mut(key) else { return };
+        if held.holding.exit.is_some_and(|leaving| leaving.purpose == Purpose::Exit) {
+            held.holding.exit = None;
+            self.turn.records.push(Record::StateChanged);
+        }
+    }
+
+    /// Whether a closing order is working.
+    fn is_exiting(&self, key: &HeldKey) -> bool {
+        self.orders
+            .of(key.0, &key.1)
+            .any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten))
+    }
+
     fn is_leaving(&self, key: &HeldKey) -> bool {
         self.held.get(key).is_some_and(|held| held.holding.exit.is_some())
     }
@@ -156,11 +176,7 @@ impl AccountMachine {
 
     /// Places the closing order, unless one is working.
     fn retry_exit(&mut self, key: &HeldKey) {
-        let working = self
-            .orders
-            .of(key.0, &key.1)
-            .any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten));
-        if working {
+        if self.is_exiting(key) {
             return;
         }
         let Some(held) = self.held.get_mut(key) else { return };
