@@ -56,7 +56,8 @@ impl AccountMachine {
         bot.close_requested || self.config.halt.as_ref().is_some_and(|halt| halt.flatten)
     }
 
-    /// Flattens at once what a person wants closed, without waiting for a price, and withdraws working entries.
+    /// Flattens at once what a person wants closed, without waiting for a price, and withdraws working entries. Done
+    /// again each cycle: a request that failed is repeated.
     pub(super) fn obey_halt(&mut self) {
         let withdrawn: Vec<Order> = self
             .orders

@@ -125,7 +125,9 @@ impl AccountMachine {
             return;
         }
         self.ask_about_unknown_orders();
+        self.obey_halt();
         self.manage_positions(cycle);
+        self.withdraw_orphans();
         self.finish_closing();
         if !cycle.signals.is_empty() {
             self.consider_entries(cycle);

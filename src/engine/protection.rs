@@ -15,6 +15,23 @@ impl AccountMachine {
         for key in keys {
             self.sync_protection(&key);
         }
+        self.withdraw_orphans();
+    }
+
+    /// Asks again for the end of protection whose position is gone: left at the exchange, it would reduce what
+    /// another bot holds.
+    pub(super) fn withdraw_orphans(&mut self) {
+        let is_held =
+            |order: &Order| order.bot.is_some_and(|bot| self.held.contains_key(&(bot, order.symbol.clone())));
+        let orphans: Vec<Order> = self
+            .orders
+            .working()
+            .filter(|order| order.purpose.protects() && !is_held(order))
+            .cloned()
+            .collect();
+        for order in orphans {
+            self.cancel(&order);
+        }
     }
 
     /// Brings the resting orders of one position in line with its levels. Called after whatever may have changed
