@@ -188,8 +188,11 @@ impl AccountMachine {
         let has_ended = self.orders.get_working(id).is_some_and(|order| order.status.is_final());
         self.orders.settle(id);
         self.forget_entering(id);
+        let Some(key) = key else { return };
         // A refused protective order is tried again at the next cycle, not at once.
-        if let Some(key) = key.filter(|_| !has_ended) {
+        if has_ended {
+            self.note_protection(&key);
+        } else {
             self.sync_protection(&key);
             self.obey_halt();
         }

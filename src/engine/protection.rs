@@ -95,6 +95,14 @@ impl AccountMachine {
         })
     }
 
+    /// Has the position's row tell what rests now, and asks for nothing.
+    pub(super) fn note_protection(&mut self, key: &HeldKey) {
+        if let Some((held, bot)) = self.held.get(key).zip(self.bot(key.0)) {
+            let levels = Levels::of(held, &bot, &self.config, self.now);
+            self.note_levels(key, &levels);
+        }
+    }
+
     /// Keeps the position's row telling its levels and whether the stop rests at the exchange.
     fn note_levels(&mut self, key: &HeldKey, levels: &Levels) {
         let is_protected = self.rests(key, Purpose::StopLoss);
