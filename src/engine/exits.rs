@@ -62,11 +62,7 @@ impl AccountMachine {
         let withdrawn: Vec<Order> = self
             .orders
             .working()
-            .filter(|order| order.purpose.increases())
-            .filter(|order| {
-                let bot = order.bot.and_then(|bot| self.config.bots.get(&bot));
-                self.config.halt.is_some() || bot.is_none_or(|bot| !bot.is_running || bot.close_requested)
-            })
+            .filter(|order| self.is_unwanted(order))
             .cloned()
             .collect();
         for order in withdrawn {
@@ -79,6 +75,13 @@ impl AccountMachine {
                 self.leave(&key, Code::Requested, Purpose::Flatten, "closed on request");
             }
         }
+    }
+
+    /// Whether an order would add to what a person wants halted, stopped or closed.
+    pub(super) fn is_unwanted(&self, order: &Order) -> bool {
+        let bot = order.bot.and_then(|bot| self.config.bots.get(&bot));
+        order.purpose.increases()
+            && (self.config.halt.is_some() || bot.is_none_or(|bot| !bot.is_running || bot.close_requested))
     }
 
     /// Tells the store which close requests have been fulfilled.

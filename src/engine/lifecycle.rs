@@ -27,7 +27,7 @@ impl AccountMachine {
     /// While running: the unknown ones are asked for again each cycle.
     pub(super) fn ask_about_unknown_orders(&mut self) {
         let unknown: Vec<Order> =
-            self.orders.working().filter(|order| order.status == OrderStatus::Unknown).cloned().collect();
+            self.orders.working().filter(|order| is_unknown(order)).cloned().collect();
         for order in unknown {
             self.query(&order);
         }
@@ -60,8 +60,10 @@ impl AccountMachine {
                 self.fail(id, OrderStatus::Expired, &format!("not sent: {reason}"));
             }
             PlaceAnswer::Unknown { reason } => {
+                // Sent again without a clear answer: asked for at the next cycle, so that this ends.
+                let is_first = self.orders.get_working(id).is_some_and(|order| !is_unknown(order));
                 self.change(id, OrderStatus::Unknown, &format!("no clear answer: {reason}"), |_| {});
-                if let Some(order) = self.orders.get_working(id).cloned() {
+                if let Some(order) = self.orders.get_working(id).filter(|_| is_first).cloned() {
                     self.query(&order);
                 }
             }
@@ -105,13 +107,20 @@ impl AccountMachine {
         let Some(order) = self.orders.get_working(id).cloned() else { return };
         let venue = self.config.venue;
         let age = self.now.since(order.times.decided_at);
-        let is_final = age > venue.horizon || venue.resend_is_safe;
-        if !is_final {
-            self.change(id, OrderStatus::Unknown, "not found yet", |_| {});
-        } else if venue.resend_is_safe && (!order.purpose.increases() || age <= ENTRY_RESEND_MAX) {
+        let is_wanted =
+            !order.purpose.increases() || (age <= ENTRY_RESEND_MAX && !self.is_unwanted(&order));
+        if matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled) {
+            // It was there: what is missing now has ended, perhaps by fills that we have not seen.
+            if age > venue.horizon {
+                self.turn.requests.push(Request::SweepFills);
+                self.fail(id, OrderStatus::Expired, "the exchange no longer knows it");
+            }
+        } else if venue.resend_is_safe && is_wanted {
             self.turn.requests.push(Request::Place(id.clone()));
-        } else {
+        } else if age > venue.horizon {
             self.fail(id, OrderStatus::Expired, "never reached the exchange");
+        } else {
+            self.change(id, OrderStatus::Unknown, "not found yet", |_| {});
         }
     }
 
@@ -197,4 +206,8 @@ impl AccountMachine {
             self.obey_halt();
         }
     }
+}
+
+fn is_unknown(order: &Order) -> bool {
+    order.status == OrderStatus::Unknown
 }

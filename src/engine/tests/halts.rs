@@ -108,8 +108,12 @@ fn a_halt_wins_against_sending_again_after_a_crash() {
         rig.crash();
         rig.recover();
         assert_eq!(rig.resting().len(), usize::from(!halted), "halted {halted}: {:?}", rig.orders);
-        let status = if halted { OrderStatus::Expired } else { OrderStatus::Open };
+        let status = if halted { OrderStatus::Unknown } else { OrderStatus::Open };
         assert_eq!(rig.statuses(Purpose::Entry), [status]);
+        rig.price("100");
+        rig.price("100");
+        let status = if halted { OrderStatus::Expired } else { OrderStatus::Filled };
+        assert_eq!(rig.statuses(Purpose::Entry), [status], "after the horizon");
     }
 }
 

@@ -86,7 +86,8 @@ fn a_crash_between_intent_and_answer_ends_in_one_order() {
     for (resends, fate, age_secs, resting, status) in [
         (true, Fate::LostOrder, 5, 1, OrderStatus::Open),
         (true, Fate::LostAnswer, 5, 1, OrderStatus::Open),
-        (true, Fate::LostOrder, 11, 0, OrderStatus::Expired),
+        (true, Fate::LostOrder, 11, 0, OrderStatus::Unknown),
+        (true, Fate::LostOrder, 91, 0, OrderStatus::Expired),
         (false, Fate::LostOrder, 5, 0, OrderStatus::Unknown),
         (false, Fate::LostAnswer, 5, 1, OrderStatus::Open),
         (false, Fate::LostOrder, 91, 0, OrderStatus::Expired),
@@ -241,9 +242,31 @@ fn a_resting_order_the_exchange_forgot_is_not_placed_again() {
     rig.open_long();
     let id = rig.last_order(Purpose::StopLoss).client_order_id.clone();
     let places_before = places(&rig);
-    rig.handle(Event::QueryAnswered { id: id.clone(), answer: QueryAnswer::NotFound });
+    for (age_secs, status) in [(0, OrderStatus::Open), (91, OrderStatus::Expired)] {
+        rig.now = rig.now.plus(DurationMs::from_secs(age_secs));
+        rig.handle(Event::QueryAnswered { id: id.clone(), answer: QueryAnswer::NotFound });
+        assert_eq!(rig.orders[&id].status, status, "after {age_secs} s");
+    }
     assert_eq!(places(&rig), places_before);
-    assert!(rig.orders[&id].status.is_final());
+    assert!(!rig.row(ONE, BTC).unwrap().is_protected);
+    rig.look_again(&[]);
+    assert_ne!(rig.last_order(Purpose::StopLoss).client_order_id, id);
+    assert!(rig.row(ONE, BTC).unwrap().is_protected, "by another order");
+}
+
+#[test]
+fn an_order_whose_answers_keep_getting_lost_is_sent_once_a_cycle() {
+    let mut config = account();
+    config.venue.resend_is_safe = true;
+    let mut rig = Rig::new(config);
+    rig.fates.extend([(Purpose::Entry, Fate::LostOrder); 50]);
+    rig.enter(1, Long);
+    assert_eq!(places(&rig), 2, "asked for once, sent again once");
+    for more in 1..3 {
+        rig.look_again(&[]);
+        assert_eq!(places(&rig), 2 + more);
+    }
+    assert_eq!(rig.intents.len(), 1);
 }
 
 #[test]
