@@ -21,6 +21,9 @@ pub const ENDED_MAX: usize = 32;
 /// Booked trade ids kept in memory, so that a repeated fill is recognised. The store refuses older repeats.
 pub const BOOKED_MAX: usize = 128;
 
+/// Marks the trade id of a bot's part of a liquidation: ours, made from the exchange's (`P9/2`).
+pub const LIQUIDATION_PART: char = '/';
+
 /// Durable with every commit, as JSON in `account_state.state`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -208,8 +211,8 @@ impl Booked {
         true
     }
 
-    /// The last one, from which a sweep continues.
+    /// The last one that the exchange knows by this id, from which a sweep continues.
     pub fn last(&self) -> Option<&TradeId> {
-        self.0.back().map(|(_, id)| id)
+        self.0.iter().rev().map(|(_, id)| id).find(|id| !id.0.contains(LIQUIDATION_PART))
     }
 }
