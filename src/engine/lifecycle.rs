@@ -45,7 +45,14 @@ impl AccountMachine {
             self.change(id, OrderStatus::Sent, "sent", |order| order.times.sent_at = Some(sent_at));
         }
         let now = self.now.max(sent_at);
+        // A refusal of what was sent again may be due to the first one: only a question can tell.
+        let is_in_doubt = self.orders.get_working(id).is_some_and(|order| {
+            is_unknown(order) && self.now.since(order.times.decided_at) <= self.config.venue.horizon
+        });
         match answer {
+            PlaceAnswer::Refused { reason, .. } | PlaceAnswer::NotSent { reason } if is_in_doubt => {
+                self.change(id, OrderStatus::Unknown, &format!("sent again in vain: {reason}"), |_| {});
+            }
             PlaceAnswer::Accepted { exchange_order_id } => {
                 let detail = format!("accepted as {exchange_order_id}");
                 self.change(id, OrderStatus::Open, &detail, |order| {
@@ -107,17 +114,20 @@ impl AccountMachine {
         let Some(order) = self.orders.get_working(id).cloned() else { return };
         let venue = self.config.venue;
         let age = self.now.since(order.times.decided_at);
+        let is_final = age > venue.horizon;
         let is_wanted =
             !order.purpose.increases() || (age <= ENTRY_RESEND_MAX && !self.is_unwanted(&order));
         if matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled) {
             // It was there: what is missing now has ended, perhaps by fills that we have not seen.
-            if age > venue.horizon {
+            if is_final {
                 self.turn.requests.push(Request::SweepFills);
                 self.fail(id, OrderStatus::Expired, "the exchange no longer knows it");
             }
-        } else if venue.resend_is_safe && is_wanted {
+        } else if venue.resend_is_safe && is_wanted && !(is_final && is_unknown(&order)) {
+            // Until the answer to this one, an earlier one may still show up.
+            self.change(id, OrderStatus::Unknown, "not found, sent again", |_| {});
             self.turn.requests.push(Request::Place(id.clone()));
-        } else if age > venue.horizon {
+        } else if is_final {
             self.fail(id, OrderStatus::Expired, "never reached the exchange");
         } else {
             self.change(id, OrderStatus::Unknown, "not found yet", |_| {});

@@ -255,6 +255,27 @@ fn a_resting_order_the_exchange_forgot_is_not_placed_again() {
 }
 
 #[test]
+fn a_refusal_of_what_was_sent_twice_does_not_end_the_first() {
+    // The first one arrived and is not visible yet; the second is refused as a repeated id, or does not leave.
+    for second in [None, Some(Fate::NotSent)] {
+        let mut config = account();
+        config.venue.resend_is_safe = true;
+        set(&mut config, &[("auto_exit", "on")]);
+        let mut rig = Rig::new(config);
+        rig.queries = Queries::NotFound;
+        rig.fates.push_back((Purpose::StopLoss, Fate::LostAnswer));
+        rig.fates.extend(second.map(|fate| (Purpose::StopLoss, fate)));
+        rig.open_long();
+        assert_eq!(rig.statuses(Purpose::StopLoss), [OrderStatus::Unknown]);
+        rig.queries = Queries::Truthful;
+        rig.look_again(&[]);
+        assert_eq!(rig.statuses(Purpose::StopLoss), [OrderStatus::Open]);
+        assert_eq!(rig.resting(), ["stop_loss 1 @ 97", "take_profit 1 @ 103"], "one stop, not two");
+        assert!(rig.row(ONE, BTC).unwrap().is_protected);
+    }
+}
+
+#[test]
 fn an_order_whose_answers_keep_getting_lost_is_sent_once_a_cycle() {
     let mut config = account();
     config.venue.resend_is_safe = true;
