@@ -59,12 +59,8 @@ impl AccountMachine {
     /// Flattens at once what a person wants closed, without waiting for a price, and withdraws working entries. Done
     /// again each cycle: a request that failed is repeated.
     pub(super) fn obey_halt(&mut self) {
-        let withdrawn: Vec<Order> = self
-            .orders
-            .working()
-            .filter(|order| self.is_unwanted(order))
-            .cloned()
-            .collect();
+        let withdrawn: Vec<Order> =
+            self.orders.working().filter(|order| self.is_unwanted(order)).cloned().collect();
         for order in withdrawn {
             self.cancel(&order);
         }
@@ -117,9 +113,7 @@ impl AccountMachine {
 
     /// Whether a closing order is working.
     fn is_exiting(&self, key: &HeldKey) -> bool {
-        self.orders
-            .of(key.0, &key.1)
-            .any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten))
+        self.orders.of(key.0, &key.1).any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten))
     }
 
     fn is_leaving(&self, key: &HeldKey) -> bool {

@@ -26,8 +26,7 @@ impl AccountMachine {
 
     /// While running: the unknown ones are asked for again each cycle.
     pub(super) fn ask_about_unknown_orders(&mut self) {
-        let unknown: Vec<Order> =
-            self.orders.working().filter(|order| is_unknown(order)).cloned().collect();
+        let unknown: Vec<Order> = self.orders.working().filter(|order| is_unknown(order)).cloned().collect();
         for order in unknown {
             self.query(&order);
         }
@@ -115,8 +114,7 @@ impl AccountMachine {
         let venue = self.config.venue;
         let age = self.now.since(order.times.decided_at);
         let is_final = age > venue.horizon;
-        let is_wanted =
-            !order.purpose.increases() || (age <= ENTRY_RESEND_MAX && !self.is_unwanted(&order));
+        let is_wanted = !order.purpose.increases() || (age <= ENTRY_RESEND_MAX && !self.is_unwanted(&order));
         if matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled) {
             // It was there: what is missing now has ended, perhaps by fills that we have not seen.
             if is_final {

@@ -166,9 +166,11 @@ fn a_short_trails_downwards() {
     rig.configure(|config| set(config, &[("short_tp_pct", "50")]));
     rig.enter(1, Short);
     rig.price("100");
-    for (bar, stop) in
-        [(["100", "100", "92", "92"], "96.6"), (["92", "95", "90", "95"], "94.5"), (["94", "94", "91", "93"], "94.5")]
-    {
+    for (bar, stop) in [
+        (["100", "100", "92", "92"], "96.6"),
+        (["92", "95", "90", "95"], "94.5"),
+        (["94", "94", "91", "93"], "94.5"),
+    ] {
         rig.bar(bar, &[]);
         // The stop placed at the close of the second bar is met by the open of the third.
         if !rig.held().is_zero() {

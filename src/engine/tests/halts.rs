@@ -3,12 +3,12 @@
 use super::fixtures::*;
 use super::rig::{Fate, Rig};
 use crate::domain::order::{OrderStatus, Purpose};
+use crate::domain::side::PositionMode;
 use crate::domain::side::PositionSide::Long;
 use crate::engine::config::{AccountConfig, Halt};
 use crate::engine::decision::{Action, Code};
 use crate::matching::config::BookConfig;
 use crate::matching::fixtures as paper;
-use crate::domain::side::PositionMode;
 
 fn halt(rig: &mut Rig, flatten: bool) {
     rig.configure(|config| config.halt = Some(Halt { reason: "test".to_owned(), flatten }));
@@ -56,7 +56,9 @@ fn a_halt_with_flatten_closes_without_auto_exit_and_keeps_trying() {
     assert_eq!(statuses, [OrderStatus::Expired, OrderStatus::Expired, OrderStatus::Open]);
     rig.price("100");
     assert_eq!(rig.held().to_string(), "0");
-    assert!(rig.intents.iter().filter(|order| order.purpose == Purpose::Flatten).all(|order| order.reduce_only));
+    assert!(
+        rig.intents.iter().filter(|order| order.purpose == Purpose::Flatten).all(|order| order.reduce_only)
+    );
     assert_eq!(rig.codes(Action::Exited), [Code::Requested]);
     rig.price("100");
     assert_eq!(rig.statuses(Purpose::Flatten).len(), 3, "flat is flat");

@@ -13,5 +13,7 @@ mod orders;
 mod properties;
 mod reconciling;
 mod rig;
+mod script;
 mod sharing;
+
 mod sizing;

@@ -185,9 +185,6 @@ impl Rig {
     fn match_unheard(&mut self, prices: [&str; 4]) {
         self.at += 1;
         self.now = minute(self.at);
-        crate::matching::fixtures::play(
-            &mut self.book,
-            &crate::matching::fixtures::step(self.at, prices),
-        );
+        crate::matching::fixtures::play(&mut self.book, &crate::matching::fixtures::step(self.at, prices));
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::side::PositionMode;
 use crate::domain::time::Timestamp;
 use crate::engine::config::AccountConfig;
 use crate::engine::cycle::Cycle;
-use crate::engine::decision::Decision;
+use crate::engine::decision::{Action, Decision};
 use crate::engine::event::*;
 use crate::engine::machine::AccountMachine;
 use crate::engine::state::{BOOKED_MAX, ENDED_MAX, SavedAccount};
@@ -55,6 +55,8 @@ pub(super) struct Rig {
     pub fates: VecDeque<(Purpose, Fate)>,
     pub queries: Queries,
     pub cancels_fail: bool,
+    /// It crashes, and is started again, before this many more requests are performed.
+    pub crash_in: Option<u8>,
     pub gates: Gates,
     pub entries_enabled: bool,
     pub prices: BTreeMap<Symbol, Price>,
@@ -68,7 +70,7 @@ pub(super) struct Rig {
     pub others: Vec<String>,
     pub rows: BTreeMap<ClientOrderId, PositionRow>,
     pub orders: BTreeMap<ClientOrderId, Order>,
-    /// Each turn, as text.
+    /// Each turn, as text, without explanations of what was not done: they may be repeated after a restart.
     pub turns: Vec<String>,
 }
 
@@ -89,6 +91,7 @@ impl Rig {
             fates: VecDeque::new(),
             queries: Queries::Truthful,
             cancels_fail: false,
+            crash_in: None,
             gates: Gates::OPEN,
             entries_enabled: true,
             prices: BTreeMap::new(),
@@ -201,6 +204,12 @@ impl Rig {
         let turn = self.machine.handle(self.now, event);
         let mut requests: VecDeque<Request> = self.keep(turn).into();
         while let Some(request) = requests.pop_front() {
+            if self.crash_in == Some(0) {
+                self.crash_in = None;
+                self.crash();
+                return self.recover();
+            }
+            self.crash_in = self.crash_in.map(|left| left - 1);
             for answer in self.perform(&request) {
                 let turn = self.machine.handle(self.now, answer);
                 requests.extend(self.keep(turn));
@@ -211,8 +220,11 @@ impl Rig {
     }
 
     fn keep(&mut self, turn: Turn) -> Vec<Request> {
-        if !turn.is_empty() {
-            self.turns.push(format!("{turn:?}"));
+        let is_skip =
+            |record: &&Record| matches!(record, Record::Decision(made) if made.action == Action::Skipped);
+        let records: Vec<_> = turn.records.iter().filter(|record| !is_skip(record)).collect();
+        if !records.is_empty() || !turn.requests.is_empty() {
+            self.turns.push(format!("{records:?} {:?}", turn.requests));
         }
         for record in turn.records {
             self.keep_record(record);
@@ -236,9 +248,12 @@ impl Rig {
             }
             Record::Decision(decision) => self.decisions.push(decision),
             Record::Notice(notice) => self.notices.push(notice),
+            other @ Record::BotStopped { bot, .. } => {
+                edit_bot(&mut self.config, bot, |bot| bot.is_running = false);
+                self.others.push(format!("{other:?}"));
+            }
             other @ (Record::BotStats(_)
             | Record::BotError { .. }
-            | Record::BotStopped { .. }
             | Record::BotClosed { .. }
             | Record::Equity { .. }
             | Record::StateChanged) => self.others.push(format!("{other:?}")),
@@ -305,8 +320,11 @@ impl Rig {
         let mut ended: Vec<Order> =
             self.orders.values().filter(|order| order.times.finished_at.is_some()).cloned().collect();
         ended.sort_by_key(|order| (order.times.decided_at, order.client_order_id.clone()));
-        let mut booked: Vec<(Symbol, TradeId)> =
-            self.fills.iter().map(|booked| (booked.fill.symbol.clone(), booked.fill.trade_id.clone())).collect();
+        let mut booked: Vec<(Symbol, TradeId)> = self
+            .fills
+            .iter()
+            .map(|booked| (booked.fill.symbol.clone(), booked.fill.trade_id.clone()))
+            .collect();
         booked.drain(..booked.len().saturating_sub(BOOKED_MAX));
         let saved = SavedAccount {
             durable: serde_json::from_str(&json).unwrap(),

@@ -25,7 +25,8 @@ fn entry_at(config: AccountConfig, price: &str) -> Result<(String, u8, Quote), C
 #[test]
 fn an_entry_is_capital_x_entry_pct_x_leverage_rounded_down() {
     // price, account keys, bot keys -> quantity, leverage, margin
-    type Case = (&'static str, &'static [(&'static str, &'static str)], &'static [(&'static str, &'static str)]);
+    type Case =
+        (&'static str, &'static [(&'static str, &'static str)], &'static [(&'static str, &'static str)]);
     let cases: [(Case, (&str, u8, &str)); 6] = [
         (("100", &[], &[]), ("1", 10, "10")),
         // 100 / 30.1 = 3.3222...
