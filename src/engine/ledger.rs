@@ -38,6 +38,7 @@ impl AccountMachine {
             self.book_entry(&key, fill, purpose, leverage, is_first_of_order);
         } else {
             self.book_exit(&key, fill, purpose);
+            self.withdraw_excess();
         }
         self.sync_protection(&key);
         self.orders.settle(&fill.client_order_id);

@@ -127,7 +127,7 @@ impl AccountMachine {
         self.ask_about_unknown_orders();
         self.obey_halt();
         self.manage_positions(cycle);
-        self.withdraw_orphans();
+        self.withdraw_excess();
         self.finish_closing();
         if !cycle.signals.is_empty() {
             self.consider_entries(cycle);

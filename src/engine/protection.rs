@@ -15,21 +15,27 @@ impl AccountMachine {
         for key in keys {
             self.sync_protection(&key);
         }
-        self.withdraw_orphans();
+        self.withdraw_excess();
     }
 
-    /// Asks again for the end of protection whose position is gone: left at the exchange, it would reduce what
-    /// another bot holds.
-    pub(super) fn withdraw_orphans(&mut self) {
-        let is_held =
-            |order: &Order| order.bot.is_some_and(|bot| self.held.contains_key(&(bot, order.symbol.clone())));
-        let orphans: Vec<Order> = self
+    /// Cancels what would reduce more than its bot holds, until it is gone: left at the exchange, it would close what
+    /// another bot holds. Protection of a position that is still held is moved instead.
+    pub(super) fn withdraw_excess(&mut self) {
+        let held = |order: &Order| {
+            let key = (order.bot?, order.symbol.clone());
+            self.held.get(&key).map(|held| held.position().qty)
+        };
+        let excess: Vec<Order> = self
             .orders
             .working()
-            .filter(|order| order.purpose.protects() && !is_held(order))
+            .filter(|order| !order.purpose.increases())
+            .filter(|order| match held(order) {
+                Some(qty) => !order.purpose.protects() && order.remaining_qty() > qty,
+                None => true,
+            })
             .cloned()
             .collect();
-        for order in orphans {
+        for order in excess {
             self.cancel(&order);
         }
     }

@@ -2,10 +2,13 @@
 
 use super::fixtures::*;
 use super::rig::Rig;
+use crate::domain::fill::Fill;
+use crate::domain::ids::TradeId;
 use crate::domain::money::Quote;
-use crate::domain::order::Purpose;
+use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::side::PositionSide::{self, Long, Short};
 use crate::engine::config::AccountConfig;
+use crate::engine::event::Event;
 
 fn two_bots(hedge: bool) -> AccountConfig {
     let mut config = account();
@@ -99,4 +102,36 @@ fn a_bots_request_to_close_leaves_the_other_alone() {
     assert!(rig.position(ONE, BTC).is_none());
     assert!(rig.position(TWO, BTC).is_some());
     assert_eq!(net(&rig, Long), "2.5");
+}
+
+#[test]
+fn an_exit_never_outlasts_or_exceeds_the_bots_own_quantity() {
+    // The stop takes all, or a part, of what the exit is about to close.
+    for (stopped, left) in [("1", None), ("0.4", Some("0.6"))] {
+        let mut rig = Rig::new(two_bots(false));
+        rig.open_long();
+        rig.enter(2, Long);
+        rig.price("100");
+        let at = minute(rig.at + 1);
+        rig.bar(["100"; 4], &[exit_signal(1, BTC, at, Long)]);
+        let stop = rig.intents.iter().find(|order| order.purpose == Purpose::StopLoss).unwrap();
+        assert_eq!(stop.bot, Some(ONE));
+        let opened = rig.fills[0].fill.clone();
+        let fill = Fill {
+            trade_id: TradeId("P90".to_owned()),
+            client_order_id: stop.client_order_id.clone(),
+            side: Long.exit_side(),
+            qty: stopped.parse().unwrap(),
+            ..opened
+        };
+        rig.cancels_fail = true;
+        rig.handle(Event::Fill(fill));
+        rig.cancels_fail = false;
+        rig.look_again(&[]);
+        assert_eq!(rig.statuses(Purpose::Exit)[0], OrderStatus::Cancelled, "it would close bot 2's part");
+        rig.look_again(&[]);
+        let again: Vec<String> = rig.intended(Purpose::Exit).into_iter().skip(1).collect();
+        assert_eq!(again, left.into_iter().collect::<Vec<_>>());
+        assert_eq!(rig.position(ONE, BTC).map(|held| held.qty.to_string()).as_deref(), left);
+    }
 }
