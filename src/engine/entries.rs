@@ -115,9 +115,7 @@ impl AccountMachine {
         let entering = |of: Option<BotId>| {
             self.orders
                 .working()
-                .filter(|order| {
-                    order.purpose == Purpose::Entry && of.is_none_or(|bot| order.bot == Some(bot))
-                })
+                .filter(|order| order.purpose.increases() && of.is_none_or(|bot| order.bot == Some(bot)))
                 .filter(|order| {
                     order.bot.is_none_or(|bot| !self.held.contains_key(&(bot, order.symbol.clone())))
                 })

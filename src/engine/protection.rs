@@ -18,23 +18,21 @@ impl AccountMachine {
         self.withdraw_excess();
     }
 
-    /// Cancels what would reduce more than its bot holds, until it is gone: left at the exchange, it would close what
-    /// another bot holds. Protection of a position that is still held is moved instead.
+    /// Cancels, until it is gone, what has outlived its position: orders that would reduce more than their bot holds
+    /// (they would close what another bot holds), and orders that would add to what was closed meanwhile. Protection
+    /// of a position that is still held is moved instead.
     pub(super) fn withdraw_excess(&mut self) {
-        let held = |order: &Order| {
-            let key = (order.bot?, order.symbol.clone());
-            self.held.get(&key).map(|held| held.position().qty)
+        let is_excess = |order: &&Order| {
+            let key = order.bot.map(|bot| (bot, order.symbol.clone()));
+            let held = key.and_then(|key| self.held.get(&key)).map(|held| held.position().qty);
+            match (held, order.purpose.increases()) {
+                (Some(qty), false) => !order.purpose.protects() && order.remaining_qty() > qty,
+                (Some(_), true) => false,
+                (None, false) => true,
+                (None, true) => order.purpose != Purpose::Entry || !order.filled_qty.is_zero(),
+            }
         };
-        let excess: Vec<Order> = self
-            .orders
-            .working()
-            .filter(|order| !order.purpose.increases())
-            .filter(|order| match held(order) {
-                Some(qty) => !order.purpose.protects() && order.remaining_qty() > qty,
-                None => true,
-            })
-            .cloned()
-            .collect();
+        let excess: Vec<Order> = self.orders.working().filter(is_excess).cloned().collect();
         for order in excess {
             self.cancel(&order);
         }

@@ -3,11 +3,17 @@
 
 use super::fixtures::*;
 use super::rig::{Fate, Rig};
+use crate::domain::fill::Fill;
+use crate::domain::ids::TradeId;
 use crate::domain::order::{OrderStatus, Purpose};
+use crate::domain::side::PositionMode;
 use crate::domain::side::PositionSide::{self, Long, Short};
 use crate::engine::config::AccountConfig;
 use crate::engine::decision::{Action, Code};
+use crate::engine::event::Event;
 use crate::engine::turn::NoticeKind;
+use crate::matching::config::BookConfig;
+use crate::matching::fixtures as paper;
 use crate::strategy::ExitPlan;
 
 fn auto_exit() -> AccountConfig {
@@ -275,4 +281,38 @@ fn protection_that_could_not_be_cancelled_is_cancelled_later() {
     rig.look_again(&[]);
     assert_eq!(rig.resting(), ["stop_loss 1 @ 97", "take_profit 1 @ 103"]);
     assert!(rig.book.open_orders().iter().all(|order| order.client_order_id.key().unwrap().bot == Some(TWO)));
+}
+
+#[test]
+fn what_was_still_to_be_added_goes_with_the_position() {
+    // The rest of an entry, and a DCA order, when the stop takes what is held.
+    for averages in [false, true] {
+        let mut config = auto_exit();
+        set(&mut config, &[("dca_enabled", if averages { "on" } else { "off" }), ("dca_pct", "1")]);
+        let half = BookConfig { participation_pct: Some(pct("0.5")), ..paper::config(PositionMode::OneWay) };
+        let mut rig = Rig::on(config, half);
+        rig.enter(1, Long);
+        rig.price("100");
+        if averages {
+            rig.price("100");
+            rig.price("98");
+            assert_eq!(rig.intended(Purpose::Dca1), ["0.3"]);
+        }
+        let held = rig.held();
+        let stop = rig.last_order(Purpose::StopLoss).client_order_id.clone();
+        let opened = rig.fills[0].fill.clone();
+        rig.cancels_fail = true;
+        rig.handle(Event::Fill(Fill {
+            trade_id: TradeId("P90".to_owned()),
+            client_order_id: stop,
+            side: Long.exit_side(),
+            qty: held,
+            ..opened
+        }));
+        assert!(rig.held().is_zero());
+        rig.cancels_fail = false;
+        rig.look_again(&[]);
+        let purpose = if averages { Purpose::Dca1 } else { Purpose::Entry };
+        assert_eq!(rig.statuses(purpose), [OrderStatus::Cancelled]);
+    }
 }
