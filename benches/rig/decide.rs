@@ -156,6 +156,7 @@ impl Scene {
             prices: Arc::clone(&self.prices),
             signals,
             representatives: Arc::default(),
+            timeframes: Arc::default(),
             gates: Gates::OPEN,
             universe: Arc::default(),
             entries_enabled: true,

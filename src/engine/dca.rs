@@ -39,9 +39,16 @@ impl AccountMachine {
         if size == Pct::ZERO || adverse < settings.dca_pct || is_adding {
             return;
         }
+        // What the exchange did not take is offered again with the next bar, not at every price.
+        let bar_start = held.holding.timeframe.bar_start(self.now);
+        if self.orders.failed_since((key.0, &key.1), *purpose, bar_start) {
+            return;
+        }
         let (side, step) = (position.side, self.instrument(&key.1).map(|rules| rules.step));
         let qty = position.first_entry_qty.part(size, step.unwrap_or_default());
-        match self.fit(bot, &key.1, price, qty) {
+        // Once filled it binds margin at the position's leverage, so it may not be reserved at a higher one.
+        let leverage = self.leverage(bot).min(position.leverage);
+        match self.fit(bot, &key.1, price, qty, leverage) {
             Ok(sized) => {
                 let last = position.last_entry_price;
                 self.intend(Intent {

@@ -115,9 +115,7 @@ impl AccountMachine {
         let entering = |of: Option<BotId>| {
             self.orders
                 .working()
-                .filter(|order| {
-                    order.purpose == Purpose::Entry && of.is_none_or(|bot| order.bot == Some(bot))
-                })
+                .filter(|order| order.purpose.increases() && of.is_none_or(|bot| order.bot == Some(bot)))
                 .filter(|order| {
                     order.bot.is_none_or(|bot| !self.held.contains_key(&(bot, order.symbol.clone())))
                 })
@@ -162,9 +160,13 @@ impl AccountMachine {
         let capital = self.capital(bot)?;
         let price = self.price(symbol)?;
         let margin = capital.part(self.config.settings.entry_pct);
-        let leverage = bot.leverage(&self.config.settings, self.config.limits, self.config.venue.spot).value;
+        let leverage = self.leverage(bot);
         let qty = margin.leveraged(leverage).quantity_at(price);
-        self.fit(bot, symbol, price, qty)
+        self.fit(bot, symbol, price, qty, leverage)
+    }
+
+    pub(super) fn leverage(&self, bot: &BotConfig) -> Leverage {
+        bot.leverage(&self.config.settings, self.config.limits, self.config.venue.spot).value
     }
 
     /// Rounds `qty` down and checks it against the instrument's minimums and what is left of the bot's capital.
@@ -174,6 +176,7 @@ impl AccountMachine {
         symbol: &Symbol,
         price: Price,
         qty: Qty,
+        leverage: Leverage,
     ) -> Result<Sized, Obstacle> {
         let instrument = self
             .config
@@ -185,7 +188,6 @@ impl AccountMachine {
             .check_qty(qty)
             .and_then(|()| instrument.check_notional(price, qty))
             .map_err(|error| (Code::BelowMinimum, error.to_string()))?;
-        let leverage = bot.leverage(&self.config.settings, self.config.limits, self.config.venue.spot).value;
         let margin = price.notional(qty).margin_at(leverage);
         let capital = self.capital(bot)?;
         let used = self.margin_used(bot.id);

@@ -33,6 +33,7 @@ impl AccountMachine {
     }
 
     fn manage(&mut self, key: &HeldKey, bot: &BotConfig, cycle: &Cycle, levels: &Levels) {
+        self.give_up_exit(key);
         if self.is_leaving(key) {
             self.retry_exit(key);
             return;
@@ -57,18 +58,11 @@ impl AccountMachine {
         bot.close_requested || self.config.halt.as_ref().is_some_and(|halt| halt.flatten)
     }
 
-    /// Flattens at once what a person wants closed, without waiting for a price, and withdraws working entries.
+    /// Flattens at once what a person wants closed, without waiting for a price, and withdraws working entries. Done
+    /// again each cycle: a request that failed is repeated.
     pub(super) fn obey_halt(&mut self) {
-        let withdrawn: Vec<Order> = self
-            .orders
-            .working()
-            .filter(|order| order.purpose.increases())
-            .filter(|order| {
-                let bot = order.bot.and_then(|bot| self.config.bots.get(&bot));
-                self.config.halt.is_some() || bot.is_none_or(|bot| !bot.is_running || bot.close_requested)
-            })
-            .cloned()
-            .collect();
+        let withdrawn: Vec<Order> =
+            self.orders.working().filter(|order| self.is_unwanted(order)).cloned().collect();
         for order in withdrawn {
             self.cancel(&order);
         }
@@ -79,6 +73,13 @@ impl AccountMachine {
                 self.leave(&key, Code::Requested, Purpose::Flatten, "closed on request");
             }
         }
+    }
+
+    /// Whether an order would add to what a person wants halted, stopped or closed.
+    pub(super) fn is_unwanted(&self, order: &Order) -> bool {
+        let bot = order.bot.and_then(|bot| self.config.bots.get(&bot));
+        order.purpose.increases()
+            && (self.config.halt.is_some() || bot.is_none_or(|bot| !bot.is_running || bot.close_requested))
     }
 
     /// Tells the store which close requests have been fulfilled.
@@ -98,6 +99,23 @@ impl AccountMachine {
             }
             self.turn.records.push(Record::BotClosed { bot });
         }
+    }
+
+    /// An exit decided before auto_exit was switched off stays undone, unless it is on its way already.
+    fn give_up_exit(&mut self, key: &HeldKey) {
+        if self.config.settings.auto_exit || self.is_exiting(key) {
+            return;
+        }
+        let Some(held) = self.held.get_mut(key) else { return };
+        if held.holding.exit.is_some_and(|leaving| leaving.purpose == Purpose::Exit) {
+            held.holding.exit = None;
+            self.turn.records.push(Record::StateChanged);
+        }
+    }
+
+    /// Whether a closing order is working.
+    fn is_exiting(&self, key: &HeldKey) -> bool {
+        self.orders.of(key.0, &key.1).any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten))
     }
 
     fn is_leaving(&self, key: &HeldKey) -> bool {
@@ -163,11 +181,7 @@ impl AccountMachine {
 
     /// Places the closing order, unless one is working.
     fn retry_exit(&mut self, key: &HeldKey) {
-        let working = self
-            .orders
-            .of(key.0, &key.1)
-            .any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten));
-        if working {
+        if self.is_exiting(key) {
             return;
         }
         let Some(held) = self.held.get_mut(key) else { return };

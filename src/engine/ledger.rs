@@ -13,7 +13,7 @@ use super::event::Liquidation;
 use super::intent::Intent;
 use super::levels::Levels;
 use super::machine::{AccountMachine, HeldKey};
-use super::state::{Held, Holding, Leaving};
+use super::state::{Held, Holding, LIQUIDATION_PART, Leaving};
 use super::turn::{BookedFill, BotStats, NoticeKind, PositionRow, Record, Severity};
 
 /// Bars of positions whose entry order is no longer known are counted in this.
@@ -38,6 +38,7 @@ impl AccountMachine {
             self.book_entry(&key, fill, purpose, leverage, is_first_of_order);
         } else {
             self.book_exit(&key, fill, purpose);
+            self.withdraw_excess();
         }
         self.sync_protection(&key);
         self.orders.settle(&fill.client_order_id);
@@ -280,8 +281,9 @@ impl AccountMachine {
 }
 
 fn liquidation_fill(order: &Order, liquidation: &Liquidation, fee: Quote) -> Fill {
+    let bot = order.bot.map_or(0, BotId::get);
     Fill {
-        trade_id: TradeId(format!("{}-{}", liquidation.trade_id, order.bot.map_or(0, BotId::get))),
+        trade_id: TradeId(format!("{}{LIQUIDATION_PART}{bot}", liquidation.trade_id)),
         client_order_id: order.client_order_id.clone(),
         symbol: order.symbol.clone(),
         side: order.side,

@@ -26,8 +26,7 @@ impl AccountMachine {
 
     /// While running: the unknown ones are asked for again each cycle.
     pub(super) fn ask_about_unknown_orders(&mut self) {
-        let unknown: Vec<Order> =
-            self.orders.working().filter(|order| order.status == OrderStatus::Unknown).cloned().collect();
+        let unknown: Vec<Order> = self.orders.working().filter(|order| is_unknown(order)).cloned().collect();
         for order in unknown {
             self.query(&order);
         }
@@ -45,7 +44,14 @@ impl AccountMachine {
             self.change(id, OrderStatus::Sent, "sent", |order| order.times.sent_at = Some(sent_at));
         }
         let now = self.now.max(sent_at);
+        // A refusal of what was sent again may be due to the first one: only a question can tell.
+        let is_in_doubt = self.orders.get_working(id).is_some_and(|order| {
+            is_unknown(order) && self.now.since(order.times.decided_at) <= self.config.venue.horizon
+        });
         match answer {
+            PlaceAnswer::Refused { reason, .. } | PlaceAnswer::NotSent { reason } if is_in_doubt => {
+                self.change(id, OrderStatus::Unknown, &format!("sent again in vain: {reason}"), |_| {});
+            }
             PlaceAnswer::Accepted { exchange_order_id } => {
                 let detail = format!("accepted as {exchange_order_id}");
                 self.change(id, OrderStatus::Open, &detail, |order| {
@@ -60,8 +66,10 @@ impl AccountMachine {
                 self.fail(id, OrderStatus::Expired, &format!("not sent: {reason}"));
             }
             PlaceAnswer::Unknown { reason } => {
+                // Sent again without a clear answer: asked for at the next cycle, so that this ends.
+                let is_first = self.orders.get_working(id).is_some_and(|order| !is_unknown(order));
                 self.change(id, OrderStatus::Unknown, &format!("no clear answer: {reason}"), |_| {});
-                if let Some(order) = self.orders.get_working(id).cloned() {
+                if let Some(order) = self.orders.get_working(id).filter(|_| is_first).cloned() {
                     self.query(&order);
                 }
             }
@@ -105,13 +113,22 @@ impl AccountMachine {
         let Some(order) = self.orders.get_working(id).cloned() else { return };
         let venue = self.config.venue;
         let age = self.now.since(order.times.decided_at);
-        let is_final = age > venue.horizon || venue.resend_is_safe;
-        if !is_final {
-            self.change(id, OrderStatus::Unknown, "not found yet", |_| {});
-        } else if venue.resend_is_safe && (!order.purpose.increases() || age <= ENTRY_RESEND_MAX) {
+        let is_final = age > venue.horizon;
+        let is_wanted = !order.purpose.increases() || (age <= ENTRY_RESEND_MAX && !self.is_unwanted(&order));
+        if matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled) {
+            // It was there: what is missing now has ended, perhaps by fills that we have not seen.
+            if is_final {
+                self.turn.requests.push(Request::SweepFills);
+                self.fail(id, OrderStatus::Expired, "the exchange no longer knows it");
+            }
+        } else if venue.resend_is_safe && is_wanted && !(is_final && is_unknown(&order)) {
+            // Until the answer to this one, an earlier one may still show up.
+            self.change(id, OrderStatus::Unknown, "not found, sent again", |_| {});
             self.turn.requests.push(Request::Place(id.clone()));
-        } else {
+        } else if is_final {
             self.fail(id, OrderStatus::Expired, "never reached the exchange");
+        } else {
+            self.change(id, OrderStatus::Unknown, "not found yet", |_| {});
         }
     }
 
@@ -188,10 +205,17 @@ impl AccountMachine {
         let has_ended = self.orders.get_working(id).is_some_and(|order| order.status.is_final());
         self.orders.settle(id);
         self.forget_entering(id);
+        let Some(key) = key else { return };
         // A refused protective order is tried again at the next cycle, not at once.
-        if let Some(key) = key.filter(|_| !has_ended) {
+        if has_ended {
+            self.note_protection(&key);
+        } else {
             self.sync_protection(&key);
             self.obey_halt();
         }
     }
+}
+
+fn is_unknown(order: &Order) -> bool {
+    order.status == OrderStatus::Unknown
 }

@@ -129,7 +129,9 @@ impl AccountMachine {
             return;
         }
         self.ask_about_unknown_orders();
+        self.obey_halt();
         self.manage_positions(cycle);
+        self.withdraw_excess();
         self.finish_closing();
         if !cycle.signals.is_empty() {
             self.consider_entries(cycle);
@@ -180,14 +182,15 @@ impl AccountMachine {
         self.config.instruments.get(symbol).cloned()
     }
 
-    /// A fresh client order id; the leg makes it unique within its cycle.
+    /// A fresh client order id; the leg makes it unique within its cycle. Cycles in ids never go back, although the
+    /// time of answers runs ahead of the time of the step that is being told.
     pub(super) fn next_order_id(
         &mut self,
         bot: Option<BotId>,
         purpose: Purpose,
         attempt: u8,
     ) -> ClientOrderId {
-        let cycle = CycleId::at(self.now);
+        let cycle = CycleId::at(self.now.max(Timestamp::from_ms(self.durable.legs.cycle)));
         if self.durable.legs.cycle != cycle.get() {
             self.durable.legs = Legs { cycle: cycle.get(), next: 0 };
         }

@@ -22,3 +22,6 @@ mod ledger;
 mod lifecycle;
 mod protection;
 mod reconcile;
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,27 @@ impl AccountMachine {
         for key in keys {
             self.sync_protection(&key);
         }
+        self.withdraw_excess();
+    }
+
+    /// Cancels, until it is gone, what has outlived its position: orders that would reduce more than their bot holds
+    /// (they would close what another bot holds), and orders that would add to what was closed meanwhile. Protection
+    /// of a position that is still held is moved instead.
+    pub(super) fn withdraw_excess(&mut self) {
+        let is_excess = |order: &&Order| {
+            let key = order.bot.map(|bot| (bot, order.symbol.clone()));
+            let held = key.and_then(|key| self.held.get(&key)).map(|held| held.position().qty);
+            match (held, order.purpose.increases()) {
+                (Some(qty), false) => !order.purpose.protects() && order.remaining_qty() > qty,
+                (Some(_), true) => false,
+                (None, false) => true,
+                (None, true) => order.purpose != Purpose::Entry || !order.filled_qty.is_zero(),
+            }
+        };
+        let excess: Vec<Order> = self.orders.working().filter(is_excess).cloned().collect();
+        for order in excess {
+            self.cancel(&order);
+        }
     }
 
     /// Brings the resting orders of one position in line with its levels. Called after whatever may have changed
@@ -82,6 +103,14 @@ impl AccountMachine {
             order.purpose == purpose
                 && matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled)
         })
+    }
+
+    /// Has the position's row tell what rests now, and asks for nothing.
+    pub(super) fn note_protection(&mut self, key: &HeldKey) {
+        if let Some((held, bot)) = self.held.get(key).zip(self.bot(key.0)) {
+            let levels = Levels::of(held, &bot, &self.config, self.now);
+            self.note_levels(key, &levels);
+        }
     }
 
     /// Keeps the position's row telling its levels and whether the stop rests at the exchange.

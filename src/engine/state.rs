@@ -21,6 +21,9 @@ pub const ENDED_MAX: usize = 32;
 /// Booked trade ids kept in memory, so that a repeated fill is recognised. The store refuses older repeats.
 pub const BOOKED_MAX: usize = 128;
 
+/// Marks the trade id of a bot's part of a liquidation: ours, made from the exchange's (`P9/2`).
+pub const LIQUIDATION_PART: char = '/';
+
 /// Durable with every commit, as JSON in `account_state.state`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -145,6 +148,17 @@ impl OrderBook {
         self.working.values().filter(move |order| order.bot == Some(bot) && order.symbol == *symbol)
     }
 
+    /// Whether an order of this purpose was decided since `since` and ended without a fill.
+    pub fn failed_since(&self, key: (BotId, &Symbol), purpose: Purpose, since: Timestamp) -> bool {
+        self.ended.iter().any(|order| {
+            order.purpose == purpose
+                && order.bot == Some(key.0)
+                && order.symbol == *key.1
+                && order.filled_qty.is_zero()
+                && order.times.decided_at >= since
+        })
+    }
+
     /// Moves an order that has ended out of the working ones.
     pub fn settle(&mut self, id: &ClientOrderId) {
         if !self.working.get(id).is_some_and(|order| order.status.is_final()) {
@@ -197,8 +211,8 @@ impl Booked {
         true
     }
 
-    /// The last one, from which a sweep continues.
+    /// The last one that the exchange knows by this id, from which a sweep continues.
     pub fn last(&self) -> Option<&TradeId> {
-        self.0.back().map(|(_, id)| id)
+        self.0.iter().rev().map(|(_, id)| id).find(|id| !id.0.contains(LIQUIDATION_PART))
     }
 }

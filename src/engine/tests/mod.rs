@@ -1,0 +1,19 @@
+//! The account machine against a matching book, both in process and driven bar by bar.
+//!
+//! One bar is one minute. Each bar is matched first, what happened is told to the machine, then the machine gets its
+//! cycle: an entry decided at minute n fills at the open of the bar that closes at minute n + 1.
+
+mod dca;
+mod exits;
+mod fixtures;
+mod guards;
+mod halts;
+mod observation;
+mod orders;
+mod properties;
+mod reconciling;
+mod rig;
+mod script;
+mod sharing;
+
+mod sizing;

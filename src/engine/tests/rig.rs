@@ -1,0 +1,367 @@
+//! An account machine, the book it trades on, and a store that remembers what each turn recorded.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::fixtures::*;
+use crate::domain::ids::{AccountId, ClientOrderId, CycleId, TradeId};
+use crate::domain::instrument::Symbol;
+use crate::domain::market::MarketStep;
+use crate::domain::money::Price;
+use crate::domain::order::{Order, Purpose};
+use crate::domain::side::PositionMode;
+use crate::domain::time::Timestamp;
+use crate::engine::config::AccountConfig;
+use crate::engine::cycle::Cycle;
+use crate::engine::decision::{Action, Decision};
+use crate::engine::event::*;
+use crate::engine::machine::AccountMachine;
+use crate::engine::state::{BOOKED_MAX, ENDED_MAX, SavedAccount};
+use crate::engine::turn::{BookedFill, Notice, PositionRow, Record, Request, Turn};
+use crate::matching::book::{Book, trade_number};
+use crate::matching::config::BookConfig;
+use crate::matching::event::BookEvent;
+use crate::matching::fixtures as paper;
+use crate::matching::order::BookOrder;
+use crate::signal::{Gates, Signal};
+
+/// What becomes of a request to place an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Refused,
+    NotSent,
+    /// It reaches the book and the answer is lost.
+    LostAnswer,
+    /// It does not reach the book, and nobody says so.
+    LostOrder,
+}
+
+/// How the exchange answers questions about orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Queries {
+    Truthful,
+    NotFound,
+    Failing,
+}
+
+pub(super) struct Rig {
+    pub machine: AccountMachine,
+    pub book: Book,
+    pub config: AccountConfig,
+    pub now: Timestamp,
+    /// Minutes played.
+    pub at: i64,
+    /// The next placement of an order of the purpose meets this fate.
+    pub fates: VecDeque<(Purpose, Fate)>,
+    pub queries: Queries,
+    pub cancels_fail: bool,
+    /// It crashes, and is started again, before this many more requests are performed.
+    pub crash_in: Option<u8>,
+    pub gates: Gates,
+    pub entries_enabled: bool,
+    pub prices: BTreeMap<Symbol, Price>,
+    /// Every intent, in the order they were made.
+    pub intents: Vec<Order>,
+    pub requests: Vec<Request>,
+    pub decisions: Vec<Decision>,
+    pub notices: Vec<Notice>,
+    pub fills: Vec<BookedFill>,
+    /// Records that have no list of their own, as text.
+    pub others: Vec<String>,
+    pub rows: BTreeMap<ClientOrderId, PositionRow>,
+    pub orders: BTreeMap<ClientOrderId, Order>,
+    /// Each turn, as text, without explanations of what was not done: they may be repeated after a restart.
+    pub turns: Vec<String>,
+}
+
+impl Rig {
+    /// An account that has been recovered and knows the prices of BTC and ETH to be 100.
+    pub(super) fn new(config: AccountConfig) -> Self {
+        let mode = if config.venue.hedge { PositionMode::Hedge } else { PositionMode::OneWay };
+        Self::on(config, paper::config(mode))
+    }
+
+    pub(super) fn on(config: AccountConfig, terms: BookConfig) -> Self {
+        let mut rig = Self {
+            machine: AccountMachine::restore(AccountId::new(1), config.clone(), SavedAccount::default()),
+            book: Book::new(terms),
+            config,
+            now: minute(0),
+            at: 0,
+            fates: VecDeque::new(),
+            queries: Queries::Truthful,
+            cancels_fail: false,
+            crash_in: None,
+            gates: Gates::OPEN,
+            entries_enabled: true,
+            prices: BTreeMap::new(),
+            intents: Vec::new(),
+            requests: Vec::new(),
+            decisions: Vec::new(),
+            notices: Vec::new(),
+            fills: Vec::new(),
+            others: Vec::new(),
+            rows: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            turns: Vec::new(),
+        };
+        rig.recover();
+        rig.step(&[(BTC, ["100"; 4]), (ETH, ["100"; 4])], &[]);
+        rig
+    }
+
+    /// What an executor does at its start.
+    pub(super) fn recover(&mut self) {
+        self.handle(Event::Recover);
+        let snapshot = self.snapshot();
+        self.handle(Event::Snapshot(snapshot));
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let positions = self.book.positions().iter();
+        Snapshot {
+            open_orders: self.book.open_orders().iter().map(report).collect(),
+            positions: positions
+                .map(|net| NetPosition { symbol: net.symbol.clone(), side: net.side, qty: net.qty })
+                .collect(),
+            fills: self.missed_fills(),
+            wallet: self.book.balance().wallet,
+        }
+    }
+
+    fn missed_fills(&self) -> Vec<crate::domain::fill::Fill> {
+        let after = self.machine.last_booked().map_or(0, |id| trade_number(id).expect("an id of the book"));
+        self.book.fills_since(after).cloned().collect()
+    }
+
+    /// A minute in which BTC stays at `price`.
+    pub(super) fn price(&mut self, price: &str) {
+        self.bar([price; 4], &[]);
+    }
+
+    /// A minute of BTC (open, high, low, close) that ends with these signals.
+    pub(super) fn bar(&mut self, prices: [&str; 4], signals: &[Signal]) {
+        self.step(&[(BTC, prices)], signals);
+    }
+
+    /// A minute of several symbols, sorted by name.
+    pub(super) fn step(&mut self, bars: &[(&str, [&str; 4])], signals: &[Signal]) {
+        let step = self.match_step(bars);
+        self.cycle(step, signals);
+    }
+
+    /// Matches a minute and tells the machine what happened, without a cycle.
+    pub(super) fn match_step(&mut self, bars: &[(&str, [&str; 4])]) -> MarketStep {
+        self.at += 1;
+        self.now = minute(self.at);
+        let price_bars: Vec<_> =
+            bars.iter().map(|(name, prices)| paper::bar(name, self.at, *prices)).collect();
+        let step = MarketStep { at: self.now, price_bars, closed_bars: Vec::new() };
+        while let Some(event) = self.book.next_event(&step) {
+            if let Some(event) = told(event) {
+                self.handle(event);
+            }
+        }
+        for bar in &step.price_bars {
+            self.prices.insert(bar.symbol.clone(), bar.candle.close);
+        }
+        step
+    }
+
+    /// A cycle on `step`.
+    pub(super) fn cycle(&mut self, step: MarketStep, signals: &[Signal]) {
+        let mut signals: Vec<_> = signals.iter().cloned().map(Arc::new).collect();
+        signals.sort_by(|a, b| a.key.cmp(&b.key));
+        let cycle = Cycle {
+            id: CycleId::at(self.now),
+            at: self.now,
+            step: Arc::new(step),
+            prices: Arc::new(self.prices.clone()),
+            signals,
+            representatives: Arc::default(),
+            timeframes: Arc::default(),
+            gates: self.gates.clone(),
+            universe: Arc::new(vec![symbol(BTC), symbol(ETH)]),
+            entries_enabled: self.entries_enabled,
+        };
+        self.handle(Event::Cycle(&cycle));
+    }
+
+    /// A cycle between two bars: nothing matches, the prices stay.
+    pub(super) fn look_again(&mut self, signals: &[Signal]) {
+        let step = MarketStep { at: self.now, price_bars: Vec::new(), closed_bars: Vec::new() };
+        self.cycle(step, signals);
+    }
+
+    /// Changes the configuration.
+    pub(super) fn configure(&mut self, edit: impl FnOnce(&mut AccountConfig)) {
+        edit(&mut self.config);
+        let config = self.config.clone();
+        self.handle(Event::Configure(config));
+    }
+
+    /// A turn, its records written, its requests performed, and so on with the answers.
+    pub(super) fn handle(&mut self, event: Event<'_>) {
+        let turn = self.machine.handle(self.now, event);
+        let mut requests: VecDeque<Request> = self.keep(turn).into();
+        while let Some(request) = requests.pop_front() {
+            if self.crash_in == Some(0) {
+                self.crash_in = None;
+                self.crash();
+                return self.recover();
+            }
+            self.crash_in = self.crash_in.map(|left| left - 1);
+            for answer in self.perform(&request) {
+                let turn = self.machine.handle(self.now, answer);
+                requests.extend(self.keep(turn));
+            }
+            self.requests.push(request);
+            assert!(self.requests.len() < 100_000, "requests without end");
+        }
+    }
+
+    fn keep(&mut self, turn: Turn) -> Vec<Request> {
+        let is_skip =
+            |record: &&Record| matches!(record, Record::Decision(made) if made.action == Action::Skipped);
+        let records: Vec<_> = turn.records.iter().filter(|record| !is_skip(record)).collect();
+        if !records.is_empty() || !turn.requests.is_empty() {
+            self.turns.push(format!("{records:?} {:?}", turn.requests));
+        }
+        for record in turn.records {
+            self.keep_record(record);
+        }
+        turn.requests
+    }
+
+    fn keep_record(&mut self, record: Record) {
+        match record {
+            Record::OrderIntended(order) => {
+                let known = self.orders.insert(order.client_order_id.clone(), order.clone());
+                assert!(known.is_none(), "an id is used once: {order:?}");
+                self.intents.push(order);
+            }
+            Record::OrderChanged { order, .. } => {
+                self.orders.insert(order.client_order_id.clone(), order);
+            }
+            Record::Fill(fill) => self.fills.push(fill),
+            Record::Position(row) => {
+                self.rows.insert(row.position.id.clone(), row);
+            }
+            Record::Decision(decision) => self.decisions.push(decision),
+            Record::Notice(notice) => self.notices.push(notice),
+            other @ Record::BotStopped { bot, .. } => {
+                edit_bot(&mut self.config, bot, |bot| bot.is_running = false);
+                self.others.push(format!("{other:?}"));
+            }
+            other @ (Record::BotStats(_)
+            | Record::BotError { .. }
+            | Record::BotClosed { .. }
+            | Record::Equity { .. }
+            | Record::StateChanged) => self.others.push(format!("{other:?}")),
+        }
+    }
+
+    /// Writes a turn and performs none of its requests.
+    pub(super) fn apply(&mut self, turn: Turn) {
+        self.keep(turn);
+    }
+
+    fn perform(&mut self, request: &Request) -> Vec<Event<'static>> {
+        match request {
+            Request::Place(id) => {
+                let Some(order) = self.machine.order(id).cloned() else { return Vec::new() };
+                let answer = self.place(&order);
+                vec![Event::PlaceAnswered { id: id.clone(), sent_at: self.now, answer }]
+            }
+            Request::Cancel { id, .. } => {
+                let answer = if self.cancels_fail {
+                    CancelAnswer::Failed { reason: "unavailable".to_owned() }
+                } else if self.book.cancel(id).is_ok() {
+                    CancelAnswer::Cancelled
+                } else {
+                    CancelAnswer::NotWorking
+                };
+                vec![Event::CancelAnswered { id: id.clone(), answer }]
+            }
+            Request::Query { id, .. } => {
+                let answer = match (self.queries, self.book.order(id)) {
+                    (Queries::Failing, _) => QueryAnswer::Failed { reason: "unavailable".to_owned() },
+                    (Queries::Truthful, Some(order)) => QueryAnswer::Found(report(order)),
+                    (Queries::Truthful, None) | (Queries::NotFound, _) => QueryAnswer::NotFound,
+                };
+                vec![Event::QueryAnswered { id: id.clone(), answer }]
+            }
+            Request::SweepFills => self.missed_fills().into_iter().map(Event::Fill).collect(),
+        }
+    }
+
+    fn place(&mut self, order: &Order) -> PlaceAnswer {
+        let due = self.fates.iter().position(|(purpose, _)| *purpose == order.purpose);
+        let fate = due.and_then(|index| self.fates.remove(index)).map(|(_, fate)| fate);
+        let reason = "as the test wants".to_owned();
+        match fate {
+            Some(Fate::Refused) => return PlaceAnswer::Refused { code: "test".to_owned(), reason },
+            Some(Fate::NotSent) => return PlaceAnswer::NotSent { reason },
+            Some(Fate::LostOrder) => return PlaceAnswer::Unknown { reason },
+            Some(Fate::LostAnswer) | None => {}
+        }
+        let rules = self.config.instruments[&order.symbol].clone();
+        match self.book.place(order, &rules, self.now) {
+            Ok(_) if fate == Some(Fate::LostAnswer) => PlaceAnswer::Unknown { reason },
+            Ok(accepted) => PlaceAnswer::Accepted { exchange_order_id: accepted.exchange_order_id },
+            Err(refusal) => {
+                PlaceAnswer::Refused { code: refusal.code().to_owned(), reason: refusal.to_string() }
+            }
+        }
+    }
+
+    /// Ends the machine and starts another one from what was written, without telling it anything yet.
+    pub(super) fn crash(&mut self) {
+        let json = serde_json::to_string(&self.machine.durable_state()).unwrap();
+        let mut ended: Vec<Order> =
+            self.orders.values().filter(|order| order.times.finished_at.is_some()).cloned().collect();
+        ended.sort_by_key(|order| (order.times.decided_at, order.client_order_id.clone()));
+        let mut booked: Vec<(Symbol, TradeId)> = self
+            .fills
+            .iter()
+            .map(|booked| (booked.fill.symbol.clone(), booked.fill.trade_id.clone()))
+            .collect();
+        booked.drain(..booked.len().saturating_sub(BOOKED_MAX));
+        let saved = SavedAccount {
+            durable: serde_json::from_str(&json).unwrap(),
+            positions: self.rows.values().filter(|row| row.position.is_open()).cloned().collect(),
+            working: self.orders.values().filter(|order| !order.status.is_final()).cloned().collect(),
+            ended: ended.split_off(ended.len().saturating_sub(ENDED_MAX)),
+            booked,
+        };
+        self.machine = AccountMachine::restore(AccountId::new(1), self.config.clone(), saved);
+    }
+}
+
+pub(super) fn report(order: &BookOrder) -> OrderReport {
+    OrderReport {
+        client_order_id: order.client_order_id.clone(),
+        exchange_order_id: order.exchange_order_id(),
+        status: order.status,
+        filled_qty: order.filled_qty,
+    }
+}
+
+fn told(event: BookEvent) -> Option<Event<'static>> {
+    Some(match event {
+        BookEvent::Fill(fill) => Event::Fill(fill),
+        BookEvent::OrderEnded { client_order_id, status, reason } => {
+            Event::OrderEnded { id: client_order_id, status, reason: reason.to_string() }
+        }
+        BookEvent::Balance { .. } => return None,
+        BookEvent::Liquidated(gone) => Event::Liquidated(Liquidation {
+            trade_id: gone.trade_id,
+            symbol: gone.symbol,
+            side: gone.position_side,
+            qty: gone.qty,
+            price: gone.price,
+            fee: gone.fee,
+            at: gone.at,
+        }),
+    })
+}
