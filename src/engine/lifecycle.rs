@@ -45,8 +45,9 @@ impl AccountMachine {
         }
         let now = self.now.max(sent_at);
         // A refusal of what was sent again may be due to the first one: only a question can tell.
+        let is_resent = self.orders.resent.contains(id);
         let is_in_doubt = self.orders.get_working(id).is_some_and(|order| {
-            is_unknown(order) && self.now.since(order.times.decided_at) <= self.config.venue.horizon
+            is_resent && self.now.since(order.times.decided_at) <= self.config.venue.horizon
         });
         match answer {
             PlaceAnswer::Refused { reason, .. } | PlaceAnswer::NotSent { reason } if is_in_doubt => {
@@ -67,9 +68,8 @@ impl AccountMachine {
             }
             PlaceAnswer::Unknown { reason } => {
                 // Sent again without a clear answer: asked for at the next cycle, so that this ends.
-                let is_first = self.orders.get_working(id).is_some_and(|order| !is_unknown(order));
                 self.change(id, OrderStatus::Unknown, &format!("no clear answer: {reason}"), |_| {});
-                if let Some(order) = self.orders.get_working(id).filter(|_| is_first).cloned() {
+                if let Some(order) = self.orders.get_working(id).filter(|_| !is_resent).cloned() {
                     self.query(&order);
                 }
             }
@@ -122,8 +122,9 @@ impl AccountMachine {
                 self.fail(id, OrderStatus::Expired, "the exchange no longer knows it");
             }
         } else if venue.resend_is_safe && is_wanted && !(is_final && is_unknown(&order)) {
-            // Until the answer to this one, an earlier one may still show up.
-            self.change(id, OrderStatus::Unknown, "not found, sent again", |_| {});
+            // Until the answer to this one, an earlier one may still show up. Its row stays as it is: where nothing had
+            // been sent before a crash, nothing tells the order from one that was never interrupted.
+            self.orders.resent.insert(id.clone());
             self.turn.requests.push(Request::Place(id.clone()));
         } else if is_final {
             self.fail(id, OrderStatus::Expired, "never reached the exchange");

@@ -113,6 +113,8 @@ pub struct OrderBook {
     ended: VecDeque<Order>,
     /// Cancels asked for and not yet answered.
     pub cancelling: BTreeSet<ClientOrderId>,
+    /// Placed more than once under their id: a refusal may be due to the first time.
+    pub resent: BTreeSet<ClientOrderId>,
 }
 
 impl OrderBook {
@@ -121,6 +123,7 @@ impl OrderBook {
             working: working.into_iter().map(|order| (order.client_order_id.clone(), order)).collect(),
             ended: ended.into(),
             cancelling: BTreeSet::new(),
+            resent: BTreeSet::new(),
         }
     }
 
@@ -166,6 +169,7 @@ impl OrderBook {
         }
         if let Some(order) = self.working.remove(id) {
             self.cancelling.remove(id);
+            self.resent.remove(id);
             if self.ended.len() >= ENDED_MAX {
                 self.ended.pop_front();
             }
