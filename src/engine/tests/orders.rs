@@ -182,7 +182,6 @@ fn event(id: &ClientOrderId, index: usize, now: crate::domain::time::Timestamp) 
             sent_at: now,
             answer: PlaceAnswer::Accepted { exchange_order_id: "X1".to_owned() },
         },
-        1 => Event::Fill(fill(id, "P1", "0.4", "100", 1)),
         2 => Event::Fill(fill(id, "P2", "0.6", "100", 1)),
         _ => Event::Fill(fill(id, "P1", "0.4", "100", 1)),
     }
