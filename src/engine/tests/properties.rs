@@ -140,7 +140,7 @@ proptest! {
             *reported.entry((made.bot, made.symbol.clone(), made.code)).or_default() += 1;
         }
         for ((bot, symbol, code), times) in reported {
-            let of = |row: &&crate::engine::turn::PositionRow| {
+            let of = |row: &&PositionRow| {
                 row.position.bot == Some(bot) && row.position.symbol == symbol
             };
             prop_assert!(times <= rig.rows.values().filter(of).count(), "{bot} {symbol} {code}: {times}");
