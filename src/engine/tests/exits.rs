@@ -2,21 +2,14 @@
 //! reported while auto_exit is off.
 
 use super::fixtures::*;
-use super::rig::{Fate, Rig};
-use crate::domain::fill::Fill;
-use crate::domain::ids::TradeId;
-use crate::domain::order::{OrderStatus, Purpose};
-use crate::domain::side::PositionMode;
+use super::rig::Rig;
 use crate::domain::side::PositionSide::{self, Long, Short};
 use crate::engine::config::AccountConfig;
 use crate::engine::decision::{Action, Code};
-use crate::engine::event::Event;
 use crate::engine::turn::NoticeKind;
-use crate::matching::config::BookConfig;
-use crate::matching::fixtures as paper;
 use crate::strategy::ExitPlan;
 
-fn auto_exit() -> AccountConfig {
+pub(super) fn auto_exit() -> AccountConfig {
     let mut config = account();
     set(&mut config, &[("auto_exit", "on"), ("exit_cooldown_h", "1")]);
     config
@@ -206,113 +199,4 @@ fn without_auto_exit_each_due_exit_is_reported_once() {
     assert_eq!(rig.noticed(NoticeKind::ExitReported), 4);
     assert_eq!(rig.intents.len(), 1, "nothing but the entry");
     assert_eq!(rig.held().to_string(), "1");
-}
-
-#[test]
-fn switching_auto_exit_places_and_withdraws_protection() {
-    let mut rig = Rig::new(account());
-    rig.open_long();
-    assert!(rig.resting().is_empty());
-    rig.configure(|config| set(config, &[("auto_exit", "on")]));
-    assert_eq!(rig.resting(), ["stop_loss 1 @ 97", "take_profit 1 @ 103"]);
-    rig.configure(|config| set(config, &[("auto_exit", "off")]));
-    assert!(rig.resting().is_empty());
-    assert!(!rig.row(ONE, BTC).unwrap().is_protected);
-}
-
-#[test]
-fn an_exit_that_was_not_placed_is_tried_again_while_auto_exit_is_on() {
-    for switched_off in [false, true] {
-        let mut rig = Rig::new(auto_exit());
-        rig.open_long();
-        rig.fates.push_back((Purpose::Exit, Fate::NotSent));
-        let at = minute(rig.at + 1);
-        rig.bar(["100"; 4], &[exit_signal(1, BTC, at, Long)]);
-        assert_eq!(rig.statuses(Purpose::Exit), [OrderStatus::Expired]);
-        if switched_off {
-            rig.configure(|config| set(config, &[("auto_exit", "off")]));
-        }
-        rig.price("100");
-        rig.price("100");
-        assert_eq!(rig.held().is_zero(), !switched_off, "switched off: {switched_off}");
-        assert_eq!(rig.intended(Purpose::Exit).len(), if switched_off { 1 } else { 2 });
-        if !switched_off {
-            assert_eq!(rig.last_order(Purpose::Exit).client_order_id.key().unwrap().attempt, 2);
-        }
-    }
-}
-
-#[test]
-fn a_refused_stop_is_noticed_and_tried_again_at_the_next_cycle() {
-    let mut rig = Rig::new(auto_exit());
-    rig.fates.extend([(Purpose::StopLoss, Fate::Refused); 3]);
-    rig.enter(1, Long);
-    rig.match_step(&[(BTC, ["100"; 4])]);
-    assert!(!rig.row(ONE, BTC).unwrap().is_protected);
-    let refused = rig.statuses(Purpose::StopLoss).len();
-    assert!((1..3).contains(&refused), "not over and over");
-    assert_eq!(rig.noticed(NoticeKind::Unprotected), refused, "each is noticed");
-    for _ in refused..3 {
-        assert!(!rig.row(ONE, BTC).unwrap().is_protected);
-        rig.look_again(&[]);
-    }
-    assert_eq!(rig.noticed(NoticeKind::Unprotected), 3);
-    rig.look_again(&[]);
-    assert!(rig.row(ONE, BTC).unwrap().is_protected);
-    assert_eq!(rig.resting(), ["stop_loss 1 @ 97", "take_profit 1 @ 103"]);
-}
-
-#[test]
-fn protection_that_could_not_be_cancelled_is_cancelled_later() {
-    let mut config = auto_exit();
-    set(&mut config, &[("exit_cooldown_h", "0")]);
-    add_bot(&mut config, bot(2));
-    let mut rig = Rig::new(config);
-    rig.open_long();
-    rig.enter(2, Long);
-    rig.price("100");
-    rig.cancels_fail = true;
-    let at = minute(rig.at + 1);
-    rig.bar(["100"; 4], &[exit_signal(1, BTC, at, Long)]);
-    rig.price("100");
-    assert!(rig.held().is_zero());
-    assert_eq!(rig.resting().len(), 4, "what bot 1 left behind would now close what bot 2 holds");
-    rig.cancels_fail = false;
-    rig.look_again(&[]);
-    assert_eq!(rig.resting(), ["stop_loss 1 @ 97", "take_profit 1 @ 103"]);
-    assert!(rig.book.open_orders().iter().all(|order| order.client_order_id.key().unwrap().bot == Some(TWO)));
-}
-
-#[test]
-fn what_was_still_to_be_added_goes_with_the_position() {
-    // The rest of an entry, and a DCA order, when the stop takes what is held.
-    for averages in [false, true] {
-        let mut config = auto_exit();
-        set(&mut config, &[("dca_enabled", if averages { "on" } else { "off" }), ("dca_pct", "1")]);
-        let half = BookConfig { participation_pct: Some(pct("0.5")), ..paper::config(PositionMode::OneWay) };
-        let mut rig = Rig::on(config, half);
-        rig.enter(1, Long);
-        rig.price("100");
-        if averages {
-            rig.price("100");
-            rig.price("98");
-            assert_eq!(rig.intended(Purpose::Dca1), ["0.3"]);
-        }
-        let held = rig.held();
-        let stop = rig.last_order(Purpose::StopLoss).client_order_id.clone();
-        let opened = rig.fills[0].fill.clone();
-        rig.cancels_fail = true;
-        rig.handle(Event::Fill(Fill {
-            trade_id: TradeId("P90".to_owned()),
-            client_order_id: stop,
-            side: Long.exit_side(),
-            qty: held,
-            ..opened
-        }));
-        assert!(rig.held().is_zero());
-        rig.cancels_fail = false;
-        rig.look_again(&[]);
-        let purpose = if averages { Purpose::Dca1 } else { Purpose::Entry };
-        assert_eq!(rig.statuses(purpose), [OrderStatus::Cancelled]);
-    }
 }

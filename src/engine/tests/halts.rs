@@ -174,8 +174,8 @@ fn a_bot_that_is_stopped_while_entering_takes_its_entry_back() {
 
 #[test]
 fn changed_settings_count_from_the_next_cycle() {
-    type Change = (fn(&mut AccountConfig), &'static str);
-    let change: [Change; 2] = [
+    type Change = fn(&mut AccountConfig);
+    let change: [(Change, &str); 2] = [
         (|config| set(config, &[("entry_pct", "5")]), "0.5"),
         (|config| set_bot(config, ONE, &[("allocation_percent", "20")]), "2"),
     ];

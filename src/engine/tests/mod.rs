@@ -4,6 +4,7 @@
 //! cycle: an entry decided at minute n fills at the open of the bar that closes at minute n + 1.
 
 mod dca;
+mod exchange;
 mod exits;
 mod fixtures;
 mod guards;
@@ -11,6 +12,7 @@ mod halts;
 mod observation;
 mod orders;
 mod properties;
+mod protection;
 mod reconciling;
 mod rig;
 mod script;

@@ -12,7 +12,7 @@ use crate::domain::money::Quote;
 use crate::domain::order::{Order, Purpose};
 use crate::domain::side::PositionSide;
 use crate::engine::decision::Action;
-use crate::engine::turn::NoticeKind;
+use crate::engine::turn::{NoticeKind, PositionRow};
 
 fn play(setup: &Setup, script: &[Minute], crashes: bool) -> Rig {
     let mut rig = setup.rig();
@@ -24,7 +24,10 @@ fn play(setup: &Setup, script: &[Minute], crashes: bool) -> Rig {
 
 /// After a cycle that decided to add for a bot, the margin of the bot is within its capital.
 fn check_capital(rig: &Rig, decided: usize) {
-    let equity = rig.machine.equity().unwrap();
+    // A machine that was restarted after its decision does not know the prices it was made at.
+    let unrealized = |row: &PositionRow| row.position.unrealized_pnl(rig.prices[&row.position.symbol]);
+    let open = rig.rows.values().filter(|row| row.position.is_open());
+    let equity = rig.machine.wallet().unwrap() + open.map(unrealized).sum::<Quote>();
     for bot in rig.config.bots.values() {
         let adds = |order: &&Order| order.purpose.increases() && order.bot == Some(bot.id);
         let used = rig.machine.margin_used(bot.id);
@@ -94,8 +97,9 @@ fn check_protection(rig: &Rig) {
         let known = &rig.orders[&order.client_order_id];
         assert!(!known.status.is_final(), "{} rests and is believed {}", key.purpose, known.status);
         if key.purpose == Purpose::StopLoss && !rig.cancels_fail {
+            // It may cover less while the fate of its successor is unknown, never more.
             let held = rig.position(key.bot.unwrap(), order.symbol.as_str()).map(|held| held.qty);
-            assert_eq!(held, Some(order.remaining_qty()), "{}", key.purpose);
+            assert!(held.is_some_and(|held| order.remaining_qty() <= held), "{held:?} {order:?}");
         }
     }
 }
@@ -106,9 +110,17 @@ proptest! {
     #[test]
     fn limits_and_ledger_hold(setup in setups(), script in minutes()) {
         let mut rig = setup.rig();
+        let mut cancels_failed = false;
         for minute in &script {
             let decided = rig.intents.len();
             minute.play(&mut rig, true);
+            cancels_failed |= minute.cancels_fail;
+            if rig.noticed(NoticeKind::OutOfSync) > 0 {
+                // Two exits of one bot could not be kept apart: its symbol is blocked until a person has looked.
+                prop_assert!(cancels_failed);
+                prop_assert!(!rig.machine.durable_state().blocked.is_empty());
+                break;
+            }
             check_capital(&rig, decided);
             check_positions_max(&rig);
             check_ledger(&rig);
@@ -128,7 +140,7 @@ proptest! {
             *reported.entry((made.bot, made.symbol.clone(), made.code)).or_default() += 1;
         }
         for ((bot, symbol, code), times) in reported {
-            let of = |row: &&crate::engine::turn::PositionRow| {
+            let of = |row: &&PositionRow| {
                 row.position.bot == Some(bot) && row.position.symbol == symbol
             };
             prop_assert!(times <= rig.rows.values().filter(of).count(), "{bot} {symbol} {code}: {times}");

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::exchange::{report, told};
 use super::fixtures::*;
 use crate::domain::ids::{AccountId, ClientOrderId, CycleId, TradeId};
 use crate::domain::instrument::Symbol;
@@ -20,9 +21,7 @@ use crate::engine::state::{BOOKED_MAX, ENDED_MAX, SavedAccount};
 use crate::engine::turn::{BookedFill, Notice, PositionRow, Record, Request, Turn};
 use crate::matching::book::{Book, trade_number};
 use crate::matching::config::BookConfig;
-use crate::matching::event::BookEvent;
 use crate::matching::fixtures as paper;
-use crate::matching::order::BookOrder;
 use crate::signal::{Gates, Signal};
 
 /// What becomes of a request to place an order.
@@ -129,7 +128,7 @@ impl Rig {
         }
     }
 
-    fn missed_fills(&self) -> Vec<crate::domain::fill::Fill> {
+    pub(super) fn missed_fills(&self) -> Vec<crate::domain::fill::Fill> {
         let after = self.machine.last_booked().map_or(0, |id| trade_number(id).expect("an id of the book"));
         self.book.fills_since(after).cloned().collect()
     }
@@ -266,55 +265,6 @@ impl Rig {
         self.keep(turn);
     }
 
-    fn perform(&mut self, request: &Request) -> Vec<Event<'static>> {
-        match request {
-            Request::Place(id) => {
-                let Some(order) = self.machine.order(id).cloned() else { return Vec::new() };
-                let answer = self.place(&order);
-                vec![Event::PlaceAnswered { id: id.clone(), sent_at: self.now, answer }]
-            }
-            Request::Cancel { id, .. } => {
-                let answer = if self.cancels_fail {
-                    CancelAnswer::Failed { reason: "unavailable".to_owned() }
-                } else if self.book.cancel(id).is_ok() {
-                    CancelAnswer::Cancelled
-                } else {
-                    CancelAnswer::NotWorking
-                };
-                vec![Event::CancelAnswered { id: id.clone(), answer }]
-            }
-            Request::Query { id, .. } => {
-                let answer = match (self.queries, self.book.order(id)) {
-                    (Queries::Failing, _) => QueryAnswer::Failed { reason: "unavailable".to_owned() },
-                    (Queries::Truthful, Some(order)) => QueryAnswer::Found(report(order)),
-                    (Queries::Truthful, None) | (Queries::NotFound, _) => QueryAnswer::NotFound,
-                };
-                vec![Event::QueryAnswered { id: id.clone(), answer }]
-            }
-            Request::SweepFills => self.missed_fills().into_iter().map(Event::Fill).collect(),
-        }
-    }
-
-    fn place(&mut self, order: &Order) -> PlaceAnswer {
-        let due = self.fates.iter().position(|(purpose, _)| *purpose == order.purpose);
-        let fate = due.and_then(|index| self.fates.remove(index)).map(|(_, fate)| fate);
-        let reason = "as the test wants".to_owned();
-        match fate {
-            Some(Fate::Refused) => return PlaceAnswer::Refused { code: "test".to_owned(), reason },
-            Some(Fate::NotSent) => return PlaceAnswer::NotSent { reason },
-            Some(Fate::LostOrder) => return PlaceAnswer::Unknown { reason },
-            Some(Fate::LostAnswer) | None => {}
-        }
-        let rules = self.config.instruments[&order.symbol].clone();
-        match self.book.place(order, &rules, self.now) {
-            Ok(_) if fate == Some(Fate::LostAnswer) => PlaceAnswer::Unknown { reason },
-            Ok(accepted) => PlaceAnswer::Accepted { exchange_order_id: accepted.exchange_order_id },
-            Err(refusal) => {
-                PlaceAnswer::Refused { code: refusal.code().to_owned(), reason: refusal.to_string() }
-            }
-        }
-    }
-
     /// Ends the machine and starts another one from what was written, without telling it anything yet.
     pub(super) fn crash(&mut self) {
         let json = serde_json::to_string(&self.machine.durable_state()).unwrap();
@@ -336,32 +286,4 @@ impl Rig {
         };
         self.machine = AccountMachine::restore(AccountId::new(1), self.config.clone(), saved);
     }
-}
-
-pub(super) fn report(order: &BookOrder) -> OrderReport {
-    OrderReport {
-        client_order_id: order.client_order_id.clone(),
-        exchange_order_id: order.exchange_order_id(),
-        status: order.status,
-        filled_qty: order.filled_qty,
-    }
-}
-
-fn told(event: BookEvent) -> Option<Event<'static>> {
-    Some(match event {
-        BookEvent::Fill(fill) => Event::Fill(fill),
-        BookEvent::OrderEnded { client_order_id, status, reason } => {
-            Event::OrderEnded { id: client_order_id, status, reason: reason.to_string() }
-        }
-        BookEvent::Balance { .. } => return None,
-        BookEvent::Liquidated(gone) => Event::Liquidated(Liquidation {
-            trade_id: gone.trade_id,
-            symbol: gone.symbol,
-            side: gone.position_side,
-            qty: gone.qty,
-            price: gone.price,
-            fee: gone.fee,
-            at: gone.at,
-        }),
-    })
 }

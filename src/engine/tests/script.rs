@@ -18,7 +18,7 @@ pub(super) struct Minute {
     moves: [[i64; 3]; 2],
     wishes: [u8; 2],
     fate: Option<(u8, u8)>,
-    cancels_fail: bool,
+    pub cancels_fail: bool,
     crash_in: Option<u8>,
 }
 
