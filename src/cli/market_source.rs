@@ -11,8 +11,8 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::time::{Timeframe, Timestamp};
 use crate::market::feed::Feed;
 use crate::market::instruments::derive_instrument;
-use crate::market::synthetic::{SyntheticConfig, SyntheticMarket};
-use crate::market::tape::{Tape, TapeFile, TapeOptions};
+use crate::market::synthetic::{SyntheticConfig, SyntheticError, SyntheticMarket};
+use crate::market::tape::{Tape, TapeError, TapeFile, TapeOptions};
 
 /// The synthetic market begins here: 2026-01-01T00:00:00Z.
 const SYNTHETIC_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
@@ -20,10 +20,9 @@ const SYNTHETIC_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
 const RULE_CANDLES: usize = 1_000;
 
 #[derive(Debug, Args)]
-#[group(id = "source", required = true, multiple = true)]
 pub(super) struct MarketArgs {
     /// Candle file (CSV or .csv.gz: open_time_ms,open,high,low,close,volume); several make one tape
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "synthetic")]
+    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "synthetic", conflicts_with = "synthetic")]
     tape: Vec<PathBuf>,
     /// Play the deterministic synthetic market instead of a tape
     #[arg(long)]
@@ -65,9 +64,7 @@ impl MarketArgs {
                 timeframe: self.timeframe,
             })
             .collect();
-        let tape = Tape::open(files, TapeOptions { skip_bad_rows: self.skip_bad_rows }).map_err(|error| {
-            CliError::usage(error.to_string()).hint("`--skip-bad-rows` leaves bad rows out")
-        })?;
+        let tape = Tape::open(files, TapeOptions { skip_bad_rows: self.skip_bad_rows }).map_err(refused)?;
         for series in tape.report() {
             context.out.note(format!("{series}"));
         }
@@ -86,10 +83,16 @@ impl MarketArgs {
     }
 }
 
+fn refused(error: TapeError) -> CliError {
+    let has_bad_rows = matches!(error, TapeError::BadRows { .. });
+    let refused = CliError::usage(error.to_string());
+    if has_bad_rows { refused.hint("`--skip-bad-rows` leaves bad rows out") } else { refused }
+}
+
 /// The synthetic market with its default symbols; endless unless `steps` are given.
 pub(super) fn synthetic(seed: u64, steps: Option<u64>) -> Result<MarketSource, CliError> {
     let config = SyntheticConfig { steps, ..SyntheticConfig::with_default_symbols(seed, SYNTHETIC_START) };
-    let refused = |error: crate::market::synthetic::SyntheticError| CliError::usage(error.to_string());
+    let refused = |error: SyntheticError| CliError::usage(error.to_string());
     let mut sample = SyntheticMarket::new(config.clone()).map_err(refused)?;
     let symbols: Vec<Symbol> = sample.symbols().cloned().collect();
     let mut history: Vec<Vec<Candle>> = vec![Vec::new(); symbols.len()];

@@ -91,8 +91,9 @@ pub struct RunReport {
 
 /// How long executors may hold a cycle up before it goes on without them.
 const CYCLE_PATIENCE: Duration = Duration::from_secs(30);
-/// Failed writes in a row after which a run in virtual time gives up: about ten seconds of an unwritable disk.
-const STORE_FAILURES_MAX: u64 = 20;
+/// How long the database may take nothing before a run in virtual time gives up. What was confirmed is there; the rest
+/// is done again after a restart.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running fleet.
 pub struct Fleet {
@@ -239,13 +240,16 @@ impl Fleet {
     /// when it is back.
     async fn settle(&mut self, report: &mut impl FnMut(&Progress)) -> Result<(), StoreError> {
         let patience = WallTimer::new(CYCLE_PATIENCE);
+        let mut store_patience: Option<WallTimer> = None;
         loop {
             let quiet = tokio::time::timeout(Duration::from_millis(100), self.pace.wait_quiet()).await;
             if quiet.is_ok() {
                 return Ok(());
             }
             self.attend(report).await?;
-            if self.counters.store_failures() > STORE_FAILURES_MAX {
+            if self.counters.store_failures() == 0 {
+                store_patience = None;
+            } else if store_patience.get_or_insert_with(|| WallTimer::new(STORE_PATIENCE)).left().is_none() {
                 return Err(self.counters.store_error());
             }
             if patience.left().is_none() {
