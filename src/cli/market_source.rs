@@ -64,7 +64,8 @@ impl MarketArgs {
                 timeframe: self.timeframe,
             })
             .collect();
-        let tape = Tape::open(files, TapeOptions { skip_bad_rows: self.skip_bad_rows }).map_err(refused)?;
+        let tape = Tape::open(files, TapeOptions { skip_bad_rows: self.skip_bad_rows })
+            .map_err(|error| refused(&error))?;
         for series in tape.report() {
             context.out.note(format!("{series}"));
         }
@@ -83,7 +84,7 @@ impl MarketArgs {
     }
 }
 
-fn refused(error: TapeError) -> CliError {
+fn refused(error: &TapeError) -> CliError {
     let has_bad_rows = matches!(error, TapeError::BadRows { .. });
     let refused = CliError::usage(error.to_string());
     if has_bad_rows { refused.hint("`--skip-bad-rows` leaves bad rows out") } else { refused }
@@ -92,8 +93,8 @@ fn refused(error: TapeError) -> CliError {
 /// The synthetic market with its default symbols; endless unless `steps` are given.
 pub(super) fn synthetic(seed: u64, steps: Option<u64>) -> Result<MarketSource, CliError> {
     let config = SyntheticConfig { steps, ..SyntheticConfig::with_default_symbols(seed, SYNTHETIC_START) };
-    let refused = |error: SyntheticError| CliError::usage(error.to_string());
-    let mut sample = SyntheticMarket::new(config.clone()).map_err(refused)?;
+    let unfit = |error: SyntheticError| CliError::usage(error.to_string());
+    let mut sample = SyntheticMarket::new(config.clone()).map_err(unfit)?;
     let symbols: Vec<Symbol> = sample.symbols().cloned().collect();
     let mut history: Vec<Vec<Candle>> = vec![Vec::new(); symbols.len()];
     for _ in 0..RULE_CANDLES {
@@ -107,7 +108,7 @@ pub(super) fn synthetic(seed: u64, steps: Option<u64>) -> Result<MarketSource, C
         .zip(&history)
         .filter_map(|(symbol, candles)| Some((symbol.clone(), derive_instrument(&symbol, candles)?)))
         .collect();
-    let market = SyntheticMarket::new(config).map_err(refused)?;
+    let market = SyntheticMarket::new(config).map_err(unfit)?;
     let name = format!("synthetic market, seed {seed}");
     Ok(MarketSource { feed: Feed::from_synthetic(market), instruments, name })
 }

@@ -8,14 +8,17 @@ pub(super) mod position_row;
 
 pub use load::{LoadedAccount, bots_with_positions, load_account};
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, params};
 
 use super::StoreError;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId};
 use crate::domain::money::{Quote, parse_decimal};
+use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::engine::decision::Decision;
-use crate::engine::turn::{BookedFill, BotStats, Notice, Record};
+use crate::engine::turn::{BookedFill, BotStats, Notice, PositionRow, Record};
 
 /// One turn of one account, ready to be written.
 #[derive(Debug)]
@@ -44,8 +47,9 @@ pub struct StateRow {
 
 /// Writes a turn.
 pub fn record_turn(conn: &Connection, turn: &TurnRows) -> Result<(), StoreError> {
+    let mut rows = LastRows::of(&turn.records);
     for record in &turn.records {
-        record_one(conn, turn, record)?;
+        record_one(conn, turn, record, &mut rows)?;
     }
     if let Some(state) = &turn.state {
         conn.prepare_cached(
@@ -80,19 +84,69 @@ pub fn record_turn(conn: &Connection, turn: &TurnRows) -> Result<(), StoreError>
     Ok(())
 }
 
-fn record_one(conn: &Connection, turn: &TurnRows, record: &Record) -> Result<(), StoreError> {
+/// A turn often moves an order or a position several steps; its row is written once, as it stands at the end.
+struct LastRows<'a> {
+    orders: BTreeMap<&'a ClientOrderId, &'a Order>,
+    positions: BTreeMap<&'a ClientOrderId, &'a PositionRow>,
+}
+
+impl<'a> LastRows<'a> {
+    fn of(records: &'a [Record]) -> Self {
+        let mut rows = Self { orders: BTreeMap::new(), positions: BTreeMap::new() };
+        for record in records {
+            if let Record::OrderIntended(order) | Record::OrderChanged { order, .. } = record {
+                rows.orders.insert(&order.client_order_id, order);
+            } else if let Record::Position(row) = record {
+                rows.positions.insert(&row.position.id, row);
+            }
+        }
+        rows
+    }
+
+    /// Writes the order's row the first time it is asked to.
+    fn write_order(
+        &mut self,
+        conn: &Connection,
+        account: AccountId,
+        order: &Order,
+    ) -> Result<(), StoreError> {
+        match self.orders.remove(&order.client_order_id) {
+            Some(last) => order_row::write(conn, account, last),
+            None => Ok(()),
+        }
+    }
+
+    fn write_position(
+        &mut self,
+        conn: &Connection,
+        account: AccountId,
+        row: &PositionRow,
+    ) -> Result<(), StoreError> {
+        match self.positions.remove(&row.position.id) {
+            Some(last) => position_row::write(conn, account, last),
+            None => Ok(()),
+        }
+    }
+}
+
+fn record_one(
+    conn: &Connection,
+    turn: &TurnRows,
+    record: &Record,
+    rows: &mut LastRows<'_>,
+) -> Result<(), StoreError> {
     let account = turn.account;
     match record {
         Record::OrderIntended(order) => {
-            order_row::write(conn, account, order)?;
+            rows.write_order(conn, account, order)?;
             order_row::note(conn, order, order.times.decided_at, "intent is durable")
         }
         Record::OrderChanged { order, detail } => {
-            order_row::write(conn, account, order)?;
+            rows.write_order(conn, account, order)?;
             order_row::note(conn, order, turn.at.max(order.times.decided_at), detail)
         }
         Record::Fill(fill) => write_fill(conn, account, fill),
-        Record::Position(row) => position_row::write(conn, account, row),
+        Record::Position(row) => rows.write_position(conn, account, row),
         Record::BotStats(stats) => add_stats(conn, *stats),
         Record::BotError { bot, error } => set_bot(
             conn,
