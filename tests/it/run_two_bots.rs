@@ -22,16 +22,17 @@ fn keep_their_own_numbers(position_mode: &str) {
     let home = fleet(&["a"]);
     home.run(&format!("account set a position_mode={position_mode}")).ok();
     add_bot(&home, "a", "cross", "quick", "BTCUSDT");
-    add_bot(&home, "a", "rush", "surge", "BTCUSDT");
+    home.run("strategy add slow --kind ema_cross --set fast=8 --set slow=30 --set trend=0").ok();
+    add_bot(&home, "a", "calm", "slow", "BTCUSDT");
     let tape = Tape::write(&home, 1_500, 700);
     home.run(&format!("run {}", tape.whole)).ok();
     let trades = home.json("trades --open");
-    let (cross, rush) = (of(&trades, "cross"), of(&trades, "rush"));
-    let met = (crossings(&cross, &rush), crossings(&rush, &cross));
-    assert!(met.0 > 0 && met.1 > 0, "they never met: {met:?} of {} and {}", cross.len(), rush.len());
+    let (cross, calm) = (of(&trades, "cross"), of(&trades, "calm"));
+    let met = (crossings(&cross, &calm), crossings(&calm, &cross));
+    assert!(met.0 > 0 && met.1 > 0, "they never met: {met:?} of {} and {}", cross.len(), calm.len());
     let pnl = home.json("pnl");
     let shown = list(&list(&pnl, "accounts")[0], "bots");
-    for (name, own) in [("cross", cross), ("rush", rush)] {
+    for (name, own) in [("cross", cross), ("calm", calm)] {
         for trade in &own {
             let into = if trade["side"] == "long" { "buy" } else { "sell" };
             let (mut qty, mut cash) = (Decimal::ZERO, Decimal::ZERO);
