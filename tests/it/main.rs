@@ -13,6 +13,7 @@ mod db_check;
 mod fleet;
 mod harness;
 mod read;
+mod run_isolation;
 mod run_kill;
 mod run_story;
 mod run_two_bots;
