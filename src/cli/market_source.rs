@@ -12,7 +12,7 @@ use crate::domain::time::{Timeframe, Timestamp};
 use crate::market::feed::Feed;
 use crate::market::instruments::derive_instrument;
 use crate::market::synthetic::{SyntheticConfig, SyntheticMarket};
-use crate::market::tape::{Tape, TapeFile, TapeOptions};
+use crate::market::tape::{Tape, TapeError, TapeFile, TapeOptions};
 
 /// The synthetic market begins here: 2026-01-01T00:00:00Z.
 const SYNTHETIC_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
@@ -65,9 +65,8 @@ impl MarketArgs {
                 timeframe: self.timeframe,
             })
             .collect();
-        let tape = Tape::open(files, TapeOptions { skip_bad_rows: self.skip_bad_rows }).map_err(|error| {
-            CliError::usage(error.to_string()).hint("`--skip-bad-rows` leaves bad rows out")
-        })?;
+        let tape = Tape::open(files, TapeOptions { skip_bad_rows: self.skip_bad_rows })
+            .map_err(|error| refused(&error))?;
         for series in tape.report() {
             context.out.note(format!("{series}"));
         }
@@ -83,6 +82,19 @@ impl MarketArgs {
         let names = self.tape.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy());
         let name = format!("tape {}", names.collect::<Vec<_>>().join(", "));
         Ok(MarketSource { feed: Feed::from_tape(&tape), instruments, name })
+    }
+}
+
+fn refused(error: &TapeError) -> CliError {
+    let refusal = CliError::usage(error.to_string());
+    match error {
+        TapeError::BadRows { .. } => refusal.hint("`--skip-bad-rows` leaves bad rows out"),
+        TapeError::UnknownSeries { .. } => refusal.hint("`--symbol` and `--timeframe` say what a file holds"),
+        TapeError::NoFiles
+        | TapeError::File(_)
+        | TapeError::NothingLeft { .. }
+        | TapeError::Conflict { .. }
+        | TapeError::Unordered { .. } => refusal,
     }
 }
 

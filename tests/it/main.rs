@@ -1,6 +1,12 @@
 //! The program as its operator meets it: the real binary in a temporary home, without network.
 
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod cli_accounts;
 mod cli_bots;
@@ -13,7 +19,9 @@ mod db_check;
 mod fleet;
 mod harness;
 mod read;
+mod run_control;
 mod run_isolation;
 mod run_kill;
+mod run_refusals;
 mod run_story;
 mod run_two_bots;

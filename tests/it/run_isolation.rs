@@ -17,7 +17,7 @@ fn alike(accounts: &[&str]) -> Home {
     let home = fleet(accounts);
     add_bot(&home, "w01", "cross", "quick", "BTCUSDT");
     add_bot(&home, "w01", "wide", "surge", "*");
-    let others = accounts.get(1..).unwrap().join(",");
+    let others = accounts[1..].join(",");
     if !others.is_empty() {
         for bot in ["cross", "wide"] {
             home.run(&format!("bot clone {bot} --account w01 --to {others}")).ok();

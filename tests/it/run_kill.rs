@@ -23,8 +23,8 @@ fn moments(seed: u64, total: i64) -> Vec<i64> {
 fn killed_and_restarted(home: &Home, run: &str, moments: &[i64]) {
     for moment in moments {
         let mut daemon = Daemon::start(home, run);
-        let conn =
-            Connection::open_with_flags(home.file("tradefleet.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        let conn = Connection::open_with_flags(home.file("tradefleet.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .unwrap();
         daemon.wait_until(|| orders(&conn) >= *moment);
         daemon.kill();
     }

@@ -114,7 +114,9 @@ fn counts_agree_everywhere() {
 
     let status = home.json("status");
     let daemon = &status["daemon"];
-    for (field, counted) in [("cycles", "cycles"), ("signals_computed", "signals_computed"), ("turns", "turns")] {
+    for (field, counted) in
+        [("cycles", "cycles"), ("signals_computed", "signals_computed"), ("turns", "turns")]
+    {
         assert_eq!(daemon[field], report[counted], "{field}");
     }
     assert_eq!((&daemon["live"], &daemon["signal_keys"]), (&Value::Bool(false), &Value::from(3)));
