@@ -85,9 +85,16 @@ impl MarketArgs {
 }
 
 fn refused(error: &TapeError) -> CliError {
-    let has_bad_rows = matches!(error, TapeError::BadRows { .. });
-    let refused = CliError::usage(error.to_string());
-    if has_bad_rows { refused.hint("`--skip-bad-rows` leaves bad rows out") } else { refused }
+    let refusal = CliError::usage(error.to_string());
+    match error {
+        TapeError::BadRows { .. } => refusal.hint("`--skip-bad-rows` leaves bad rows out"),
+        TapeError::UnknownSeries { .. } => refusal.hint("`--symbol` and `--timeframe` say what a file holds"),
+        TapeError::NoFiles
+        | TapeError::File(_)
+        | TapeError::NothingLeft { .. }
+        | TapeError::Conflict { .. }
+        | TapeError::Unordered { .. } => refusal,
+    }
 }
 
 /// The synthetic market with its default symbols; endless unless `steps` are given.

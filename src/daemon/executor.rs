@@ -179,7 +179,7 @@ impl Executor {
     }
 
     async fn handle(&mut self, event: Event<'_>) -> Result<(), StoreError> {
-        self.handle_at(self.clock.now(), event).await
+        self.handle_at(self.now(), event).await
     }
 
     /// Decide, commit, ask, and so on with the answers until nothing is left to ask.
@@ -362,8 +362,13 @@ impl Executor {
     /// The last word before a stop: where the account stands.
     async fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.records.push(Record::StateChanged);
-        let now = self.clock.now();
+        let now = self.now();
         self.commit(now).await
+    }
+
+    /// The account's time. While a restarted fleet replays what others have missed, its clock is behind it.
+    fn now(&self) -> Timestamp {
+        self.clock.now().max(self.machine.now())
     }
 }
 

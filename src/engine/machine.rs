@@ -53,6 +53,7 @@ impl AccountMachine {
             })
             .collect();
         durable.holdings.clear();
+        let now = durable.acted_at;
         Self {
             account,
             config,
@@ -63,15 +64,15 @@ impl AccountMachine {
             prices: Arc::default(),
             explained: BTreeMap::new(),
             known_levels: BTreeMap::new(),
-            now: Timestamp::default(),
+            now,
             turn: Turn::default(),
             is_ready: false,
         }
     }
 
-    /// Handles one event and returns what follows from it.
+    /// Handles one event and returns what follows from it. Time never goes back: what is in force by now stays so.
     pub fn handle(&mut self, now: Timestamp, event: Event<'_>) -> Turn {
-        self.now = now;
+        self.now = self.now.max(now);
         match event {
             Event::Recover => self.ask_about_orders_in_flight(),
             Event::Snapshot(snapshot) => {
@@ -90,6 +91,11 @@ impl AccountMachine {
         std::mem::take(&mut self.turn)
     }
 
+    /// The latest moment it has acted at.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Whether it has seen what the exchange holds and may act.
     pub const fn is_ready(&self) -> bool {
         self.is_ready
@@ -98,6 +104,7 @@ impl AccountMachine {
     /// What must be saved beside the records of a turn.
     pub fn durable_state(&self) -> DurableState {
         let mut state = self.durable.clone();
+        state.acted_at = self.now;
         state.holdings =
             self.held.values().map(|held| (held.position().id.clone(), held.holding.clone())).collect();
         state

@@ -42,6 +42,8 @@ pub struct DurableState {
     pub blocked: BTreeMap<Symbol, String>,
     pub legs: Legs,
     pub last_equity_at: Option<Timestamp>,
+    /// The account's clock: when it last did anything. After a crash the fleet's clock may be behind it.
+    pub acted_at: Timestamp,
 }
 
 /// Numbers the orders of one cycle, so that their ids differ.

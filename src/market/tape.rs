@@ -60,7 +60,7 @@ pub enum TapeError {
     UnknownSeries { path: PathBuf },
     #[error(transparent)]
     File(#[from] CandleFileError),
-    #[error("{bad_rows} bad rows{}", listed(findings, *bad_rows))]
+    #[error("{bad_rows} bad {}{}", if *bad_rows == 1 { "row" } else { "rows" }, listed(findings, *bad_rows))]
     BadRows { bad_rows: u64, findings: Vec<FileFinding> },
     #[error("{}: none of its {bad_rows} rows is a candle", path.display())]
     NothingLeft { path: PathBuf, bad_rows: u64 },

@@ -1,6 +1,12 @@
 //! The program as its operator meets it: the real binary in a temporary home, without network.
 
-#![expect(clippy::unwrap_used, reason = "a failed step is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod cli_accounts;
 mod cli_bots;
@@ -10,5 +16,12 @@ mod cli_import;
 mod cli_secrets;
 mod cli_store;
 mod db_check;
+mod fleet;
 mod harness;
 mod read;
+mod run_control;
+mod run_isolation;
+mod run_kill;
+mod run_refusals;
+mod run_story;
+mod run_two_bots;
