@@ -55,7 +55,7 @@ fn a_broken_tape_is_told_by_file_and_line() {
         (format!("{FIRST_BAR},100,101,99,100,5"), "twice"),
         (format!("{},100,101,99,100,5", FIRST_BAR - MINUTE), "goes back"),
         (format!("{second}000,100,101,99,100,5"), "milliseconds"),
-        (format!("{second},100,9999,99,9000,5"), "20 times"),
+        (format!("{second},100,9999,99,9000,5"), "factor of 20"),
         ("-60000,100,101,99,100,5".to_owned(), "1970"),
     ] {
         let file = home.write("BTCUSDT-1m.csv", &with_row(&row));
