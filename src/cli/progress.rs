@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Output;
-use crate::daemon::fleet::Progress;
+use crate::daemon::counters::Progress;
 use crate::daemon::timer::WallTimer;
 
 /// Between two lines where there is no terminal.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::domain::time::Timestamp;
 use crate::engine::turn::Record;
 use crate::store::StoreError;
 use crate::store::journal::TurnRows;
@@ -31,6 +32,17 @@ pub struct Counts {
     pub cycles: u64,
     /// Distinct signal computations.
     pub signals: u64,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    pub counts: Counts,
+    /// Cycles until the market ends, when that is known.
+    pub cycles_total: Option<u64>,
+    pub at: Timestamp,
+    pub accounts: usize,
+    pub bots: usize,
 }
 
 impl Counters {

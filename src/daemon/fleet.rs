@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::analyst::Analyst;
 use super::control::Control;
-use super::counters::{Counters, Counts};
+use super::counters::{Counters, Progress};
 use super::pace::Pace;
 use super::recorder::Recorder;
 use super::roster::{Roster, RosterTerms};
@@ -46,17 +46,6 @@ pub struct RunOptions {
     pub host: String,
     /// Stop after this many cycles.
     pub cycles_max: Option<u64>,
-}
-
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
-    pub counts: Counts,
-    /// Cycles until the market ends, when that is known.
-    pub cycles_total: Option<u64>,
-    pub at: Timestamp,
-    pub accounts: usize,
-    pub bots: usize,
 }
 
 /// How a run ended.

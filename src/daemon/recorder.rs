@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::analyst::Analyst;
-use super::fleet::Progress;
+use super::counters::Progress;
 use super::timer::WallTimer;
 use crate::clock::wall_now;
 use crate::config::{Config, RetentionConfig};

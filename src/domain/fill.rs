@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::ids::{ClientOrderId, TradeId};
 use super::instrument::Symbol;
 use super::money::{Price, Qty, Quote};
-use super::order::words;
 use super::side::{PositionSide, Side};
 use super::time::Timestamp;
+use super::words::words;
 
 /// Whether the fill took liquidity or provided it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,4 +16,6 @@ pub mod side;
 pub mod spelling;
 pub mod time;
 
+pub(crate) mod words;
+
 mod client_order_id;

@@ -7,8 +7,8 @@
 use std::fmt;
 
 use crate::domain::ids::AccountId;
-use crate::domain::order::words;
 use crate::domain::time::{DurationMs, Timestamp};
+use crate::domain::words::words;
 
 /// Consecutive failures that open it.
 const FAILURES_TO_OPEN: u32 = 5;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ids::{BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
-use crate::domain::order::words;
 use crate::domain::time::Timestamp;
+use crate::domain::words::words;
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

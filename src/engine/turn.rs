@@ -11,9 +11,10 @@ use crate::domain::fill::Fill;
 use crate::domain::ids::{BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Quote};
-use crate::domain::order::{Order, words};
+use crate::domain::order::Order;
 use crate::domain::position::Position;
 use crate::domain::time::Timestamp;
+use crate::domain::words::words;
 
 use super::decision::Decision;
 

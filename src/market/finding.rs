@@ -62,8 +62,12 @@ pub enum Problem {
     Disorder { at: Timestamp, previous: Timestamp },
     #[error("{column} {value} is beyond a factor of {factor} from the close {close} before it")]
     Jump { column: &'static str, value: Price, close: Price, factor: u32 },
-    #[error("{missing} bars missing after {after}")]
+    #[error("{} missing after {after}", bars(*missing))]
     Gap { after: Timestamp, missing: u64 },
+}
+
+fn bars(count: u64) -> String {
+    if count == 1 { "1 bar".to_owned() } else { format!("{count} bars") }
 }
 
 impl Problem {

@@ -8,9 +8,10 @@ use crate::domain::fill::Fill;
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
-use crate::domain::order::{OrderStatus, words};
+use crate::domain::order::OrderStatus;
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
+use crate::domain::words::words;
 
 /// One thing that happened while a bar was matched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

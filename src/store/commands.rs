@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{StoreError, column};
 use crate::domain::ids::AccountId;
-use crate::domain::order::words;
 use crate::domain::time::Timestamp;
+use crate::domain::words::words;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandStatus {

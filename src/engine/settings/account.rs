@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PolicyLimits, Raw, SettingError, SettingKey};
+use super::{PolicyLimits, Raw, SettingError, SettingKey, key};
 use crate::domain::money::{Hours, Leverage, Pct};
-use crate::domain::order::words;
 use crate::domain::side::PositionSide;
+use crate::domain::words::words;
 
 /// How margin is shared between the positions of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,10 +68,6 @@ impl Default for AccountSettings {
             dca3_pct: pct(30),
         }
     }
-}
-
-const fn key(key: &'static str, allowed: &'static str, description: &'static str) -> SettingKey {
-    SettingKey { key, allowed, description }
 }
 
 impl AccountSettings {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PolicyLimits, Raw, SettingError, SettingKey};
+use super::{PolicyLimits, Raw, SettingError, SettingKey, key};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Pct};
 
@@ -74,10 +74,6 @@ impl Default for BotSettings {
             telegram_notify: true,
         }
     }
-}
-
-const fn key(key: &'static str, allowed: &'static str, description: &'static str) -> SettingKey {
-    SettingKey { key, allowed, description }
 }
 
 impl BotSettings {

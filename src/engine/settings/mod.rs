@@ -23,6 +23,10 @@ pub struct SettingKey {
     pub description: &'static str,
 }
 
+const fn key(key: &'static str, allowed: &'static str, description: &'static str) -> SettingKey {
+    SettingKey { key, allowed, description }
+}
+
 /// Bounds that come from the configuration, not from the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PolicyLimits {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Raw, SettingError, SettingKey};
+use super::{Raw, SettingError, SettingKey, key};
 use crate::domain::money::{Pct, Quote};
 use crate::domain::side::PositionMode;
 
@@ -49,10 +49,6 @@ impl Default for PaperSettings {
             fault_panic: false,
         }
     }
-}
-
-const fn key(key: &'static str, allowed: &'static str, description: &'static str) -> SettingKey {
-    SettingKey { key, allowed, description }
 }
 
 impl PaperSettings {
