@@ -154,6 +154,10 @@ impl Fleet {
             last_cycle_at: resume_at,
             started_at,
         };
+        if fleet.roster.running_bots() == 0 {
+            let accounts = fleet.roster.entrants.len();
+            tracing::warn!(accounts, "no bot is running: nothing will be opened");
+        }
         fleet.plan();
         fleet.admit_newcomers(fleet_clock(&fleet.roster).unwrap_or(resume_at)).await?;
         Ok(fleet)
