@@ -58,15 +58,18 @@ pub(super) fn run(args: &DemoArgs, context: &Context) -> Result<(), CliError> {
 
 fn farewell(demo: &Context, home: &Path) {
     let home = home.display();
+    let program = std::env::current_exe().unwrap_or_else(|_| "tradefleet".into());
     demo.out.note(format!(
         "\nlook further (this home is kept until you remove it):
+  alias tradefleet={}
   export TRADEFLEET_HOME={home}
   tradefleet account show paper-steady   # settings, bots and where each value comes from
   tradefleet trades --limit 5            # each with its fills: --json
   tradefleet signal explain BTCUSDT      # why, and why not
   tradefleet order list --limit 3        # then: tradefleet order trace ID
   tradefleet db check                    # every figure recomputed from the fills
-  tradefleet run --synthetic --speed 60  # go on from here"
+  tradefleet run --synthetic --speed 60  # go on from here",
+        program.display()
     ));
 }
 
