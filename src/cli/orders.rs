@@ -213,20 +213,20 @@ fn steps(life: &OrderLife) -> Vec<Step> {
     step(Some(order.decided_at), "decided", decision);
     step(order.sent_at, "sent", String::new());
     step(order.acknowledged_at, "acknowledged", figures::or_dash(order.exchange_order_id.as_ref()));
+    for event in &life.events {
+        // Fills, the first steps and the acceptance are told by others, with more to say.
+        let is_told = ["fill ", "accepted as "].iter().any(|told| event.detail.starts_with(told))
+            || matches!(event.status, OrderStatus::Intended | OrderStatus::Sent);
+        if !is_told {
+            step(Some(event.at), event.status.as_str(), event.detail.clone());
+        }
+    }
     for fill in &life.fills {
         let detail = format!(
             "{} at {}, fee {} {}, {}, realized {} (trade {})",
             fill.qty, fill.price, fill.fee, fill.fee_asset, fill.liquidity, fill.realized_pnl, fill.trade_id
         );
         step(Some(fill.at), "fill", detail);
-    }
-    for event in &life.events {
-        // Fills and the first steps are there already, with more to say.
-        let is_told = event.detail.starts_with("fill ")
-            || matches!(event.status, OrderStatus::Intended | OrderStatus::Sent);
-        if !is_told {
-            step(Some(event.at), event.status.as_str(), event.detail.clone());
-        }
     }
     let why = order.end_reason.clone().unwrap_or_default();
     step(order.finished_at, &format!("end: {}", order.status), why);

@@ -47,7 +47,6 @@ impl AccountMachine {
 
     /// Adds the fill to its order; true when it is the order's first.
     fn advance_order(&mut self, fill: &Fill) -> bool {
-        let now = self.now;
         let Some(order) = self.orders.get_mut(&fill.client_order_id) else { return false };
         let is_first = order.filled_qty.is_zero();
         order.filled_qty = order.filled_qty.plus(fill.qty);
@@ -58,7 +57,7 @@ impl AccountMachine {
             order.status = next;
         }
         if order.status.is_final() {
-            order.times.finished_at = Some(now);
+            order.times.finished_at = Some(fill.at.max(order.times.decided_at));
         }
         let detail = format!("fill {}: {} at {}, fee {}", fill.trade_id, fill.qty, fill.price, fill.fee);
         self.turn.records.push(Record::OrderChanged { order: order.clone(), detail });
