@@ -16,6 +16,8 @@ use crate::market::tape::{Tape, TapeError, TapeFile, TapeOptions};
 
 /// The synthetic market begins here: 2026-01-01T00:00:00Z.
 const SYNTHETIC_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
+/// Findings of one series that are printed.
+const FINDINGS_SHOWN: usize = 5;
 /// Candles that trading rules are derived from.
 const RULE_CANDLES: usize = 1_000;
 
@@ -68,6 +70,12 @@ impl MarketArgs {
             .map_err(|error| refused(&error))?;
         for series in tape.report() {
             context.out.note(format!("{series}"));
+            for finding in series.findings.iter().take(FINDINGS_SHOWN) {
+                context.out.note(format!("  {finding}"));
+            }
+            if let Some(more) = series.findings.len().checked_sub(FINDINGS_SHOWN + 1) {
+                context.out.note(format!("  and {} more findings", more + 1));
+            }
         }
         let mut instruments = BTreeMap::new();
         for (symbol, timeframe) in tape.keys() {

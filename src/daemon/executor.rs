@@ -151,7 +151,10 @@ impl Executor {
         })
     }
 
-    async fn configure(&mut self, configuration: Configuration) -> Result<(), StoreError> {
+    async fn configure(&mut self, mut configuration: Configuration) -> Result<(), StoreError> {
+        // An open book keeps the position mode it was opened with, whatever the settings say by now.
+        let venue = &mut configuration.account.venue;
+        *venue = super::roster::venue(venue.spot, self.exchange.capabilities());
         self.exchange.set_faults(super::roster::faults(&configuration.paper));
         self.exchange.inner_mut().set_terms(&super::roster::book_config(&configuration.paper));
         self.exchange.inner_mut().set_instruments(Arc::clone(&configuration.account.instruments));

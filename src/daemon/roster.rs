@@ -11,11 +11,12 @@ use super::pace::Configuration;
 use crate::domain::ids::{AccountId, BotId, StrategyId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
-use crate::domain::side::PositionMode;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::config::{AccountConfig, BotConfig, Halt, Venue};
 use crate::engine::settings::{PaperSettings, PolicyLimits, SymbolScope};
+use crate::exchange::capabilities::{Capabilities, Market};
 use crate::exchange::faults::PaperFaults;
+use crate::exchange::paper;
 use crate::matching::config::BookConfig;
 use crate::store::accounts::AccountRow;
 use crate::store::bots::BotRow;
@@ -102,7 +103,10 @@ impl Roster {
                 bots,
                 instruments: Arc::clone(&terms.instruments),
                 halt,
-                venue: venue(account.exchange, &account.paper_settings),
+                venue: venue(
+                    account.exchange == ExchangeKind::Upbit,
+                    &paper::capabilities(&book_config(&account.paper_settings)),
+                ),
                 equity_interval: terms.equity_interval,
             },
             paper: account.paper_settings.clone(),
@@ -165,14 +169,15 @@ fn spec(row: &StrategyRow) -> Result<StrategySpec, StoreError> {
     Ok(StrategySpec { params, timeframe: row.timeframe })
 }
 
-/// Every account trades on its paper book; the book of a spot exchange's account knows neither shorts nor leverage.
-fn venue(exchange: ExchangeKind, paper: &PaperSettings) -> Venue {
+/// What the machine must know of its exchange. Every account trades on its paper book; the machine of a spot exchange's
+/// account uses neither shorts nor leverage there.
+pub(super) fn venue(is_spot: bool, capabilities: &Capabilities) -> Venue {
     Venue {
-        spot: exchange == ExchangeKind::Upbit,
-        hedge: paper.position_mode == PositionMode::Hedge,
-        conditional_orders: true,
-        resend_is_safe: true,
-        horizon: DurationMs::from_secs(5),
+        spot: is_spot || capabilities.market == Market::Spot,
+        hedge: capabilities.hedge_mode,
+        conditional_orders: capabilities.conditional_orders,
+        resend_is_safe: capabilities.resend_is_safe(),
+        horizon: capabilities.horizon(Timestamp::default()).since(Timestamp::default()),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::clock::wall_now;
 use crate::domain::ids::AccountId;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::machine::AccountMachine;
+use crate::exchange::Exchange;
 use crate::exchange::faults::PaperAccount;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::journal::LoadedAccount;
@@ -200,7 +201,9 @@ fn build(entrant: &Entrant, loaded: LoadedAccount, seat: &Seat) -> Result<Parts,
     .map_err(|error| error.to_string())?;
     exchange.set_faults(roster::faults(paper));
     exchange.inner_mut().set_terms(&roster::book_config(paper));
-    let machine = AccountMachine::restore(entrant.id, entrant.configuration.account.clone(), loaded.saved);
+    let mut config = entrant.configuration.account.clone();
+    config.venue = roster::venue(config.venue.spot, exchange.capabilities());
+    let machine = AccountMachine::restore(entrant.id, config, loaded.saved);
     let name = entrant.name.clone();
     Ok(Parts { account: entrant.id, name, machine, exchange, last_cycle: loaded.last_cycle_at })
 }

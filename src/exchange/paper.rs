@@ -192,7 +192,8 @@ fn report(order: &BookOrder) -> OrderReport {
     }
 }
 
-fn capabilities(config: &BookConfig) -> Capabilities {
+/// What a book on these terms can do.
+pub fn capabilities(config: &BookConfig) -> Capabilities {
     Capabilities {
         market: Market::Futures,
         quote_asset: config.quote_asset.clone(),
