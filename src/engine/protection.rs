@@ -19,15 +19,17 @@ impl AccountMachine {
     }
 
     /// Cancels, until it is gone, what has outlived its position: orders that would reduce more than their bot holds
-    /// (they would close what another bot holds), and orders that would add to what was closed meanwhile. Protection
+    /// (they would close what another bot holds), and orders that would add to what is leaving or was closed. Protection
     /// of a position that is still held is moved instead.
     pub(super) fn withdraw_excess(&mut self) {
         let is_excess = |order: &&Order| {
             let key = order.bot.map(|bot| (bot, order.symbol.clone()));
-            let held = key.and_then(|key| self.held.get(&key)).map(|held| held.position().qty);
+            let held = key.and_then(|key| self.held.get(&key));
             match (held, order.purpose.increases()) {
-                (Some(qty), false) => !order.purpose.protects() && order.remaining_qty() > qty,
-                (Some(_), true) => false,
+                (Some(held), false) => {
+                    !order.purpose.protects() && order.remaining_qty() > held.position().qty
+                }
+                (Some(held), true) => held.holding.exit.is_some(),
                 (None, false) => true,
                 (None, true) => order.purpose != Purpose::Entry || !order.filled_qty.is_zero(),
             }

@@ -173,6 +173,23 @@ fn a_bot_that_is_stopped_while_entering_takes_its_entry_back() {
 }
 
 #[test]
+fn a_cancel_that_a_crash_has_swallowed_is_asked_for_again() {
+    let mut config = account();
+    set(&mut config, &[("auto_exit", "on")]);
+    let mut rig = Rig::on(config, BookConfig { participation_pct: Some(pct("0.25")), ..slow_book() });
+    rig.enter(1, Long);
+    rig.price("100");
+    rig.cancels_fail = true;
+    let at = minute(rig.at + 1);
+    rig.bar(["100"; 4], &[exit_signal(1, BTC, at, Long)]);
+    assert_eq!(rig.statuses(Purpose::Entry), [OrderStatus::PartiallyFilled], "its rest still works");
+    rig.crash();
+    rig.cancels_fail = false;
+    rig.recover();
+    assert_eq!(rig.statuses(Purpose::Entry), [OrderStatus::Cancelled]);
+}
+
+#[test]
 fn changed_settings_count_from_the_next_cycle() {
     type Change = fn(&mut AccountConfig);
     let change: [(Change, &str); 2] = [
