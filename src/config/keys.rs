@@ -40,7 +40,6 @@ pub const KEYS: &[ConfigKey] = &[
     key("log.keep_files", "1 to 365", "daily log files that are kept"),
     key("limits.max_leverage", "1 to 100", "highest leverage that any account or bot may be given"),
     key("engine.enabled", "true or false", "false: nothing is opened; what is open stays managed"),
-    key("engine.price_cycle_ms", "100 to 600000", "how often positions are managed, ms"),
     key("engine.equity_interval_minutes", "1 to 1440", "how often an equity snapshot is kept, minutes"),
     key("market.timeframe", TIMEFRAMES, "candles of strategies that name no timeframe"),
     key("universe.min_quote_volume", "0 or more", "least 24 h volume of a symbol, quote currency"),
@@ -127,9 +126,6 @@ impl Config {
             "log.keep_files" => self.log.keep_files = within(values, 1..=365)?,
             "limits.max_leverage" => self.limits.max_leverage = Leverage::try_new(one(values)?).ok()?,
             "engine.enabled" => self.engine.enabled = one(values)?,
-            "engine.price_cycle_ms" => {
-                self.engine.price_cycle = DurationMs::from_ms(within(values, 100..=600_000)?);
-            }
             "engine.equity_interval_minutes" => {
                 let minutes: i64 = within(values, 1..=1_440)?;
                 self.engine.equity_interval = DurationMs::from_secs(60).times(minutes);
@@ -178,7 +174,6 @@ impl Config {
             "log.keep_files" => self.log.keep_files.to_string(),
             "limits.max_leverage" => self.limits.max_leverage.to_string(),
             "engine.enabled" => self.engine.enabled.to_string(),
-            "engine.price_cycle_ms" => self.engine.price_cycle.ms().to_string(),
             "engine.equity_interval_minutes" => (self.engine.equity_interval.ms() / 60_000).to_string(),
             "market.timeframe" => or_empty(self.timeframe),
             "universe.min_quote_volume" => self.universe.min_quote_volume.to_string(),

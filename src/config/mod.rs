@@ -41,7 +41,6 @@ pub struct LogConfig {
 pub struct EngineConfig {
     /// False: no account opens anything; what is open stays managed.
     pub enabled: bool,
-    pub price_cycle: DurationMs,
     pub equity_interval: DurationMs,
 }
 
@@ -79,11 +78,7 @@ impl Default for Config {
         Self {
             log: LogConfig { level: "info".to_owned(), format: LogFormat::Human, dir: None, keep_files: 14 },
             limits: PolicyLimits { max_leverage: Leverage::try_new(20).unwrap_or(Leverage::ONE) },
-            engine: EngineConfig {
-                enabled: true,
-                price_cycle: DurationMs::from_secs(5),
-                equity_interval: DurationMs::from_secs(3_600),
-            },
+            engine: EngineConfig { enabled: true, equity_interval: DurationMs::from_secs(3_600) },
             timeframe: None,
             universe: UniverseConfig::default(),
             gates: GateConfig::default(),

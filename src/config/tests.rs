@@ -55,10 +55,10 @@ fn values_of_the_wrong_kind_are_refused() {
 
 #[test]
 fn sources_are_known() {
-    let loaded = LoadedConfig::parse("[engine]\nprice_cycle_ms = 1_000\n").unwrap();
-    assert_eq!(loaded.config.engine.price_cycle.ms(), 1_000);
+    let loaded = LoadedConfig::parse("[engine]\nequity_interval_minutes = 1_0\n").unwrap();
+    assert_eq!(loaded.config.engine.equity_interval.ms(), 600_000);
     let from_file: Vec<_> = loaded.rows().into_iter().filter(|row| row.2).collect();
-    assert_eq!(from_file, [("engine.price_cycle_ms".to_owned(), "1000".to_owned(), true)]);
+    assert_eq!(from_file, [("engine.equity_interval_minutes".to_owned(), "10".to_owned(), true)]);
 }
 
 proptest::proptest! {

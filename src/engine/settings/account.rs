@@ -77,7 +77,11 @@ impl AccountSettings {
         key("auto_exit", "on or off", "on: exits are executed; off: exits are only reported"),
         key("max_positions", "1 to 200", "open positions over all bots of the account"),
         key("leverage", "1 to 100, at most limits.max_leverage", "leverage of new positions"),
-        key("margin_mode", "cross or isolated", "how margin is shared between positions"),
+        key(
+            "margin_mode",
+            "cross or isolated",
+            "how margin is shared between positions; the paper book is always cross",
+        ),
         key("exit_cooldown_h", "0 to 8760", "hours without a new entry on a symbol after an exit from it"),
         key("long_tp_pct", "above 0 to 1000", "take profit of longs, % from the average entry price"),
         key("long_sl_pct", "above 0 to 99", "stop loss of longs, % from the average entry price"),
