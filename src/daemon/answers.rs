@@ -11,14 +11,8 @@ pub(super) fn place(answer: Result<Accepted, ExchangeError>) -> PlaceAnswer {
     match answer {
         Ok(accepted) => PlaceAnswer::Accepted { exchange_order_id: accepted.exchange_order_id },
         Err(ExchangeError::Refused { code, reason }) => PlaceAnswer::Refused { code, reason },
-        Err(
-            error @ (ExchangeError::Throttled { .. }
-            | ExchangeError::Unauthorized { .. }
-            | ExchangeError::Unavailable { .. }),
-        ) => PlaceAnswer::NotSent { reason: error.to_string() },
-        Err(error @ (ExchangeError::Unknown { .. } | ExchangeError::Malformed { .. })) => {
-            PlaceAnswer::Unknown { reason: error.to_string() }
-        }
+        Err(error) if error.is_definitive() => PlaceAnswer::NotSent { reason: error.to_string() },
+        Err(error) => PlaceAnswer::Unknown { reason: error.to_string() },
     }
 }
 

@@ -150,14 +150,6 @@ impl Roster {
         };
         self.entrants.values().map(running).sum()
     }
-
-    /// The bots of an account by id, for messages.
-    pub fn bot_names(&self, account: AccountId) -> BTreeMap<BotId, String> {
-        self.entrants.get(&account).map_or_else(BTreeMap::new, |entrant| {
-            let bots = entrant.configuration.account.bots.values();
-            bots.map(|bot| (bot.id, bot.name.clone())).collect()
-        })
-    }
 }
 
 /// The strategy's parameters as they are computed with.

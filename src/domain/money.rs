@@ -185,10 +185,6 @@ impl Quote {
         self.0
     }
 
-    pub fn is_negative(self) -> bool {
-        self.0 < Decimal::ZERO
-    }
-
     /// `pct` percent of this amount, rounded to 12 decimals toward zero.
     #[must_use]
     pub fn part(self, pct: Pct) -> Self {

@@ -32,12 +32,12 @@ impl ExchangeError {
     /// Whether it is certain that the request changed nothing at the exchange.
     pub const fn is_definitive(&self) -> bool {
         match self {
-            Self::Unknown { .. } => false,
+            // An answer that cannot be read says that the request arrived, not what became of it.
+            Self::Unknown { .. } | Self::Malformed { .. } => false,
             Self::Refused { .. }
             | Self::Throttled { .. }
             | Self::Unauthorized { .. }
-            | Self::Unavailable { .. }
-            | Self::Malformed { .. } => true,
+            | Self::Unavailable { .. } => true,
         }
     }
 }
@@ -63,7 +63,7 @@ mod tests {
             (ExchangeError::Unknown { reason: reason() }, "outcome unknown: no route", false),
             (ExchangeError::Unauthorized { reason: reason() }, "unauthorized: no route", true),
             (ExchangeError::Unavailable { reason: reason() }, "unavailable: no route", true),
-            (ExchangeError::Malformed { reason: reason() }, "malformed answer: no route", true),
+            (ExchangeError::Malformed { reason: reason() }, "malformed answer: no route", false),
         ];
         for (error, text, definitive) in cases {
             assert_eq!(error.to_string(), text);

@@ -148,14 +148,6 @@ pub fn set_close_requested(
     found(changed, id)
 }
 
-/// Keeps the error the bot failed with, or clears it.
-pub fn set_last_error(conn: &Connection, id: BotId, error: Option<&str>) -> Result<(), StoreError> {
-    let changed = conn
-        .prepare_cached("UPDATE bot_instances SET last_error = ?2 WHERE id = ?1")?
-        .execute(params![id.get(), error])?;
-    found(changed, id)
-}
-
 /// Removes the bot softly: it stops and its name and allocation become free; its history stays.
 pub fn remove(conn: &Connection, id: BotId, now: Timestamp) -> Result<(), StoreError> {
     set_running(conn, id, false, now)?;

@@ -29,13 +29,6 @@ impl SymbolScope {
             _ => Symbol::try_new(text).ok().map(Self::One),
         }
     }
-
-    pub fn covers(&self, symbol: &Symbol) -> bool {
-        match self {
-            Self::One(own) => own == symbol,
-            Self::Universe => true,
-        }
-    }
 }
 
 impl fmt::Display for SymbolScope {
