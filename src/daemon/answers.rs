@@ -52,7 +52,11 @@ pub(super) fn event(event: ExchangeEvent) -> Option<Event<'static>> {
         ExchangeEvent::OrderEnded { client_order_id, status, reason } => {
             Event::OrderEnded { id: client_order_id, status, reason }
         }
-        ExchangeEvent::Wallet(_) => return None,
+        ExchangeEvent::Wallet(_)
+        | ExchangeEvent::ExternalFill(_)
+        | ExchangeEvent::OrderSeen(_)
+        | ExchangeEvent::TermsChanged { .. }
+        | ExchangeEvent::Resync { .. } => return None,
         ExchangeEvent::Liquidated(liquidation) => Event::Liquidated(Liquidation {
             trade_id: liquidation.trade_id,
             symbol: liquidation.symbol,

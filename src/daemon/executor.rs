@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::answers;
 use super::counters::Counters;
 use super::pace::{AccountClock, Configuration, Mail, Seat};
+use crate::domain::fill::Fill;
 use crate::domain::ids::AccountId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Leverage;
@@ -22,7 +23,8 @@ use crate::engine::machine::AccountMachine;
 use crate::engine::turn::{Record, Request, Turn};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::faults::PaperAccount;
-use crate::exchange::{Answer, Exchange, Sleep};
+use crate::exchange::report::{FillSweep, ReportedFill, Scope, SymbolTerms};
+use crate::exchange::{Answer, Exchange, Sleep, place_one};
 use crate::store::journal::{self, StateRow, TurnRows};
 use crate::store::{StoreError, Writer};
 
@@ -134,13 +136,11 @@ impl Executor {
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, ExchangeError> {
-        let cursor = self.machine.last_booked().cloned();
-        let answer = timed(&self.clock, self.exchange.open_orders()).await;
-        let open_orders = self.heard(answer)?;
+        let answer = timed(&self.clock, self.exchange.open_orders(&Scope::All)).await;
+        let open_orders = self.heard(answer)?.ours;
         let answer = timed(&self.clock, self.exchange.positions()).await;
         let positions = self.heard(answer)?;
-        let answer = timed(&self.clock, self.exchange.fills_since(cursor)).await;
-        let fills = self.heard(answer)?;
+        let fills = self.sweep().await?;
         let answer = timed(&self.clock, self.exchange.balance()).await;
         let balance = self.heard(answer)?;
         Ok(Snapshot {
@@ -149,6 +149,16 @@ impl Executor {
             fills,
             wallet: balance.wallet,
         })
+    }
+
+    async fn sweep(&mut self) -> Result<Vec<Fill>, ExchangeError> {
+        let sweep = FillSweep { after: self.machine.last_booked().cloned(), ..FillSweep::default() };
+        let answer = timed(&self.clock, self.exchange.fills_since(&sweep)).await;
+        let ours = |fill| match fill {
+            ReportedFill::Ours(fill) => Some(fill),
+            ReportedFill::External(_) => None,
+        };
+        Ok(self.heard(answer)?.into_iter().filter_map(ours).collect())
     }
 
     async fn configure(&mut self, mut configuration: Configuration) -> Result<(), StoreError> {
@@ -242,9 +252,7 @@ impl Executor {
                 vec![Event::QueryAnswered { id, answer }]
             }
             Request::SweepFills => {
-                let cursor = self.machine.last_booked().cloned();
-                let answer = timed(&self.clock, self.exchange.fills_since(cursor)).await;
-                match self.heard(answer) {
+                match self.sweep().await {
                     Ok(fills) => fills.into_iter().map(Event::Fill).collect(),
                     // Asked again with the next recovery; the breaker has noted the failure.
                     Err(_) => Vec::new(),
@@ -259,13 +267,14 @@ impl Executor {
             return PlaceAnswer::NotSent { reason: "the circuit breaker is open".to_owned() };
         }
         if order.purpose.increases() && self.leverage_set.get(&order.symbol) != Some(&order.leverage) {
-            let answer = timed(&self.clock, self.exchange.set_leverage(&order.symbol, order.leverage)).await;
+            let terms = SymbolTerms { leverage: order.leverage, margin_mode: self.machine.margin_mode() };
+            let answer = timed(&self.clock, self.exchange.prepare_symbol(&order.symbol, terms)).await;
             match self.heard(answer) {
                 Ok(()) => self.leverage_set.insert(order.symbol.clone(), order.leverage),
                 Err(error) => return PlaceAnswer::NotSent { reason: format!("leverage not set: {error}") },
             };
         }
-        let answer = timed(&self.clock, self.exchange.place(order)).await;
+        let answer = timed(&self.clock, Box::pin(place_one(&mut self.exchange, order))).await;
         answers::place(self.heard(answer))
     }
 

@@ -33,3 +33,13 @@ pub enum BotType {
 }
 
 words!(BotType { AiTrend => "ai_trend", Grid => "grid" });
+
+/// How margin is shared between the positions of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarginMode {
+    Cross,
+    Isolated,
+}
+
+words!(MarginMode { Cross => "cross", Isolated => "isolated" });

@@ -12,6 +12,7 @@ pub mod market;
 pub mod money;
 pub mod order;
 pub mod position;
+pub mod secret;
 pub mod side;
 pub mod spelling;
 pub mod time;

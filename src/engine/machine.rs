@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::kind::MarginMode;
 use crate::domain::money::{Price, Quote};
 use crate::domain::order::{Order, OrderStatus, Purpose};
 use crate::domain::time::Timestamp;
@@ -128,6 +129,10 @@ impl AccountMachine {
     /// share a symbol, the exchange's wallet differs from it while positions are open, since it averages their costs.
     pub const fn wallet(&self) -> Option<Quote> {
         self.durable.wallet
+    }
+
+    pub const fn margin_mode(&self) -> MarginMode {
+        self.config.settings.margin_mode
     }
 
     fn run_cycle(&mut self, cycle: &Cycle) {

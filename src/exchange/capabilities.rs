@@ -18,10 +18,20 @@ pub struct Capabilities {
     /// Characters of a client order id.
     pub client_id_len_max: u8,
     pub client_id_reuse: ClientIdReuse,
-    /// How long after its timestamp a signed request is still executed.
+    /// An order that was decided longer ago is not sent any more: with the receive window it bounds until when an
+    /// order may still come into being. Long for an exchange without wire.
+    pub send_deadline: DurationMs,
+    /// How long after the time it was decided at (and is signed with, where the exchange takes a timestamp) an order
+    /// may still be executed: the exchange's receive window, or where there is none our own send deadline and the
+    /// time a sent request may be under way.
     pub receive_window: DurationMs,
     /// How long after its execution an order may still be missing from the answers to queries.
     pub visibility_slack: DurationMs,
+    /// Positions, orders and fills are told as of one moment. Where they are not, a difference between them and our
+    /// books counts only when it is seen twice.
+    pub consistent_snapshots: bool,
+    /// The account holds a position that nobody opened by an order of ours, and it is none of our business.
+    pub may_hold_external: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

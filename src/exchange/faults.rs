@@ -14,15 +14,17 @@ use serde::{Deserialize, Serialize};
 use super::capabilities::Capabilities;
 use super::error::ExchangeError;
 use super::paper::{BadPaperState, Instruments, PaperExchange};
-use super::report::{Accepted, Balance, ExchangeEvent, OrderReport, PositionReport};
-use super::{Answer, Exchange, Sleep};
-use crate::domain::fill::Fill;
-use crate::domain::ids::{AccountId, ClientOrderId, TradeId};
+use super::report::{
+    Accepted, AccountProfile, Balance, ExchangeEvent, FillSweep, FundingPayment, OpenOrders, OrderReport,
+    PositionReport, ReportedFill, Scope, SymbolTerms,
+};
+use super::{Answer, BoxFuture, Exchange, Sleep};
+use crate::domain::ids::{AccountId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::market::MarketStep;
-use crate::domain::money::{Leverage, Pct};
+use crate::domain::money::Pct;
 use crate::domain::order::Order;
-use crate::domain::time::DurationMs;
+use crate::domain::time::{DurationMs, Timestamp};
 use crate::matching::book::Book;
 use crate::matching::config::BookConfig;
 
@@ -162,10 +164,14 @@ impl<E: Exchange> Exchange for Faulty<E> {
         self.inner.capabilities()
     }
 
-    fn place<'a>(&'a mut self, order: &'a Order) -> Answer<'a, Accepted> {
+    fn place<'a>(&'a mut self, orders: &'a [Order]) -> BoxFuture<'a, Vec<Result<Accepted, ExchangeError>>> {
         Box::pin(async move {
-            let fate = self.outbound(Access::Write).await?;
-            inbound(fate, Access::Write, self.inner.place(order).await)
+            let fate = match self.outbound(Access::Write).await {
+                Ok(fate) => fate,
+                Err(error) => return vec![Err(error); orders.len()],
+            };
+            let answers = self.inner.place(orders).await;
+            answers.into_iter().map(|answer| inbound(fate, Access::Write, answer)).collect()
         })
     }
 
@@ -187,17 +193,24 @@ impl<E: Exchange> Exchange for Faulty<E> {
         })
     }
 
-    fn open_orders(&mut self) -> Answer<'_, Vec<OrderReport>> {
+    fn open_orders<'a>(&'a mut self, scope: &'a Scope) -> Answer<'a, OpenOrders> {
         Box::pin(async move {
             let fate = self.outbound(Access::Read).await?;
-            inbound(fate, Access::Read, self.inner.open_orders().await)
+            inbound(fate, Access::Read, self.inner.open_orders(scope).await)
         })
     }
 
-    fn fills_since(&mut self, cursor: Option<TradeId>) -> Answer<'_, Vec<Fill>> {
+    fn fills_since<'a>(&'a mut self, sweep: &'a FillSweep) -> Answer<'a, Vec<ReportedFill>> {
         Box::pin(async move {
             let fate = self.outbound(Access::Read).await?;
-            inbound(fate, Access::Read, self.inner.fills_since(cursor).await)
+            inbound(fate, Access::Read, self.inner.fills_since(sweep).await)
+        })
+    }
+
+    fn funding_since(&mut self, since: Timestamp) -> Answer<'_, Vec<FundingPayment>> {
+        Box::pin(async move {
+            let fate = self.outbound(Access::Read).await?;
+            inbound(fate, Access::Read, self.inner.funding_since(since).await)
         })
     }
 
@@ -215,11 +228,22 @@ impl<E: Exchange> Exchange for Faulty<E> {
         })
     }
 
-    fn set_leverage<'a>(&'a mut self, symbol: &'a Symbol, leverage: Leverage) -> Answer<'a, ()> {
+    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()> {
         Box::pin(async move {
             let fate = self.outbound(Access::Write).await?;
-            inbound(fate, Access::Write, self.inner.set_leverage(symbol, leverage).await)
+            inbound(fate, Access::Write, self.inner.prepare_symbol(symbol, terms).await)
         })
+    }
+
+    fn inspect(&mut self) -> Answer<'_, AccountProfile> {
+        Box::pin(async move {
+            let fate = self.outbound(Access::Read).await?;
+            inbound(fate, Access::Read, self.inner.inspect().await)
+        })
+    }
+
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        self.inner.changed()
     }
 
     fn next_event(&mut self, step: &MarketStep) -> Option<ExchangeEvent> {

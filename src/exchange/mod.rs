@@ -1,27 +1,32 @@
 //! Exchanges, behind one trait: what the daemon asks of them and what they report.
 //!
 //! There is one handle per account. What differs between exchanges is data ([`Capabilities`]), never a method that
-//! some of them leave out; errors say what the caller must do next ([`ExchangeError`]).
+//! some of them leave out; errors say what the caller must do next ([`ExchangeError`]). What an exchange says of its
+//! market, and to everybody alike, is asked through [`market_data::MarketData`].
 
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::domain::fill::Fill;
-use crate::domain::ids::{ClientOrderId, TradeId};
+use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
 use crate::domain::market::MarketStep;
-use crate::domain::money::Leverage;
 use crate::domain::order::Order;
 use crate::domain::time::{DurationMs, Timestamp};
 use capabilities::Capabilities;
 use error::ExchangeError;
-use report::{Accepted, Balance, ExchangeEvent, OrderReport, PositionReport};
+use report::{
+    Accepted, AccountProfile, Balance, ExchangeEvent, FillSweep, FundingPayment, OpenOrders, OrderReport,
+    PositionReport, ReportedFill, Scope, SymbolTerms,
+};
 
 pub mod capabilities;
 pub mod error;
 pub mod faults;
+pub mod market_data;
 pub mod paper;
 pub mod report;
+pub mod socket;
+pub mod wire;
 
 /// What an async method of a trait object returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -33,8 +38,10 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, ExchangeError>>;
 pub trait Exchange: Send {
     fn capabilities(&self) -> &Capabilities;
 
-    /// Sends an order whose intent is durable. Its fills are reported by [`Exchange::next_event`], never here.
-    fn place<'a>(&'a mut self, order: &'a Order) -> Answer<'a, Accepted>;
+    /// Sends orders whose intents are durable, at most [`Capabilities::batch_size_max`]; each has its own answer, in
+    /// the order given. Each is signed with the time it was decided at. Fills are reported by
+    /// [`Exchange::next_event`], never here.
+    fn place<'a>(&'a mut self, orders: &'a [Order]) -> BoxFuture<'a, Vec<Result<Accepted, ExchangeError>>>;
 
     /// Takes a working order back. It may have filled before: its fills are asked for afterwards.
     fn cancel<'a>(&'a mut self, symbol: &'a Symbol, id: &'a ClientOrderId) -> Answer<'a, ()>;
@@ -46,17 +53,30 @@ pub trait Exchange: Send {
         id: &'a ClientOrderId,
     ) -> Answer<'a, Option<OrderReport>>;
 
-    fn open_orders(&mut self) -> Answer<'_, Vec<OrderReport>>;
+    /// Orders that rest, also conditional ones.
+    fn open_orders<'a>(&'a mut self, scope: &'a Scope) -> Answer<'a, OpenOrders>;
 
-    /// Fills after the trade `cursor`, oldest first; all that are remembered for `None`. It may repeat fills that
-    /// the stream has reported: they are booked by trade id.
-    fn fills_since(&mut self, cursor: Option<TradeId>) -> Answer<'_, Vec<Fill>>;
+    /// Fills that may not be booked yet, oldest first. It may repeat fills that the stream has reported: they are
+    /// booked by trade id.
+    fn fills_since<'a>(&'a mut self, sweep: &'a FillSweep) -> Answer<'a, Vec<ReportedFill>>;
 
+    /// Funding paid and received since then, oldest first.
+    fn funding_since(&mut self, since: Timestamp) -> Answer<'_, Vec<FundingPayment>>;
+
+    /// Everything the account holds, whoever opened it.
     fn positions(&mut self) -> Answer<'_, Vec<PositionReport>>;
 
     fn balance(&mut self) -> Answer<'_, Balance>;
 
-    fn set_leverage<'a>(&'a mut self, symbol: &'a Symbol, leverage: Leverage) -> Answer<'a, ()>;
+    /// Sets leverage and margin mode of a symbol; what is so already is a success.
+    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()>;
+
+    /// Who the account is and what its key may do, for people.
+    fn inspect(&mut self) -> Answer<'_, AccountProfile>;
+
+    /// Resolves when [`Exchange::next_event`] has something new that no market step brought; never, for an exchange
+    /// that only matches. Safe to drop and call again.
+    fn changed(&mut self) -> BoxFuture<'_, ()>;
 
     /// What the exchange reports up to this moment of the market, one thing a call, so that the caller can act
     /// between two of them; `None` when there is no more. A real exchange drains its stream here, the paper
@@ -70,6 +90,12 @@ pub trait Exchange: Send {
     /// State that lives on our side of the exchange, as JSON; `None` for real exchanges, which keep their own. It
     /// is committed in the transaction of the turn that follows, so that a crash loses either both or neither.
     fn snapshot(&self) -> Option<String>;
+}
+
+/// Places one order.
+pub async fn place_one(exchange: &mut dyn Exchange, order: &Order) -> Result<Accepted, ExchangeError> {
+    let no_answer = || ExchangeError::Unknown { reason: "no answer".to_owned() };
+    exchange.place(std::slice::from_ref(order)).await.pop().ok_or_else(no_answer)?
 }
 
 /// Time for the exchanges that need it: the daemon's clock, or a test's.

@@ -1,20 +1,23 @@
 //! The paper exchange: a matching book that answers like an exchange. Dry-run accounts trade here.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::Arc;
 
 use super::capabilities::{Capabilities, ClientIdReuse, Market};
 use super::error::ExchangeError;
-use super::report::{Accepted, Balance, ExchangeEvent, OrderReport, PositionReport};
-use super::{Answer, Exchange, Sleep};
+use super::report::{
+    Accepted, AccountProfile, Balance, ExchangeEvent, FillSweep, FundingPayment, OpenOrders, OrderReport,
+    PositionReport, ReportedFill, Scope, SymbolTerms,
+};
+use super::{Answer, BoxFuture, Exchange, Sleep};
 use crate::domain::fill::Fill;
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::market::MarketStep;
-use crate::domain::money::Leverage;
 use crate::domain::order::Order;
 use crate::domain::side::PositionMode;
-use crate::domain::time::DurationMs;
+use crate::domain::time::{DurationMs, Timestamp};
 use crate::matching::book::{Book, trade_number};
 use crate::matching::config::BookConfig;
 use crate::matching::event::BookEvent;
@@ -73,6 +76,11 @@ impl PaperExchange {
         Ok(Accepted { exchange_order_id: accepted.exchange_order_id })
     }
 
+    fn balance_now(&self) -> Balance {
+        let balance = self.book.balance();
+        Balance { wallet: balance.wallet, unrealized: balance.unrealized, available: balance.available }
+    }
+
     fn fills_after(&self, cursor: Option<&TradeId>) -> Result<Vec<Fill>, ExchangeError> {
         let after = match cursor {
             None => 0,
@@ -90,8 +98,8 @@ impl Exchange for PaperExchange {
         &self.capabilities
     }
 
-    fn place<'a>(&'a mut self, order: &'a Order) -> Answer<'a, Accepted> {
-        Box::pin(async move { self.place_now(order) })
+    fn place<'a>(&'a mut self, orders: &'a [Order]) -> BoxFuture<'a, Vec<Result<Accepted, ExchangeError>>> {
+        Box::pin(async move { orders.iter().map(|order| self.place_now(order)).collect() })
     }
 
     fn cancel<'a>(&'a mut self, _symbol: &'a Symbol, id: &'a ClientOrderId) -> Answer<'a, ()> {
@@ -109,12 +117,22 @@ impl Exchange for PaperExchange {
         Box::pin(async move { Ok(self.book.order(id).filter(|order| order.symbol == *symbol).map(report)) })
     }
 
-    fn open_orders(&mut self) -> Answer<'_, Vec<OrderReport>> {
-        Box::pin(async move { Ok(self.book.open_orders().iter().map(report).collect()) })
+    fn open_orders<'a>(&'a mut self, _scope: &'a Scope) -> Answer<'a, OpenOrders> {
+        Box::pin(async move {
+            let ours = self.book.open_orders().iter().map(report).collect();
+            Ok(OpenOrders { ours, external: Vec::new() })
+        })
     }
 
-    fn fills_since(&mut self, cursor: Option<TradeId>) -> Answer<'_, Vec<Fill>> {
-        Box::pin(async move { self.fills_after(cursor.as_ref()) })
+    fn fills_since<'a>(&'a mut self, sweep: &'a FillSweep) -> Answer<'a, Vec<ReportedFill>> {
+        Box::pin(async move {
+            let fills = self.fills_after(sweep.after.as_ref())?;
+            Ok(fills.into_iter().map(ReportedFill::Ours).collect())
+        })
+    }
+
+    fn funding_since(&mut self, _since: Timestamp) -> Answer<'_, Vec<FundingPayment>> {
+        Box::pin(async move { Ok(Vec::new()) })
     }
 
     fn positions(&mut self) -> Answer<'_, Vec<PositionReport>> {
@@ -124,28 +142,42 @@ impl Exchange for PaperExchange {
                 side: position.side,
                 qty: position.qty,
                 entry_price_avg: position.entry_price_avg(),
-                leverage: self.book.leverage(position),
+                leverage: Some(self.book.leverage(position)),
             };
             Ok(self.book.positions().iter().map(report).collect())
         })
     }
 
     fn balance(&mut self) -> Answer<'_, Balance> {
+        Box::pin(async move { Ok(self.balance_now()) })
+    }
+
+    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()> {
         Box::pin(async move {
-            let balance = self.book.balance();
-            Ok(Balance {
-                wallet: balance.wallet,
-                unrealized: balance.unrealized,
-                available: balance.available,
+            self.book.set_leverage(symbol, terms.leverage);
+            Ok(())
+        })
+    }
+
+    fn inspect(&mut self) -> Answer<'_, AccountProfile> {
+        Box::pin(async move {
+            Ok(AccountProfile {
+                uid: None,
+                can_trade: Some(true),
+                can_withdraw: Some(false),
+                can_transfer: Some(false),
+                ip_restricted: None,
+                key_expires_at: None,
+                position_mode: Some(self.book.config().position_mode),
+                remarks: Vec::new(),
+                balance: self.balance_now(),
+                clock_offset: DurationMs::ZERO,
             })
         })
     }
 
-    fn set_leverage<'a>(&'a mut self, symbol: &'a Symbol, leverage: Leverage) -> Answer<'a, ()> {
-        Box::pin(async move {
-            self.book.set_leverage(symbol, leverage);
-            Ok(())
-        })
+    fn changed(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(pending())
     }
 
     fn next_event(&mut self, step: &MarketStep) -> Option<ExchangeEvent> {
@@ -206,7 +238,10 @@ pub fn capabilities(config: &BookConfig) -> Capabilities {
         client_id_reuse: ClientIdReuse::Forever,
         // The book executes a call when it gets it, and shows the order at once. What is left is a call that is
         // still on its way while latency holds it up.
+        send_deadline: DurationMs::from_secs(3_600),
         receive_window: DurationMs::from_secs(5),
         visibility_slack: DurationMs::ZERO,
+        consistent_snapshots: true,
+        may_hold_external: false,
     }
 }

@@ -1,11 +1,15 @@
-//! What exchanges report: orders, positions, balances, and events as they happen.
+//! What exchanges report: orders, positions, balances, and events as they happen; and what is asked for them.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::fill::Fill;
-use crate::domain::ids::ClientOrderId;
+use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
+use crate::domain::kind::MarginMode;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
-use crate::domain::side::{PositionSide, Side};
+use crate::domain::side::{PositionMode, PositionSide, Side};
+use crate::domain::time::{DurationMs, Timestamp};
 use crate::matching::event::Liquidation;
 
 /// The exchange took an order.
@@ -34,6 +38,88 @@ pub struct OrderReport {
     pub end_reason: Option<String>,
 }
 
+/// An order that is not ours: a person's, another program's, or one the exchange made. It is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalOrder {
+    pub exchange_order_id: String,
+    pub symbol: Symbol,
+    pub side: Side,
+    pub qty: Qty,
+    pub price: Option<Price>,
+}
+
+/// Orders that rest at the exchange.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenOrders {
+    pub ours: Vec<OrderReport>,
+    pub external: Vec<ExternalOrder>,
+}
+
+/// What is asked about: some symbols cost less than all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    Symbols(BTreeSet<Symbol>),
+    All,
+}
+
+/// Which fills are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FillSweep {
+    /// Everything from here on is wanted, by the exchange's time.
+    pub since: Timestamp,
+    /// The last fill that was booked, for an exchange that tells fills in one order and forgets none.
+    pub after: Option<TradeId>,
+    /// Symbols on which we may have fills.
+    pub symbols: BTreeSet<Symbol>,
+    /// Our orders there, by the exchange's id (for conditional orders: the id of the condition), where known.
+    pub orders: BTreeMap<String, ClientOrderId>,
+}
+
+/// A fill, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportedFill {
+    Ours(Fill),
+    External(ExternalFill),
+}
+
+/// A fill of an order that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalFill {
+    pub trade_id: TradeId,
+    pub symbol: Symbol,
+    pub side: Side,
+    /// `None` in one-way mode.
+    pub position_side: Option<PositionSide>,
+    pub price: Price,
+    pub qty: Qty,
+    /// In quote currency.
+    pub fee: Quote,
+    pub cause: ExternalCause,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExternalCause {
+    /// A person or another program.
+    Manual,
+    Liquidation,
+    /// Auto-deleveraging.
+    Deleveraging,
+    /// The contract was delisted or settled.
+    Settlement,
+}
+
+/// Funding of one position at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FundingPayment {
+    /// The exchange's id of the payment.
+    pub id: String,
+    pub symbol: Symbol,
+    /// Received, or paid when negative; in quote currency.
+    pub amount: Quote,
+    pub at: Timestamp,
+}
+
 /// A position as the exchange sees it; only open ones are reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PositionReport {
@@ -41,7 +127,8 @@ pub struct PositionReport {
     pub side: PositionSide,
     pub qty: Qty,
     pub entry_price_avg: Option<Price>,
-    pub leverage: Leverage,
+    /// `None` where the exchange does not tell it with positions.
+    pub leverage: Option<Leverage>,
 }
 
 /// The account's money, in quote currency.
@@ -54,10 +141,40 @@ pub struct Balance {
     pub available: Quote,
 }
 
+/// What a symbol is traded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SymbolTerms {
+    pub leverage: Leverage,
+    pub margin_mode: MarginMode,
+}
+
+/// Who an account is and what its key may do. `None`: the exchange does not say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountProfile {
+    /// The exchange's own id of the account.
+    pub uid: Option<String>,
+    pub can_trade: Option<bool>,
+    pub can_withdraw: Option<bool>,
+    pub can_transfer: Option<bool>,
+    /// The key works only from addresses that were named.
+    pub ip_restricted: Option<bool>,
+    pub key_expires_at: Option<Timestamp>,
+    /// `None` on a spot exchange.
+    pub position_mode: Option<PositionMode>,
+    /// Everything else a person should know, such as multi-assets mode.
+    pub remarks: Vec<String>,
+    pub balance: Balance,
+    /// The exchange's clock minus ours.
+    pub clock_offset: DurationMs,
+}
+
 /// Something that happened at the exchange, not in answer to a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExchangeEvent {
     Fill(Fill),
+    ExternalFill(ExternalFill),
+    /// An order as it stands now. Its fills are told apart.
+    OrderSeen(OrderReport),
     /// An order ended with a part of it unfilled. A filled order is told by its fills alone.
     OrderEnded {
         client_order_id: ClientOrderId,
@@ -68,4 +185,12 @@ pub enum ExchangeEvent {
     Wallet(Quote),
     /// A position was closed by force.
     Liquidated(Liquidation),
+    /// Leverage or margin mode of a symbol was changed, perhaps by somebody else.
+    TermsChanged {
+        symbol: Symbol,
+    },
+    /// The stream was interrupted, or may have missed something: ask for everything.
+    Resync {
+        reason: String,
+    },
 }

@@ -10,7 +10,6 @@ pub mod error;
 pub mod key_file;
 pub mod key_source;
 pub mod master_key;
-pub mod secret;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
@@ -20,9 +19,9 @@ use zeroize::Zeroize;
 pub use error::VaultError;
 pub use key_source::{FoundKey, KeyLookup, KeySource};
 pub use master_key::{MasterKey, Salt};
-pub use secret::Secret;
 
 use crate::domain::ids::AccountId;
+pub use crate::domain::secret::Secret;
 use crate::domain::time::Timestamp;
 pub use crate::store::vault_meta::{Derivation, Field, SealedField, VaultMeta};
 

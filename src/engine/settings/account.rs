@@ -1,23 +1,11 @@
 //! The settings of an account: defaults for its bots, and what only an account can say.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 use super::{PolicyLimits, Raw, SettingError, SettingKey, key};
+pub use crate::domain::kind::MarginMode;
 use crate::domain::money::{Hours, Leverage, Pct};
 use crate::domain::side::PositionSide;
-use crate::domain::words::words;
-
-/// How margin is shared between the positions of an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MarginMode {
-    Cross,
-    Isolated,
-}
-
-words!(MarginMode { Cross => "cross", Isolated => "isolated" });
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountSettings {

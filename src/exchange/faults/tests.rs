@@ -9,6 +9,7 @@ use super::*;
 use crate::domain::order::OrderKind;
 use crate::domain::side::PositionMode;
 use crate::domain::side::Side;
+use crate::exchange::place_one;
 use crate::matching::fixtures::{BTC, config, id, order, step, symbol};
 
 const CALLS: u64 = 10_000;
@@ -59,7 +60,7 @@ fn accounts_draw_apart_and_each_the_same_again() {
 #[tokio::test]
 async fn a_lost_answer_leaves_the_order_in_the_book() {
     let mut exchange = open(None, PaperFaults { lost_answer_pct: Pct::HUNDRED, ..PaperFaults::default() });
-    let answer = exchange.place(&order(0, Side::Buy, "1", OrderKind::Market)).await;
+    let answer = place_one(&mut exchange, &order(0, Side::Buy, "1", OrderKind::Market)).await;
     assert!(matches!(answer, Err(ExchangeError::Unknown { .. })), "{answer:?}");
     let query = exchange.order_by_client_id(&symbol(BTC), &id(0)).await;
     assert!(matches!(query, Err(ExchangeError::Unavailable { .. })), "{query:?}");
@@ -70,7 +71,7 @@ async fn a_lost_answer_leaves_the_order_in_the_book() {
 #[tokio::test]
 async fn a_failed_call_does_not_reach_the_book() {
     let mut exchange = open(None, PaperFaults { failure_pct: Pct::HUNDRED, ..PaperFaults::default() });
-    let answer = exchange.place(&order(0, Side::Buy, "1", OrderKind::Market)).await;
+    let answer = place_one(&mut exchange, &order(0, Side::Buy, "1", OrderKind::Market)).await;
     assert!(matches!(answer, Err(ExchangeError::Unavailable { .. })), "{answer:?}");
     exchange.set_faults(PaperFaults::default());
     assert_eq!(exchange.order_by_client_id(&symbol(BTC), &id(0)).await, Ok(None));
@@ -92,13 +93,13 @@ async fn a_restart_goes_on_with_the_same_draws() {
 #[tokio::test]
 async fn a_restart_finds_the_book() {
     let mut exchange = open(None, PaperFaults::default());
-    exchange.place(&order(0, Side::Buy, "1", OrderKind::Market)).await.unwrap();
+    place_one(&mut exchange, &order(0, Side::Buy, "1", OrderKind::Market)).await.unwrap();
     let revision = exchange.revision();
     exchange.balance().await.unwrap();
     assert_eq!(exchange.revision(), revision, "without faults queries change nothing");
     let mut again = open(Some(&exchange.snapshot().unwrap()), PaperFaults::default());
     assert_eq!(again.revision(), revision);
-    assert_eq!(again.open_orders().await, exchange.open_orders().await);
+    assert_eq!(again.open_orders(&Scope::All).await, exchange.open_orders(&Scope::All).await);
     let broken = PaperAccount::open(
         config(PositionMode::OneWay),
         Some("{}"),
@@ -117,7 +118,7 @@ async fn latency_is_slept_before_the_call() {
     let mut exchange = opened.unwrap();
     exchange.set_faults(PaperFaults { latency_ms: 250, ..PaperFaults::default() });
     exchange.next_event(&step(0, ["100"; 4]));
-    exchange.place(&order(0, Side::Buy, "1", OrderKind::Market)).await.unwrap();
+    place_one(&mut exchange, &order(0, Side::Buy, "1", OrderKind::Market)).await.unwrap();
     assert_eq!(paused.now().ms(), 250);
     let placed_at = exchange.inner_mut().book().order(&id(0)).unwrap().placed_at;
     assert_eq!(placed_at.ms(), 250, "it reaches the book late");
@@ -139,7 +140,7 @@ fn a_panic_is_as_asked_for() {
     let placing = std::panic::catch_unwind(|| {
         let mut exchange = open(None, faults);
         let order = order(0, Side::Buy, "1", OrderKind::Market);
-        let mut call = pin!(exchange.place(&order));
+        let mut call = pin!(place_one(&mut exchange, &order));
         call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
     });
     let payload = placing.unwrap_err();
