@@ -3,35 +3,34 @@
 //! It drains its mailbox, lets the machine decide, makes the decision durable, and only then speaks to the exchange;
 //! answers go back into the machine as events. It knows nothing of other accounts, and what goes wrong here ends
 //! here.
+//!
+//! [`calls`] speaks to the exchange, [`sync`] keeps what we believe in step with what it holds, [`writing`] makes
+//! things durable.
+
+mod calls;
+mod sync;
+mod writing;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::answers;
 use super::counters::Counters;
+use super::handle::Handle;
 use super::pace::{AccountClock, Configuration, Mail, Seat};
-use crate::domain::fill::Fill;
 use crate::domain::ids::AccountId;
 use crate::domain::instrument::Symbol;
-use crate::domain::money::Leverage;
-use crate::domain::order::Order;
-use crate::domain::time::{DurationMs, Timestamp};
-use crate::engine::breaker::{Breaker, BreakerState, Urgency};
+use crate::domain::market::MarketStep;
+use crate::domain::time::Timestamp;
+use crate::engine::breaker::Breaker;
 use crate::engine::cycle::Cycle;
-use crate::engine::event::{CancelAnswer, Event, PlaceAnswer, QueryAnswer, Snapshot};
+use crate::engine::event::Event;
 use crate::engine::machine::AccountMachine;
 use crate::engine::turn::{Record, Request, Turn};
-use crate::exchange::error::ExchangeError;
-use crate::exchange::faults::PaperAccount;
-use crate::exchange::report::{FillSweep, ReportedFill, Scope, SymbolTerms};
-use crate::exchange::{Answer, Exchange, Sleep, place_one};
-use crate::store::journal::{self, StateRow, TurnRows};
+use crate::exchange::Sleep;
+use crate::exchange::report::{ExchangeEvent, SymbolTerms};
 use crate::store::{StoreError, Writer};
-
-/// A call that takes longer has no answer.
-const CALL_TIMEOUT: DurationMs = DurationMs::from_secs(10);
-/// Wall time between two tries to write what the database did not take.
-const WRITE_RETRY: std::time::Duration = std::time::Duration::from_millis(500);
+use sync::Schedule;
 
 /// Why an executor ended in order. (A panic is the other way.)
 #[derive(Debug)]
@@ -47,15 +46,17 @@ pub struct Executor {
     /// For log lines.
     name: String,
     machine: AccountMachine,
-    exchange: PaperAccount,
+    handle: Handle,
     writer: Writer,
     counters: Arc<Counters>,
     seat: Seat,
     clock: AccountClock,
     breaker: Breaker,
+    schedule: Schedule,
     /// The last cycle the machine has handled.
     last_cycle: Option<Timestamp>,
-    leverage_set: BTreeMap<Symbol, Leverage>,
+    /// What the exchange was told of each symbol.
+    prepared: BTreeMap<Symbol, SymbolTerms>,
     /// Records of turns that are not committed yet, and what is still to be asked.
     records: Vec<Record>,
     requests: VecDeque<Request>,
@@ -70,7 +71,7 @@ pub struct Parts {
     pub account: AccountId,
     pub name: String,
     pub machine: AccountMachine,
-    pub exchange: PaperAccount,
+    pub handle: Handle,
     pub last_cycle: Option<Timestamp>,
 }
 
@@ -81,14 +82,15 @@ impl Executor {
             account: parts.account,
             name: parts.name,
             machine: parts.machine,
-            exchange: parts.exchange,
+            handle: parts.handle,
             writer,
             counters,
             seat,
             clock,
             breaker: Breaker::new(parts.account),
+            schedule: Schedule::new(parts.account),
             last_cycle: parts.last_cycle,
-            leverage_set: BTreeMap::new(),
+            prepared: BTreeMap::new(),
             records: Vec::new(),
             requests: VecDeque::new(),
             last_error: None,
@@ -108,66 +110,34 @@ impl Executor {
     async fn work(&mut self) -> Result<(), StoreError> {
         self.recover().await?;
         loop {
-            let Mail { cycles, config, stop } = self.seat.mail().await;
-            if let Some(configuration) = config {
-                self.configure(*configuration).await?;
-            }
-            let newest = cycles.len().saturating_sub(1);
-            for (index, cycle) in cycles.iter().enumerate() {
-                self.step(cycle, index == newest).await?;
-            }
-            if stop {
-                return self.checkpoint().await;
+            // What an exchange reports goes before what the market says: a fill is never decided upon too late.
+            tokio::select! {
+                biased;
+                () = self.handle.exchange_mut().changed() => self.listen().await?,
+                mail = self.seat.mail() => {
+                    if self.attend(mail).await? {
+                        return self.checkpoint().await;
+                    }
+                }
             }
         }
     }
 
-    /// Asks what became of everything in flight, then compares. Tried again with each cycle until it succeeds.
-    async fn recover(&mut self) -> Result<(), StoreError> {
-        if !self.breaker.allows(Urgency::Protect, self.clock.now()) {
-            return Ok(());
+    /// Works through the mailbox; true when it was asked to stop.
+    async fn attend(&mut self, mail: Mail) -> Result<bool, StoreError> {
+        let Mail { cycles, config, stop } = mail;
+        if let Some(configuration) = config {
+            self.configure(*configuration).await?;
         }
-        self.handle(Event::Recover).await?;
-        match self.snapshot().await {
-            Ok(snapshot) => self.handle(Event::Snapshot(snapshot)).await,
-            // The breaker has noted it; so that people see it, the account's row does too.
-            Err(_) => self.checkpoint().await,
+        let newest = cycles.len().saturating_sub(1);
+        for (index, cycle) in cycles.iter().enumerate() {
+            self.step(cycle, index == newest).await?;
         }
-    }
-
-    async fn snapshot(&mut self) -> Result<Snapshot, ExchangeError> {
-        let answer = timed(&self.clock, self.exchange.open_orders(&Scope::All)).await;
-        let open_orders = self.heard(answer)?.ours;
-        let answer = timed(&self.clock, self.exchange.positions()).await;
-        let positions = self.heard(answer)?;
-        let fills = self.sweep().await?;
-        let answer = timed(&self.clock, self.exchange.balance()).await;
-        let balance = self.heard(answer)?;
-        Ok(Snapshot {
-            open_orders: open_orders.into_iter().map(answers::order_report).collect(),
-            positions: positions.into_iter().map(answers::net_position).collect(),
-            fills,
-            wallet: balance.wallet,
-        })
-    }
-
-    async fn sweep(&mut self) -> Result<Vec<Fill>, ExchangeError> {
-        let sweep = FillSweep { after: self.machine.last_booked().cloned(), ..FillSweep::default() };
-        let answer = timed(&self.clock, self.exchange.fills_since(&sweep)).await;
-        let ours = |fill| match fill {
-            ReportedFill::Ours(fill) => Some(fill),
-            ReportedFill::External(_) => None,
-        };
-        Ok(self.heard(answer)?.into_iter().filter_map(ours).collect())
+        Ok(stop)
     }
 
     async fn configure(&mut self, mut configuration: Configuration) -> Result<(), StoreError> {
-        // An open book keeps the position mode it was opened with, whatever the settings say by now.
-        let venue = &mut configuration.account.venue;
-        *venue = super::roster::venue(venue.spot, self.exchange.capabilities());
-        self.exchange.set_faults(super::roster::faults(&configuration.paper));
-        self.exchange.inner_mut().set_terms(&super::roster::book_config(&configuration.paper));
-        self.exchange.inner_mut().set_instruments(Arc::clone(&configuration.account.instruments));
+        self.handle.configure(&mut configuration);
         self.handle(Event::Configure(configuration.account)).await
     }
 
@@ -176,19 +146,50 @@ impl Executor {
         if self.last_cycle.is_some_and(|last| cycle.at <= last) {
             return Ok(());
         }
-        while let Some(event) = self.exchange.next_event(&cycle.step) {
-            if let Some(event) = answers::event(event) {
-                self.handle_at(cycle.at, event).await?;
-            }
-        }
+        let at = if self.handle.is_live() { self.now() } else { cycle.at };
+        self.hear(at, &cycle.step).await?;
         if !is_newest {
             return Ok(());
         }
-        if !self.machine.is_ready() {
+        if self.is_due_to_compare() {
             self.recover().await?;
         }
         self.last_cycle = Some(cycle.at);
-        self.handle_at(cycle.at, Event::Cycle(cycle)).await
+        let at = if self.handle.is_live() { self.now() } else { cycle.at };
+        self.handle_at(at, Event::Cycle(cycle)).await
+    }
+
+    /// Takes in what a stream has told between two cycles.
+    async fn listen(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        let between = MarketStep { at: now, price_bars: Vec::new(), closed_bars: Vec::new() };
+        self.hear(now, &between).await?;
+        if self.schedule.is_resync_due() {
+            self.recover().await?;
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, at: Timestamp, step: &MarketStep) -> Result<(), StoreError> {
+        while let Some(event) = self.handle.exchange_mut().next_event(step) {
+            match event {
+                ExchangeEvent::Resync { reason } => {
+                    tracing::debug!(
+                        account = self.name,
+                        reason,
+                        "the stream was interrupted; asking for everything"
+                    );
+                    self.schedule.want_resync();
+                }
+                ExchangeEvent::TermsChanged { symbol } => drop(self.prepared.remove(&symbol)),
+                event => {
+                    if let Some(event) = answers::event(event) {
+                        self.handle_at(at, event).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn handle(&mut self, event: Event<'_>) -> Result<(), StoreError> {
@@ -225,172 +226,8 @@ impl Executor {
         self.requests.extend(turn.requests);
     }
 
-    async fn perform(&mut self, request: Request) -> Vec<Event<'static>> {
-        match request {
-            Request::Place(id) => {
-                let Some(order) = self.machine.order(&id).cloned() else { return Vec::new() };
-                let sent_at = self.clock.now();
-                let answer = self.place(&order).await;
-                vec![Event::PlaceAnswered { id, sent_at, answer }]
-            }
-            Request::Cancel { symbol, id } => {
-                let answer = if self.may_call(Urgency::Protect) {
-                    let answer = timed(&self.clock, self.exchange.cancel(&symbol, &id)).await;
-                    answers::cancel(self.heard(answer))
-                } else {
-                    CancelAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
-                };
-                vec![Event::CancelAnswered { id, answer }]
-            }
-            Request::Query { symbol, id } => {
-                let answer = if self.may_call(Urgency::Protect) {
-                    let answer = timed(&self.clock, self.exchange.order_by_client_id(&symbol, &id)).await;
-                    answers::query(self.heard(answer))
-                } else {
-                    QueryAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
-                };
-                vec![Event::QueryAnswered { id, answer }]
-            }
-            Request::SweepFills => {
-                match self.sweep().await {
-                    Ok(fills) => fills.into_iter().map(Event::Fill).collect(),
-                    // Asked again with the next recovery; the breaker has noted the failure.
-                    Err(_) => Vec::new(),
-                }
-            }
-        }
-    }
-
-    async fn place(&mut self, order: &Order) -> PlaceAnswer {
-        let urgency = if order.purpose.increases() { Urgency::Normal } else { Urgency::Protect };
-        if !self.may_call(urgency) {
-            return PlaceAnswer::NotSent { reason: "the circuit breaker is open".to_owned() };
-        }
-        if order.purpose.increases() && self.leverage_set.get(&order.symbol) != Some(&order.leverage) {
-            let terms = SymbolTerms { leverage: order.leverage, margin_mode: self.machine.margin_mode() };
-            let answer = timed(&self.clock, self.exchange.prepare_symbol(&order.symbol, terms)).await;
-            match self.heard(answer) {
-                Ok(()) => self.leverage_set.insert(order.symbol.clone(), order.leverage),
-                Err(error) => return PlaceAnswer::NotSent { reason: format!("leverage not set: {error}") },
-            };
-        }
-        let answer = timed(&self.clock, Box::pin(place_one(&mut self.exchange, order))).await;
-        answers::place(self.heard(answer))
-    }
-
-    fn may_call(&self, urgency: Urgency) -> bool {
-        self.breaker.allows(urgency, self.clock.now())
-    }
-
-    /// Passes an answer on; the breaker learns from it.
-    fn heard<T>(&mut self, answer: Result<T, ExchangeError>) -> Result<T, ExchangeError> {
-        let failure = match &answer {
-            Ok(_) | Err(ExchangeError::Refused { .. }) => None,
-            Err(error) => Some(error.to_string()),
-        };
-        self.learn(failure);
-        answer
-    }
-
-    /// Moves the breaker, and says so when its state changes.
-    fn learn(&mut self, failure: Option<String>) {
-        let now = self.clock.now();
-        let was_trouble = self.breaker.state(now) != BreakerState::Closed;
-        let Some(error) = failure else {
-            self.breaker.succeeded();
-            if was_trouble {
-                tracing::info!(account = self.name, "the exchange answers again; circuit breaker closed");
-            }
-            return;
-        };
-        self.breaker.failed(now);
-        if !was_trouble && self.breaker.state(now) != BreakerState::Closed {
-            tracing::warn!(account = self.name, error, "circuit breaker opened; tried again every minute");
-        }
-        self.last_error = Some((error, now));
-    }
-
-    /// Writes what was decided and waits until it is durable. What the database does not take is kept and tried
-    /// again: a fill is never dropped.
-    async fn commit(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        if self.records.is_empty() {
-            return Ok(());
-        }
-        let records = std::mem::take(&mut self.records);
-        let revision = self.exchange.revision();
-        let intends = records.iter().any(|record| matches!(record, Record::OrderIntended(_)));
-        let book_changed = intends || self.committed_revision != Some(revision);
-        let rows = Arc::new(TurnRows {
-            account: self.account,
-            at: now,
-            records,
-            state: Some(self.state_row()?),
-            paper_book: if book_changed { self.exchange.snapshot() } else { None },
-        });
-        loop {
-            let job = Arc::clone(&rows);
-            match self.writer.run(move |conn| journal::record_turn(conn, &job)).await {
-                Ok(()) => break,
-                Err(error) if error.is_passing() => {
-                    self.counters.store_failed(&error);
-                    tracing::error!(account = self.name, %error, "the database does not take the account's turn");
-                    tokio::time::sleep(WRITE_RETRY).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        self.counters.committed(&rows);
-        self.committed_revision = Some(revision);
-        Ok(())
-    }
-
-    /// Writes with the next group what nothing waits for. A crash may lose it; the replay brings it back.
-    async fn write_behind(&mut self, now: Timestamp, turn: Turn) -> Result<(), StoreError> {
-        let explains_only = turn.records.iter().all(|record| matches!(record, Record::Decision(_)));
-        let rows = TurnRows {
-            account: self.account,
-            at: now,
-            records: turn.records,
-            state: if explains_only { None } else { Some(self.state_row()?) },
-            paper_book: None,
-        };
-        self.writer.post(move |conn| journal::record_turn(conn, &rows)).await;
-        Ok(())
-    }
-
-    fn state_row(&mut self) -> Result<StateRow, StoreError> {
-        let state = serde_json::to_string(&self.machine.durable_state())
-            .map_err(|error| StoreError::Other { detail: format!("account state: {error}") })?;
-        Ok(StateRow {
-            state,
-            last_cycle_at: self.last_cycle,
-            wallet: self.machine.wallet(),
-            equity: self.machine.equity(),
-            breaker: self.breaker.state(self.clock.now()).as_str(),
-            last_error: self.last_error.take(),
-        })
-    }
-
-    /// The last word before a stop: where the account stands.
-    async fn checkpoint(&mut self) -> Result<(), StoreError> {
-        self.records.push(Record::StateChanged);
-        let now = self.now();
-        self.commit(now).await
-    }
-
     /// The account's time. While a restarted fleet replays what others have missed, its clock is behind it.
     fn now(&self) -> Timestamp {
         self.clock.now().max(self.machine.now())
-    }
-}
-
-/// Waits for an answer of the exchange, but not for ever: no answer in time is an unknown outcome.
-async fn timed<T>(clock: &AccountClock, answer: Answer<'_, T>) -> Result<T, ExchangeError> {
-    tokio::select! {
-        biased;
-        answer = answer => answer,
-        () = clock.sleep(CALL_TIMEOUT) => {
-            Err(ExchangeError::Unknown { reason: format!("no answer within {} s", CALL_TIMEOUT.ms() / 1000) })
-        }
     }
 }

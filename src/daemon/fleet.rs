@@ -194,7 +194,7 @@ impl Fleet {
             }
             self.wait_for(cycle.at, driven > 0, report).await?;
             self.pace.advance(cycle.at).await;
-            self.pace.publish(&cycle);
+            self.pace.publish(None, &cycle);
             self.last_cycle_at = cycle.at;
             self.counters.cycle(self.analyst.computed());
             self.settle(report).await?;

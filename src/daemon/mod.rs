@@ -7,6 +7,7 @@ pub mod control;
 pub mod counters;
 pub mod executor;
 pub mod fleet;
+pub mod handle;
 pub mod pace;
 pub mod recorder;
 pub mod roster;

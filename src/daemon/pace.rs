@@ -1,8 +1,9 @@
 //! Time and turn-taking of a running fleet: the clock the executors see, and their mailboxes.
 //!
-//! Time is virtual: the driver owns the clock. It hands out a cycle, waits until every executor is *quiet* (idle, or
+//! On a tape time is virtual: the driver owns the clock. It hands out a cycle, waits until every executor is *quiet* (idle, or
 //! parked on a timer), then moves time on; timers fire in order on the way. So a run is the same however fast the
-//! machine is, and an account that waits for an exchange which never answers costs the others no time at all.
+//! machine is, and an account that waits for an exchange which never answers costs the others no time at all. On a
+//! live market time is real: it passes by itself, and the driver waits for nobody.
 //!
 //! A mailbox never blocks its sender: configurations are whole and the latest wins; cycles queue up to a bound, so
 //! that the paper book sees every bar while the account's machine acts on the newest only.
@@ -16,7 +17,9 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
+use crate::clock::SteadyClock;
 use crate::domain::ids::AccountId;
+use crate::domain::kind::ExchangeKind;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::config::AccountConfig;
 use crate::engine::cycle::Cycle;
@@ -25,6 +28,9 @@ use crate::exchange::{BoxFuture, Sleep};
 
 /// Cycles that wait for one slow executor; beyond this the oldest are dropped and its book misses their bars.
 const CYCLES_WAITING_MAX: usize = 4_096;
+
+/// Whose prices an account trades at: one exchange's, or those of the tape (`None`) that everybody is played.
+pub type Market = Option<ExchangeKind>;
 
 /// What an executor finds in its mailbox.
 #[derive(Debug, Default)]
@@ -53,6 +59,7 @@ enum State {
 }
 
 struct Member {
+    market: Market,
     state: State,
     mail: Mail,
     wake: Arc<Notify>,
@@ -67,7 +74,16 @@ struct Timer {
 /// Timers in the order they fire: by deadline, then by the order they were set.
 type TimerKey = (Timestamp, u64);
 
+/// Where the time comes from.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    /// The driver moves [`Inner::now`].
+    Virtual,
+    Real(SteadyClock),
+}
+
 struct Inner {
+    /// Of virtual time.
     now: Timestamp,
     members: BTreeMap<AccountId, Member>,
     /// The account behind which the next fan-out begins.
@@ -79,12 +95,23 @@ struct Inner {
 
 /// Shared by the driver and all executors.
 pub struct Pace {
+    source: Source,
     inner: Mutex<Inner>,
     quiet: Notify,
 }
 
 impl Pace {
+    /// Virtual time, from `now` on.
     pub fn new(now: Timestamp) -> Arc<Self> {
+        Self::with(Source::Virtual, now)
+    }
+
+    /// Real time, by `clock`.
+    pub fn real(clock: SteadyClock) -> Arc<Self> {
+        Self::with(Source::Real(clock), clock.now())
+    }
+
+    fn with(source: Source, now: Timestamp) -> Arc<Self> {
         let inner = Inner {
             now,
             members: BTreeMap::new(),
@@ -93,7 +120,7 @@ impl Pace {
             timers: BTreeMap::new(),
             timers_set: 0,
         };
-        Arc::new(Self { inner: Mutex::new(inner), quiet: Notify::new() })
+        Arc::new(Self { source, inner: Mutex::new(inner), quiet: Notify::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -101,24 +128,27 @@ impl Pace {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.lock().now
+        match self.source {
+            Source::Virtual => self.lock().now,
+            Source::Real(clock) => clock.now(),
+        }
     }
 
     /// Admits an executor. It counts as active until it first asks for mail.
-    pub fn join(self: &Arc<Self>, account: AccountId) -> Seat {
+    pub fn join(self: &Arc<Self>, account: AccountId, market: Market) -> Seat {
         let wake = Arc::new(Notify::new());
         let mut inner = self.lock();
-        let member = Member { state: State::Active, mail: Mail::default(), wake: Arc::clone(&wake) };
+        let member = Member { market, state: State::Active, mail: Mail::default(), wake: Arc::clone(&wake) };
         inner.members.insert(account, member);
         inner.active += 1;
         Seat { pace: Arc::clone(self), account, wake }
     }
 
-    /// Hands a cycle to every executor.
-    pub fn publish(&self, cycle: &Arc<Cycle>) {
+    /// Hands a cycle to every executor of its market.
+    pub fn publish(&self, market: Market, cycle: &Arc<Cycle>) {
         let mut guard = self.lock();
         let inner = &mut *guard;
-        for member in inner.members.values_mut() {
+        for member in inner.members.values_mut().filter(|member| member.market == market) {
             if member.mail.cycles.len() >= CYCLES_WAITING_MAX {
                 member.mail.cycles.pop_front();
             }
@@ -127,10 +157,10 @@ impl Pace {
         // Nobody is always first: whoever was woken first is last the next time.
         let first = inner.first_served.unwrap_or(AccountId::new(0));
         let order = (Bound::Excluded(first), Bound::Unbounded);
-        for (_, member) in inner.members.range_mut(order) {
+        for (_, member) in inner.members.range_mut(order).filter(|(_, member)| member.market == market) {
             inner.active += member.wake_up();
         }
-        for (_, member) in inner.members.range_mut(..=first) {
+        for (_, member) in inner.members.range_mut(..=first).filter(|(_, member)| member.market == market) {
             inner.active += member.wake_up();
         }
         let next = inner.members.range(order).next().or_else(|| inner.members.iter().next());
@@ -294,6 +324,9 @@ pub struct AccountClock {
 
 impl Sleep for AccountClock {
     fn sleep(&self, duration: DurationMs) -> BoxFuture<'static, ()> {
+        if let Source::Real(clock) = self.pace.source {
+            return Box::pin(tokio::time::sleep(clock.wall(duration)));
+        }
         let deadline = self.pace.now().plus(duration);
         Box::pin(VirtualSleep { clock: self.clone(), deadline, key: None })
     }

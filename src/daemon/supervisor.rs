@@ -12,6 +12,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::counters::Counters;
 use super::executor::{Ended, Executor, Parts};
+use super::handle::Handle;
 use super::pace::{Pace, Seat};
 use super::roster::{self, Entrant};
 use super::timer::WallTimer;
@@ -81,7 +82,7 @@ impl Supervisor {
     ) -> Result<(), StoreError> {
         let id = entrant.id;
         self.names.insert(id, entrant.name.clone());
-        let seat = self.pace.join(id);
+        let seat = self.pace.join(id, None);
         match loaded.and_then(|loaded| build(entrant, loaded, &seat)) {
             Ok(parts) => {
                 let executor = Executor::new(parts, self.writer.clone(), Arc::clone(&self.counters), seat);
@@ -205,7 +206,8 @@ fn build(entrant: &Entrant, loaded: LoadedAccount, seat: &Seat) -> Result<Parts,
     config.venue = roster::venue(config.venue.spot, exchange.capabilities());
     let machine = AccountMachine::restore(entrant.id, config, loaded.saved);
     let name = entrant.name.clone();
-    Ok(Parts { account: entrant.id, name, machine, exchange, last_cycle: loaded.last_cycle_at })
+    let handle = Handle::Paper(Box::new(exchange));
+    Ok(Parts { account: entrant.id, name, machine, handle, last_cycle: loaded.last_cycle_at })
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {

@@ -18,7 +18,7 @@ async fn sleepers_are_quiet_and_wake_in_the_order_of_their_deadlines() {
     let log: Arc<Mutex<Vec<(u32, i64)>>> = Arc::default();
     let mut tasks = JoinSet::new();
     for (id, wait) in [(1, 300), (2, 100), (3, 200)] {
-        let (seat, log) = (pace.join(account(id)), Arc::clone(&log));
+        let (seat, log) = (pace.join(account(id), None), Arc::clone(&log));
         tasks.spawn(async move {
             let clock = seat.clock();
             clock.sleep(DurationMs::from_ms(wait)).await;
@@ -41,7 +41,7 @@ async fn sleepers_are_quiet_and_wake_in_the_order_of_their_deadlines() {
 #[tokio::test]
 async fn a_panicking_member_holds_nobody_up() {
     let pace = Pace::new(at(0));
-    let seat = pace.join(account(1));
+    let seat = pace.join(account(1), None);
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let _seat = seat;
@@ -55,7 +55,7 @@ async fn a_panicking_member_holds_nobody_up() {
 #[tokio::test]
 async fn the_latest_configuration_wins_and_a_stop_is_not_lost() {
     let pace = Pace::new(at(0));
-    let seat = pace.join(account(1));
+    let seat = pace.join(account(1), None);
     pace.stop(account(1));
     let mail = seat.mail().await;
     assert!(mail.stop && mail.config.is_none() && mail.cycles.is_empty());

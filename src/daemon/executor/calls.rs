@@ -1,0 +1,179 @@
+//! Performs what the machine asks of the exchange, and tells it the answers. The circuit breaker learns from each.
+
+use super::{AccountClock, Executor, answers};
+use crate::domain::order::Order;
+use crate::domain::time::DurationMs;
+use crate::engine::breaker::{BreakerState, Urgency};
+use crate::engine::event::{CancelAnswer, Event, PlaceAnswer, QueryAnswer};
+use crate::engine::turn::Request;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::report::SymbolTerms;
+use crate::exchange::{BoxFuture, Sleep};
+
+/// A call that takes longer has no answer.
+const CALL_TIMEOUT: DurationMs = DurationMs::from_secs(10);
+
+impl Executor {
+    pub(super) async fn perform(&mut self, request: Request) -> Vec<Event<'static>> {
+        match request {
+            Request::Place(id) => {
+                let Some(order) = self.machine.order(&id).cloned() else { return Vec::new() };
+                let batch = self.batch_from(order);
+                self.place(batch).await
+            }
+            Request::Cancel { symbol, id } => {
+                let answer = if self.may_call(Urgency::Protect) {
+                    let answer = timed(&self.clock, self.handle.exchange_mut().cancel(&symbol, &id)).await;
+                    answers::cancel(self.heard(answer))
+                } else {
+                    CancelAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
+                };
+                vec![Event::CancelAnswered { id, answer }]
+            }
+            Request::Query { symbol, id } => {
+                let answer = if self.may_call(Urgency::Protect) {
+                    let call = self.handle.exchange_mut().order_by_client_id(&symbol, &id);
+                    let answer = timed(&self.clock, call).await;
+                    answers::query(self.heard(answer))
+                } else {
+                    QueryAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
+                };
+                vec![Event::QueryAnswered { id, answer }]
+            }
+            // What fails is asked for again with the next recovery; the breaker has noted it.
+            Request::SweepFills => self.sweep().await.unwrap_or_default(),
+        }
+    }
+
+    /// The order, and those asked for right behind it that can go with it in one request.
+    fn batch_from(&mut self, first: Order) -> Vec<Order> {
+        let most = usize::from(self.handle.exchange().capabilities().batch_size_max);
+        let increases = first.purpose.increases();
+        let mut batch = vec![first];
+        while batch.len() < most
+            && let Some(Request::Place(id)) = self.requests.front()
+            && let Some(next) = self.machine.order(id)
+            && next.purpose.increases() == increases
+        {
+            batch.push(next.clone());
+            self.requests.pop_front();
+        }
+        batch
+    }
+
+    async fn place(&mut self, mut orders: Vec<Order>) -> Vec<Event<'static>> {
+        let mut events = Vec::new();
+        let mut ready = Vec::with_capacity(orders.len());
+        for order in orders.drain(..) {
+            match self.make_ready(&order).await {
+                Ok(()) => ready.push(order),
+                Err(reason) => events.push(self.answered(&order, PlaceAnswer::NotSent { reason })),
+            }
+        }
+        if ready.is_empty() {
+            return events;
+        }
+        let sent_at = self.clock.now();
+        let count = ready.len();
+        let call = self.handle.exchange_mut().place(&ready);
+        let answers = match timed_all(&self.clock, call).await {
+            Some(answers) => answers,
+            None => vec![Err(no_answer()); count],
+        };
+        for (order, answer) in ready.iter().zip(answers) {
+            let answer = answers::place(self.heard(answer));
+            let id = order.client_order_id.clone();
+            events.push(Event::PlaceAnswered { id, sent_at, answer });
+        }
+        events
+    }
+
+    fn answered(&self, order: &Order, answer: PlaceAnswer) -> Event<'static> {
+        Event::PlaceAnswered { id: order.client_order_id.clone(), sent_at: self.clock.now(), answer }
+    }
+
+    /// Whether the order may be sent now: the breaker lets it through, it is fresh enough, and its symbol is set up.
+    async fn make_ready(&mut self, order: &Order) -> Result<(), String> {
+        let increases = order.purpose.increases();
+        let urgency = if increases { Urgency::Normal } else { Urgency::Protect };
+        if !self.may_call(urgency) {
+            return Err("the circuit breaker is open".to_owned());
+        }
+        if increases {
+            self.prepare(order).await?;
+        }
+        let deadline = order.times.decided_at.plus(self.handle.exchange().capabilities().send_deadline);
+        if self.clock.now() > deadline {
+            return Err(format!("it was decided too long ago, at {}", order.times.decided_at));
+        }
+        Ok(())
+    }
+
+    async fn prepare(&mut self, order: &Order) -> Result<(), String> {
+        let terms = SymbolTerms { leverage: order.leverage, margin_mode: self.machine.margin_mode() };
+        if self.prepared.get(&order.symbol) == Some(&terms) {
+            return Ok(());
+        }
+        let call = self.handle.exchange_mut().prepare_symbol(&order.symbol, terms);
+        let answer = timed(&self.clock, call).await;
+        match self.heard(answer) {
+            Ok(()) => {
+                self.prepared.insert(order.symbol.clone(), terms);
+                Ok(())
+            }
+            Err(error) => Err(format!("leverage not set: {error}")),
+        }
+    }
+
+    fn may_call(&self, urgency: Urgency) -> bool {
+        self.breaker.allows(urgency, self.clock.now())
+    }
+
+    /// Passes an answer on; the breaker learns from it.
+    pub(super) fn heard<T>(&mut self, answer: Result<T, ExchangeError>) -> Result<T, ExchangeError> {
+        let failure = match &answer {
+            Ok(_) | Err(ExchangeError::Refused { .. }) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        self.learn(failure);
+        answer
+    }
+
+    /// Moves the breaker, and says so when its state changes.
+    fn learn(&mut self, failure: Option<String>) {
+        let now = self.clock.now();
+        let was_trouble = self.breaker.state(now) != BreakerState::Closed;
+        let Some(error) = failure else {
+            self.breaker.succeeded();
+            if was_trouble {
+                tracing::info!(account = self.name, "the exchange answers again; circuit breaker closed");
+            }
+            return;
+        };
+        self.breaker.failed(now);
+        if !was_trouble && self.breaker.state(now) != BreakerState::Closed {
+            tracing::warn!(account = self.name, error, "circuit breaker opened; tried again every minute");
+        }
+        self.last_error = Some((error, now));
+    }
+}
+
+/// Waits for an answer of the exchange, but not for ever: no answer in time is an unknown outcome.
+pub(super) async fn timed<T>(
+    clock: &AccountClock,
+    answer: BoxFuture<'_, Result<T, ExchangeError>>,
+) -> Result<T, ExchangeError> {
+    timed_all(clock, answer).await.unwrap_or_else(|| Err(no_answer()))
+}
+
+async fn timed_all<T>(clock: &AccountClock, answer: BoxFuture<'_, T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        answer = answer => Some(answer),
+        () = clock.sleep(CALL_TIMEOUT) => None,
+    }
+}
+
+fn no_answer() -> ExchangeError {
+    ExchangeError::Unknown { reason: format!("no answer within {} s", CALL_TIMEOUT.ms() / 1000) }
+}
