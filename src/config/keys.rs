@@ -30,6 +30,9 @@ const fn list(key: &'static str, allowed: &'static str, description: &'static st
 }
 
 const TIMEFRAMES: &str = "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d, or \"\" for the feed's finest";
+const REST: &str = "an address such as https://host or http://127.0.0.1:9101";
+const STREAM: &str = "an address such as wss://host or ws://127.0.0.1:9101";
+const EGRESS: &str = "a list of `direct`, IP addresses of this machine, http:// or socks5:// proxies";
 const SYMBOLS: &str = "a list of exchange symbols such as [\"BTCUSDT\"]";
 
 /// Every key but those of `[instruments.SYMBOL]`.
@@ -41,6 +44,12 @@ pub const KEYS: &[ConfigKey] = &[
     key("limits.max_leverage", "1 to 100", "highest leverage that any account or bot may be given"),
     key("engine.enabled", "true or false", "false: nothing is opened; what is open stays managed"),
     key("engine.equity_interval_minutes", "1 to 1440", "how often an equity snapshot is kept, minutes"),
+    key("engine.price_cycle_ms", "250 to 60000", "live: how often open positions are managed, ms"),
+    key(
+        "engine.close_if_unprotected",
+        "true or false",
+        "close a position whose stop cannot be placed for a minute",
+    ),
     key("market.timeframe", TIMEFRAMES, "candles of strategies that name no timeframe"),
     key("universe.min_quote_volume", "0 or more", "least 24 h volume of a symbol, quote currency"),
     key("universe.top_n", "0 to 1000", "how many of the most traded symbols"),
@@ -53,6 +62,24 @@ pub const KEYS: &[ConfigKey] = &[
     key("gates.strength_bars", "2 to 200", "bars of the ADX and the ATR"),
     key("gates.strength_min", "0 to 100", "ADX from which a trend is strong"),
     key("gates.daily_volatility_max_pct", "0 to 1000", "daily range above which the market storms, %"),
+    list("live.egress", EGRESS, "ways out that accounts without their own are spread over"),
+    key(
+        "live.paper_market",
+        "binance, bitget or upbit",
+        "at whose prices accounts of the exchange paper trade",
+    ),
+    key(
+        "live.speed",
+        "1 or more",
+        "how fast the exchanges' clocks run; above 1 only against `tradefleet simulate`",
+    ),
+    key("binance.rest_url", REST, "Binance USDS-M futures"),
+    key("binance.stream_url", STREAM, "its sockets"),
+    key("binance.account_url", REST, "where Binance tells what a key may do"),
+    key("bitget.rest_url", REST, "Bitget v2"),
+    key("bitget.stream_url", STREAM, "its sockets"),
+    key("upbit.rest_url", REST, "Upbit"),
+    key("upbit.stream_url", STREAM, "its sockets"),
     key("retention.decisions", "1000 to 100000000", "rows of decisions that are kept"),
     key("retention.signals", "1000 to 100000000", "rows of signals that are kept"),
 ];
@@ -70,14 +97,17 @@ pub(super) fn names_in(section: &str) -> Vec<&'static str> {
     KEYS.iter().filter_map(|spec| spec.key.strip_prefix(section)?.strip_prefix('.')).collect()
 }
 
-fn one<T: FromStr>(values: &[&str]) -> Option<T> {
+pub(super) fn one<T: FromStr>(values: &[&str]) -> Option<T> {
     match values {
         [value] => value.parse().ok(),
         _ => None,
     }
 }
 
-fn within<T: FromStr + PartialOrd>(values: &[&str], range: std::ops::RangeInclusive<T>) -> Option<T> {
+pub(super) fn within<T: FromStr + PartialOrd>(
+    values: &[&str],
+    range: std::ops::RangeInclusive<T>,
+) -> Option<T> {
     one(values).filter(|value| range.contains(value))
 }
 
@@ -94,12 +124,12 @@ fn symbols(values: &[&str]) -> Option<Vec<Symbol>> {
     values.iter().map(|value| Symbol::try_new(value).ok()).collect()
 }
 
-fn quoted(value: impl std::fmt::Display) -> String {
+pub(super) fn quoted(value: impl std::fmt::Display) -> String {
     format!("\"{value}\"")
 }
 
-fn quoted_list(symbols: &[Symbol]) -> String {
-    let quoted: Vec<_> = symbols.iter().map(quoted).collect();
+pub(super) fn quoted_list(values: &[impl std::fmt::Display]) -> String {
+    let quoted: Vec<_> = values.iter().map(quoted).collect();
     format!("[{}]", quoted.join(", "))
 }
 
@@ -139,7 +169,9 @@ impl Config {
             "universe.anchors" => self.universe.anchors = symbols(values)?,
             "retention.decisions" => self.retention.decisions = within(values, 1_000..=100_000_000)?,
             "retention.signals" => self.retention.signals = within(values, 1_000..=100_000_000)?,
-            gates => self.set_gate(gates, values)?,
+            "engine.close_if_unprotected" => self.engine.close_if_unprotected = one(values)?,
+            gates if gates.starts_with("gates.") => self.set_gate(gates, values)?,
+            live => self.live.set(live, values)?,
         }
         Some(())
     }
@@ -189,7 +221,8 @@ impl Config {
             "gates.daily_volatility_max_pct" => self.gates.daily_volatility_max_pct.to_string(),
             "retention.decisions" => self.retention.decisions.to_string(),
             "retention.signals" => self.retention.signals.to_string(),
-            _ => return None,
+            "engine.close_if_unprotected" => self.engine.close_if_unprotected.to_string(),
+            live => self.live.get(live)?,
         })
     }
 

@@ -6,6 +6,7 @@
 pub mod document;
 
 mod keys;
+mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::signal::universe::UniverseConfig;
 
 use document::{Entry, Node, Problem, Problems, Value, table_of, unknown_key};
 pub use keys::{ConfigKey, KEYS};
+pub use live::{ExchangeUrls, LiveConfig};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -42,6 +44,8 @@ pub struct EngineConfig {
     /// False: no account opens anything; what is open stays managed.
     pub enabled: bool,
     pub equity_interval: DurationMs,
+    /// Whether a position whose stop cannot be placed at the exchange is closed after a minute.
+    pub close_if_unprotected: bool,
 }
 
 /// What replaces the exchange's own rules of one symbol.
@@ -71,6 +75,7 @@ pub struct Config {
     pub gates: GateConfig,
     pub instruments: BTreeMap<Symbol, InstrumentOverride>,
     pub retention: RetentionConfig,
+    pub live: LiveConfig,
 }
 
 impl Default for Config {
@@ -78,12 +83,17 @@ impl Default for Config {
         Self {
             log: LogConfig { level: "info".to_owned(), format: LogFormat::Human, dir: None, keep_files: 14 },
             limits: PolicyLimits { max_leverage: Leverage::try_new(20).unwrap_or(Leverage::ONE) },
-            engine: EngineConfig { enabled: true, equity_interval: DurationMs::from_secs(3_600) },
+            engine: EngineConfig {
+                enabled: true,
+                equity_interval: DurationMs::from_secs(3_600),
+                close_if_unprotected: true,
+            },
             timeframe: None,
             universe: UniverseConfig::default(),
             gates: GateConfig::default(),
             instruments: BTreeMap::new(),
             retention: RetentionConfig { decisions: 200_000, signals: 50_000 },
+            live: LiveConfig::default(),
         }
     }
 }

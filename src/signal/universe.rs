@@ -98,13 +98,21 @@ impl RollingVolume {
 pub struct Universe {
     config: UniverseConfig,
     volumes: BTreeMap<Symbol, RollingVolume>,
+    /// What the exchange says of the last 24 h, where it says it; bars count otherwise.
+    told: Option<BTreeMap<Symbol, Decimal>>,
     named: BTreeSet<Symbol>,
     symbols: Arc<Vec<Symbol>>,
 }
 
 impl Universe {
     pub fn new(config: UniverseConfig) -> Self {
-        Self { config, volumes: BTreeMap::new(), named: BTreeSet::new(), symbols: Arc::new(Vec::new()) }
+        Self {
+            config,
+            volumes: BTreeMap::new(),
+            told: None,
+            named: BTreeSet::new(),
+            symbols: Arc::new(Vec::new()),
+        }
     }
 
     /// Feeds history, oldest bar first, so that the volumes are whole from the first step on.
@@ -112,12 +120,23 @@ impl Universe {
         self.push_all(bars);
     }
 
+    /// Takes over the exchange's own quote volumes of the last 24 h, and says which symbols follow from them.
+    pub fn tell(&mut self, volumes: BTreeMap<Symbol, Decimal>, named: &BTreeSet<Symbol>) -> Arc<Vec<Symbol>> {
+        self.told = Some(volumes);
+        self.named.clone_from(named);
+        self.symbols = Arc::new(self.select());
+        Arc::clone(&self.symbols)
+    }
+
     /// The symbols of this step, sorted. `named` are those that running bots name.
     pub fn on_step(&mut self, step: &MarketStep, named: &BTreeSet<Symbol>) -> Arc<Vec<Symbol>> {
-        self.push_all(&step.price_bars);
-        let mut changed = !step.price_bars.is_empty();
-        for volume in self.volumes.values_mut() {
-            changed |= volume.expire(step.at);
+        let mut changed = false;
+        if self.told.is_none() {
+            self.push_all(&step.price_bars);
+            changed = !step.price_bars.is_empty();
+            for volume in self.volumes.values_mut() {
+                changed |= volume.expire(step.at);
+            }
         }
         if self.named != *named {
             self.named.clone_from(named);
@@ -146,17 +165,21 @@ impl Universe {
         }
     }
 
+    fn volume_of_all(&self) -> BTreeMap<&Symbol, Decimal> {
+        match &self.told {
+            Some(told) => told.iter().map(|(symbol, volume)| (symbol, *volume)).collect(),
+            None => self.volumes.iter().map(|(symbol, volume)| (symbol, volume.sum)).collect(),
+        }
+    }
+
     fn select(&self) -> Vec<Symbol> {
-        let mut ranked: Vec<(&Symbol, Decimal)> = self
-            .volumes
-            .iter()
-            .map(|(symbol, volume)| (symbol, volume.sum))
-            .filter(|(_, sum)| *sum >= self.config.min_quote_volume)
-            .collect();
+        let volumes = self.volume_of_all();
+        let enough = volumes.iter().filter(|(_, volume)| **volume >= self.config.min_quote_volume);
+        let mut ranked: Vec<(&Symbol, Decimal)> = enough.map(|(symbol, volume)| (*symbol, *volume)).collect();
         // The sort is stable and the map sorted, so equal volumes stay in the order of their names.
         ranked.sort_by_key(|(_, sum)| std::cmp::Reverse(*sum));
         let top = ranked.into_iter().take(self.config.top_n).map(|(symbol, _)| symbol);
-        let anchors = self.config.anchors.iter().filter(|symbol| self.volumes.contains_key(*symbol));
+        let anchors = self.config.anchors.iter().filter(|symbol| volumes.contains_key(*symbol));
         let all: BTreeSet<&Symbol> = top.chain(anchors).chain(&self.named).collect();
         all.into_iter().cloned().collect()
     }
@@ -193,6 +216,19 @@ mod tests {
         let symbols = universe.on_step(&step(bars), &named);
         // ETHUSDT is an anchor the feed does not know; CCCUSDT ties with the first two but comes later by name.
         assert_eq!(names(&symbols), ["AAAUSDT", "BBBUSDT", "BTCUSDT", "DDDUSDT", "NEWUSDT"]);
+    }
+
+    #[test]
+    fn what_the_exchange_says_counts_more_than_bars() {
+        let config =
+            UniverseConfig { top_n: 1, anchors: vec![symbol("BTCUSDT")], ..UniverseConfig::default() };
+        let mut universe = Universe::new(config);
+        let volumes = [("BTCUSDT", dec!(1)), ("AAAUSDT", dec!(3)), ("BBBUSDT", dec!(2))];
+        let volumes = volumes.map(|(name, volume)| (symbol(name), volume)).into_iter().collect();
+        let told = universe.tell(volumes, &BTreeSet::new());
+        assert_eq!(names(&told), ["AAAUSDT", "BTCUSDT"]);
+        let after = universe.on_step(&step(vec![bar("BBBUSDT", 0, 1.0, 1_000)]), &BTreeSet::new());
+        assert_eq!(names(&after), ["AAAUSDT", "BTCUSDT"]);
     }
 
     #[test]
