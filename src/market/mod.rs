@@ -8,10 +8,12 @@ pub mod candle_file;
 pub mod feed;
 pub mod finding;
 pub mod instruments;
+pub mod live_bars;
 pub mod synthetic;
 pub mod tape;
 pub mod tape_name;
 
 mod join;
 mod pcg;
+mod price_range;
 mod source;

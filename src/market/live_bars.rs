@@ -1,0 +1,230 @@
+//! Candles as an exchange streams them, made into the steps of a cycle. Pure: the caller fetches what is missing.
+//!
+//! Invariants: a series' closed bars are handed out in order, each once, without holes (where nothing was traded the
+//! last price stands); a series whose stream was interrupted hands out nothing until its gap has been fetched; what
+//! was fetched as history is never handed out as news.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rust_decimal::Decimal;
+
+use super::price_range::PriceRange;
+use crate::domain::candle::Candle;
+use crate::domain::instrument::Symbol;
+use crate::domain::market::{Bar, MarketStep};
+use crate::domain::money::Price;
+use crate::domain::time::{DurationMs, Timeframe, Timestamp};
+
+/// Closed candles kept of a series.
+const KEPT: usize = 2_000;
+
+/// A symbol's candles of one length.
+pub type Series = (Symbol, Timeframe);
+
+/// What must be fetched before a series goes on: closed candles from `from` on, or any history when it has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub series: Series,
+    pub from: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Track {
+    closed: VecDeque<Candle>,
+    /// Heard and not over yet.
+    running: Option<Candle>,
+    /// Heard as closed while the series was not current.
+    early: BTreeMap<Timestamp, Candle>,
+    /// Closed since the last step.
+    fresh: Vec<Candle>,
+    /// Nothing is missing between the last closed candle and now.
+    is_current: bool,
+}
+
+#[derive(Debug)]
+pub struct LiveBars {
+    /// The timeframe that prices are read from.
+    base: Timeframe,
+    /// A candle that nothing has closed for so long after its end is over all the same.
+    grace: DurationMs,
+    tracks: BTreeMap<Series, Track>,
+    prices: BTreeMap<Symbol, PriceRange>,
+    last_step: Option<Timestamp>,
+}
+
+impl LiveBars {
+    pub const fn new(base: Timeframe, grace: DurationMs) -> Self {
+        Self { base, grace, tracks: BTreeMap::new(), prices: BTreeMap::new(), last_step: None }
+    }
+
+    pub const fn base(&self) -> Timeframe {
+        self.base
+    }
+
+    /// Sets which series are followed; what is no longer among them is forgotten.
+    pub fn follow(&mut self, wanted: &BTreeSet<Series>) {
+        self.tracks.retain(|series, _| wanted.contains(series));
+        for series in wanted {
+            self.tracks.entry(series.clone()).or_default();
+        }
+        let symbols: BTreeSet<&Symbol> = wanted.iter().map(|(symbol, _)| symbol).collect();
+        self.prices.retain(|symbol, _| symbols.contains(symbol));
+    }
+
+    pub fn series(&self) -> BTreeSet<Series> {
+        self.tracks.keys().cloned().collect()
+    }
+
+    /// The stream of these series was interrupted.
+    pub fn interrupted(&mut self, series: &BTreeSet<Series>) {
+        for (key, track) in &mut self.tracks {
+            if series.contains(key) {
+                track.is_current = false;
+            }
+        }
+    }
+
+    /// What must be fetched.
+    pub fn missing(&self) -> Vec<Missing> {
+        let stale = self.tracks.iter().filter(|(_, track)| !track.is_current);
+        let missing = stale.map(|(series, track)| Missing {
+            series: series.clone(),
+            from: track.closed.back().map(|last| last.close_time(series.1)),
+        });
+        missing.collect()
+    }
+
+    /// Takes in closed candles that were fetched at `at`: the whole of what was [`Self::missing`], oldest first.
+    /// Fetched history warms up and is no news; what fills a gap is.
+    pub fn fetched(&mut self, series: &Series, candles: &[Candle], at: Timestamp) {
+        let Some(track) = self.tracks.get_mut(series) else { return };
+        let is_history = track.closed.is_empty();
+        let early = std::mem::take(&mut track.early);
+        for candle in candles.iter().chain(early.values()) {
+            track.close(series.1, *candle);
+        }
+        // The bar that is going on now may not be over; all before it are.
+        let current = series.1.bar_start(at);
+        track.stand_still_until(series.1, current);
+        track.running = track.running.take().filter(|running| running.open_time >= current);
+        if is_history {
+            track.fresh.clear();
+        }
+        track.is_current = true;
+        if let (Some(last), true) = (track.closed.back(), series.1 == self.base) {
+            self.prices.entry(series.0.clone()).or_insert_with(|| PriceRange::at(last.close));
+        }
+    }
+
+    /// Takes in a candle as it stands.
+    pub fn heard(&mut self, series: &Series, candle: Candle, is_closed: bool) {
+        let Some(track) = self.tracks.get_mut(series) else { return };
+        if series.1 == self.base {
+            let range = self.prices.entry(series.0.clone()).or_insert_with(|| PriceRange::at(candle.close));
+            range.heard(&candle);
+        }
+        if track.closed.back().is_some_and(|last| candle.open_time <= last.open_time) {
+            return;
+        }
+        if !track.is_current {
+            if is_closed {
+                track.early.insert(candle.open_time, candle);
+            } else {
+                track.running = Some(candle);
+            }
+            return;
+        }
+        if let Some(running) = track.running.take_if(|running| running.open_time < candle.open_time) {
+            track.close(series.1, running);
+        }
+        track.stand_still_until(series.1, candle.open_time);
+        if is_closed {
+            track.running = None;
+            track.close(series.1, candle);
+        } else {
+            track.running = Some(candle);
+        }
+    }
+
+    /// Whether bars have closed since the last step.
+    pub fn has_news(&self) -> bool {
+        self.tracks.values().any(|track| !track.fresh.is_empty())
+    }
+
+    /// Everything since the last step. Symbols whose price is not known yet are left out.
+    pub fn step(&mut self, at: Timestamp) -> MarketStep {
+        let mut closed_bars = Vec::new();
+        for ((symbol, timeframe), track) in &mut self.tracks {
+            track.close_overdue(*timeframe, at, self.grace);
+            let fresh = track.fresh.drain(..);
+            closed_bars.extend(fresh.map(|candle| bar(symbol, *timeframe, candle)));
+        }
+        let since = self.last_step.replace(at).unwrap_or(at);
+        let base = self.base;
+        let price_bars = self.prices.iter_mut();
+        let price_bars = price_bars.map(|(symbol, range)| bar(symbol, base, range.take(since))).collect();
+        MarketStep { at, price_bars, closed_bars }
+    }
+
+    pub fn price(&self, symbol: &Symbol) -> Option<Price> {
+        self.prices.get(symbol).map(PriceRange::last)
+    }
+
+    /// The last `bars` closed bars of a series that close by `before`, oldest first.
+    pub fn history(&self, series: &Series, before: Timestamp, bars: usize) -> Vec<Bar> {
+        let Some(track) = self.tracks.get(series) else { return Vec::new() };
+        let closed: Vec<&Candle> =
+            track.closed.iter().filter(|candle| candle.close_time(series.1) <= before).collect();
+        let surplus = closed.len().saturating_sub(bars);
+        closed.into_iter().skip(surplus).map(|candle| bar(&series.0, series.1, *candle)).collect()
+    }
+}
+
+impl Track {
+    /// Adds a closed candle; one that is not newer than the last changes nothing. Holes before it are filled.
+    fn close(&mut self, timeframe: Timeframe, candle: Candle) {
+        if self.closed.back().is_some_and(|last| candle.open_time <= last.open_time) {
+            return;
+        }
+        self.stand_still_until(timeframe, candle.open_time);
+        self.push(candle);
+    }
+
+    /// Where nothing was traded the price stood still.
+    fn stand_still_until(&mut self, timeframe: Timeframe, until: Timestamp) {
+        while let Some(last) = self.closed.back().copied() {
+            let next = last.close_time(timeframe);
+            if next >= until {
+                return;
+            }
+            let running = self.running.take_if(|running| running.open_time == next);
+            self.push(running.unwrap_or_else(|| still(next, last.close)));
+        }
+    }
+
+    /// Ends the candles that nothing has ended.
+    fn close_overdue(&mut self, timeframe: Timeframe, at: Timestamp, grace: DurationMs) {
+        if self.is_current {
+            self.stand_still_until(timeframe, timeframe.bar_start(at.minus(grace)));
+        }
+    }
+
+    fn push(&mut self, candle: Candle) {
+        if self.closed.len() >= KEPT {
+            self.closed.pop_front();
+        }
+        self.closed.push_back(candle);
+        self.fresh.push(candle);
+    }
+}
+
+fn still(open_time: Timestamp, price: Price) -> Candle {
+    Candle { open_time, open: price, high: price, low: price, close: price, volume: Decimal::ZERO }
+}
+
+fn bar(symbol: &Symbol, timeframe: Timeframe, candle: Candle) -> Bar {
+    Bar { symbol: symbol.clone(), timeframe, candle, complete: true }
+}
+
+#[cfg(test)]
+mod tests;

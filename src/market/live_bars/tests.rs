@@ -1,0 +1,101 @@
+//! Bars come once, in order and whole, whatever the stream leaves out.
+
+use super::*;
+
+const MINUTE: i64 = 60_000;
+
+fn series() -> Series {
+    (Symbol::try_new("BTCUSDT").unwrap(), Timeframe::M1)
+}
+
+fn at(ms: i64) -> Timestamp {
+    Timestamp::from_ms(ms)
+}
+
+fn candle(minute: i64, prices: [u32; 4]) -> Candle {
+    let [open, high, low, close] = prices.map(|price| Price::try_new(price.into()).unwrap());
+    Candle { open_time: at(minute * MINUTE), open, high, low, close, volume: Decimal::ONE }
+}
+
+fn flat(minute: i64, price: u32) -> Candle {
+    candle(minute, [price; 4])
+}
+
+/// Minutes 0 to 2 are history.
+fn warmed() -> LiveBars {
+    let mut bars = LiveBars::new(Timeframe::M1, DurationMs::from_secs(10));
+    bars.follow(&BTreeSet::from([series()]));
+    assert_eq!(bars.missing(), [Missing { series: series(), from: None }]);
+    bars.fetched(&series(), &[flat(0, 10), flat(1, 11), flat(2, 12)], at(3 * MINUTE + 5_000));
+    assert!(bars.missing().is_empty());
+    bars
+}
+
+fn closes(step: &MarketStep) -> Vec<(i64, String)> {
+    let bars = step.closed_bars.iter();
+    bars.map(|bar| (bar.candle.open_time.ms() / MINUTE, bar.candle.close.to_string())).collect()
+}
+
+#[test]
+fn history_is_no_news_and_warms_up() {
+    let mut bars = warmed();
+    assert!(!bars.has_news());
+    assert!(closes(&bars.step(at(3 * MINUTE + 5_000))).is_empty());
+    assert_eq!(bars.history(&series(), at(3 * MINUTE), 2).len(), 2);
+    assert_eq!(bars.price(&series().0).unwrap().to_string(), "12");
+}
+
+#[test]
+fn a_candle_closes_when_it_is_said_or_when_the_next_one_opens() {
+    let mut bars = warmed();
+    bars.heard(&series(), flat(3, 13), false);
+    assert!(!bars.has_news());
+    bars.heard(&series(), flat(3, 14), true);
+    bars.heard(&series(), flat(4, 15), false);
+    bars.heard(&series(), flat(5, 16), false);
+    assert_eq!(closes(&bars.step(at(5 * MINUTE))), [(3, "14".to_owned()), (4, "15".to_owned())]);
+    bars.heard(&series(), flat(4, 99), true);
+    assert!(!bars.has_news(), "it was closed before");
+}
+
+#[test]
+fn minutes_without_trades_stand_still_and_silence_ends_a_candle() {
+    let mut bars = warmed();
+    bars.heard(&series(), flat(3, 13), false);
+    bars.heard(&series(), flat(6, 16), false);
+    let expected = [(3, "13"), (4, "13"), (5, "13")].map(|(minute, close)| (minute, close.to_owned()));
+    assert_eq!(closes(&bars.step(at(6 * MINUTE + 1_000))), expected);
+    assert!(closes(&bars.step(at(7 * MINUTE + 9_000))).is_empty(), "its end may still be under way");
+    assert_eq!(closes(&bars.step(at(7 * MINUTE + 10_000))), [(6, "16".to_owned())]);
+}
+
+#[test]
+fn a_gap_is_fetched_before_anything_goes_on() {
+    let mut bars = warmed();
+    bars.interrupted(&BTreeSet::from([series()]));
+    assert_eq!(bars.missing(), [Missing { series: series(), from: Some(at(3 * MINUTE)) }]);
+    bars.heard(&series(), flat(5, 15), true);
+    bars.heard(&series(), flat(6, 16), false);
+    assert!(closes(&bars.step(at(6 * MINUTE + 30_000))).is_empty());
+    bars.fetched(&series(), &[flat(3, 13), flat(4, 14)], at(6 * MINUTE + 40_000));
+    let expected = [(3, "13"), (4, "14"), (5, "15")].map(|(minute, close)| (minute, close.to_owned()));
+    assert_eq!(closes(&bars.step(at(6 * MINUTE + 50_000))), expected);
+    bars.heard(&series(), flat(6, 17), true);
+    assert_eq!(closes(&bars.step(at(7 * MINUTE))), [(6, "17".to_owned())]);
+}
+
+#[test]
+fn a_price_bar_spans_what_was_seen_since_the_last_step() {
+    let mut bars = warmed();
+    bars.heard(&series(), candle(3, [12, 30, 5, 13]), false);
+    bars.step(at(3 * MINUTE + 10_000));
+    bars.heard(&series(), candle(3, [12, 30, 5, 14]), false);
+    bars.heard(&series(), candle(3, [12, 31, 5, 12]), false);
+    let step = bars.step(at(3 * MINUTE + 20_000));
+    let range = &step.price_bars[0].candle;
+    let seen = [range.open, range.high, range.low, range.close].map(|price| price.to_string());
+    assert_eq!(seen, ["13", "31", "12", "12"], "the low of 5 was before");
+    assert_eq!(range.open_time, at(3 * MINUTE + 10_000));
+    let quiet = bars.step(at(3 * MINUTE + 30_000)).price_bars[0].candle;
+    assert_eq!((quiet.high, quiet.low, quiet.volume), (quiet.open, quiet.close, Decimal::ZERO));
+}
