@@ -13,7 +13,8 @@ pub mod synthetic;
 pub mod tape;
 pub mod tape_name;
 
+pub(crate) mod pcg;
+
 mod join;
-mod pcg;
 mod price_range;
 mod source;

@@ -1,0 +1,200 @@
+//! The ways to the exchanges: one HTTP pool, one rate ledger and one count of sockets for each exchange and way out,
+//! shared by all accounts that use them; one clock an exchange.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::handle::LiveHandle;
+use super::live_market::LiveMarket;
+use super::pace::RealSleep;
+use super::roster::Access;
+use crate::clock::{SteadyClock, wall_now};
+use crate::config::LiveConfig;
+use crate::domain::ids::AccountId;
+use crate::domain::kind::ExchangeKind;
+use crate::domain::time::DurationMs;
+use crate::exchange::dialect::{self, AccountParts, Credentials};
+use crate::exchange::egress::{BadEgress, Egress};
+use crate::exchange::governor::Governor;
+use crate::exchange::http::HttpClient;
+use crate::exchange::line::Line;
+use crate::exchange::market_data::MarketData;
+use crate::exchange::server_clock::ServerClock;
+use crate::exchange::socket_runner::ConnectGate;
+use crate::exchange::{Exchange, Sleep};
+use crate::vault::{Field, Vault, VaultError};
+
+/// A candle that nothing has closed is waited for so long after its end.
+const CANDLE_GRACE: DurationMs = DurationMs::from_secs(10);
+/// At a higher speed the same lag is more of the market's time.
+const CANDLE_GRACE_WALL: DurationMs = DurationMs::from_secs(2);
+
+/// Why an account cannot be reached at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error(transparent)]
+    Egress(#[from] BadEgress),
+    #[error(transparent)]
+    Key(#[from] VaultError),
+    #[error("{0} is not an exchange that is reached over a network")]
+    NoExchange(ExchangeKind),
+}
+
+/// What all accounts share that reach one exchange by one way out.
+#[derive(Clone)]
+struct Way {
+    http: HttpClient,
+    governor: Arc<Governor>,
+    gate: Arc<ConnectGate>,
+}
+
+pub struct Connections {
+    config: LiveConfig,
+    vault: Arc<Vault>,
+    clock: SteadyClock,
+    sleep: Arc<dyn Sleep>,
+    clocks: BTreeMap<ExchangeKind, Arc<ServerClock>>,
+    ways: BTreeMap<(ExchangeKind, Egress), Way>,
+}
+
+impl Connections {
+    pub fn new(config: &LiveConfig, vault: Arc<Vault>) -> Self {
+        let clock = SteadyClock::start(wall_now(), config.speed);
+        Self {
+            config: config.clone(),
+            vault,
+            clock,
+            sleep: Arc::new(RealSleep(clock)),
+            clocks: BTreeMap::new(),
+            ways: BTreeMap::new(),
+        }
+    }
+
+    pub const fn clock(&self) -> SteadyClock {
+        self.clock
+    }
+
+    /// Measures the clocks of these exchanges. Against an exchange whose clock runs fast (a rehearsal) ours starts where
+    /// its clock is.
+    pub async fn synchronise(&mut self, kinds: &[ExchangeKind]) {
+        if self.config.speed.get() > 1
+            && let Some(data) = kinds.first().and_then(|kind| self.market_data(*kind).ok())
+            && let Ok(now) = data.server_time().await
+        {
+            self.clock = SteadyClock::start(now, self.config.speed);
+            self.sleep = Arc::new(RealSleep(self.clock));
+            self.clocks.clear();
+            self.ways.clear();
+        }
+        for kind in kinds {
+            self.measure(*kind).await;
+        }
+    }
+
+    /// [`Self::synchronise`] for every exchange in use.
+    pub async fn synchronise_known(&mut self) {
+        let kinds: Vec<ExchangeKind> = self.clocks.keys().copied().collect();
+        for kind in kinds {
+            self.measure(kind).await;
+        }
+    }
+
+    async fn measure(&mut self, kind: ExchangeKind) {
+        let Ok(data) = self.market_data(kind) else { return };
+        let sent_at = self.clock.now();
+        match data.server_time().await {
+            Ok(server) => self.server_clock(kind).learn(sent_at, self.clock.now(), server),
+            Err(error) => tracing::warn!(exchange = %kind, %error, "the exchange's clock is not told"),
+        }
+    }
+
+    fn server_clock(&mut self, kind: ExchangeKind) -> Arc<ServerClock> {
+        let sleep = Arc::clone(&self.sleep);
+        Arc::clone(self.clocks.entry(kind).or_insert_with(|| Arc::new(ServerClock::new(sleep))))
+    }
+
+    fn way(&mut self, kind: ExchangeKind, egress: &Egress) -> Result<Way, ConnectError> {
+        if let Some(way) = self.ways.get(&(kind, egress.clone())) {
+            return Ok(way.clone());
+        }
+        let urls = self.config.urls(kind).ok_or(ConnectError::NoExchange(kind))?;
+        let way = Way {
+            http: HttpClient::new(egress, &urls.rest)?,
+            governor: Governor::new(kind, egress.label(), dialect::limits(kind), Arc::clone(&self.sleep)),
+            gate: Arc::new(dialect::connect_gate(kind)),
+        };
+        self.ways.insert((kind, egress.clone()), way.clone());
+        Ok(way)
+    }
+
+    /// The way out of an account: its own, or its place among those that are configured.
+    fn egress(&self, account: AccountId, access: &Access) -> Result<Egress, BadEgress> {
+        let own = access.proxy.as_deref().or(access.bind_address.as_deref());
+        let ways = &self.config.egress;
+        let shared = || {
+            let index = usize::try_from(account.get()).ok()?.checked_rem(ways.len())?;
+            ways.get(index).map(String::as_str)
+        };
+        own.or_else(shared).map_or(Ok(Egress::Direct), str::parse)
+    }
+
+    /// What everybody may ask of an exchange.
+    pub fn market_data(&mut self, kind: ExchangeKind) -> Result<Arc<dyn MarketData>, ConnectError> {
+        let egress = self.config.egress.first().map_or(Ok(Egress::Direct), |way| way.parse())?;
+        let way = self.way(kind, &egress)?;
+        let line = Line::new(way.http, way.governor, self.server_clock(kind), None);
+        let urls = self.config.urls(kind).ok_or(ConnectError::NoExchange(kind))?;
+        dialect::market_data(kind, line, &urls.stream).ok_or(ConnectError::NoExchange(kind))
+    }
+
+    /// The market of an exchange; it says nothing until it is refreshed and followed.
+    pub fn market(&mut self, kind: ExchangeKind) -> Result<LiveMarket, ConnectError> {
+        let data = self.market_data(kind)?;
+        let egress = self.config.egress.first().map_or(Ok(Egress::Direct), |way| way.parse())?;
+        let way = self.way(kind, &egress)?;
+        let lag = CANDLE_GRACE_WALL.times(i64::from(self.config.speed.get()));
+        Ok(LiveMarket::new(data, way.http, Arc::clone(&self.sleep), CANDLE_GRACE.max(lag)))
+    }
+
+    /// An account's own handle.
+    pub fn open(&mut self, account: AccountId, access: &Access) -> Result<LiveHandle, ConnectError> {
+        let kind = access.exchange;
+        let egress = self.egress(account, access)?;
+        let way = self.way(kind, &egress)?;
+        let urls = self.config.urls(kind).ok_or(ConnectError::NoExchange(kind))?.clone();
+        let credentials = self.credentials(account, access)?;
+        let line = Line::new(way.http, way.governor, self.server_clock(kind), Some(account));
+        let sleep = Arc::clone(&self.sleep);
+        let reopen = move |position_mode| -> Box<dyn Exchange> {
+            dialect::account(AccountParts {
+                kind,
+                line: line.clone(),
+                credentials: credentials.clone(),
+                stream_url: urls.stream.clone(),
+                account_url: urls.account.clone(),
+                position_mode,
+                gate: Arc::clone(&way.gate),
+                sleep: Arc::clone(&sleep),
+            })
+        };
+        Ok(LiveHandle::new(access, Box::new(reopen)))
+    }
+
+    fn credentials(&self, account: AccountId, access: &Access) -> Result<Credentials, VaultError> {
+        let open = |field, sealed: &str| self.vault.open(account, field, sealed);
+        Ok(Credentials {
+            api_key: open(Field::ApiKey, &access.api_key)?,
+            api_secret: open(Field::ApiSecret, &access.api_secret)?,
+            passphrase: access
+                .passphrase
+                .as_deref()
+                .map(|sealed| open(Field::Passphrase, sealed))
+                .transpose()?,
+        })
+    }
+
+    /// The rate ledgers, each with its exchange and way out.
+    pub fn governors(&self) -> impl Iterator<Item = (ExchangeKind, String, &Governor)> {
+        self.ways.iter().map(|((kind, egress), way)| (*kind, egress.label(), way.governor.as_ref()))
+    }
+}

@@ -1,0 +1,162 @@
+//! Drives a fleet on real exchanges, in real time: a cycle every few seconds, at once when bars have closed, each
+//! market on its own. Nobody is waited for: an executor that is slow catches up with the newest cycle.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::analyst::Analyst;
+use super::connections::Connections;
+use super::desk::{Desk, Desks};
+use super::fleet::{Driver, EndReason, Fleet, Opening, Report};
+use super::live_market::LiveMarket;
+use super::pace::Pace;
+use super::roster::Roster;
+use super::timer::WallTimer;
+use crate::clock::SteadyClock;
+use crate::config::Config;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::store::StoreError;
+
+/// Between two looks at what people ask for and how everybody is.
+const ATTEND_EVERY: Duration = Duration::from_millis(100);
+/// Between two looks at what the sockets have brought. Bars of many symbols close within a moment: this gathers them.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Between two askings for trading rules and 24 h volumes.
+const RULES_EVERY: DurationMs = DurationMs::from_secs(900);
+
+/// The rhythm of a live run.
+pub struct Live {
+    clock: SteadyClock,
+    price_cycle: DurationMs,
+    config: Config,
+}
+
+impl Opening {
+    /// Asks the exchanges for their rules and the time. One that does not answer now is asked again later: the others
+    /// do not wait for it.
+    pub(super) async fn live(mut connections: Connections, roster: &Roster, config: &Config) -> Self {
+        let mut markets: Vec<_> = roster.markets().into_iter().flatten().collect();
+        markets.sort_unstable();
+        connections.synchronise(&markets).await;
+        let clock = connections.clock();
+        let mut desks = Vec::new();
+        for kind in markets {
+            let mut view = match connections.market(kind) {
+                Ok(view) => view,
+                Err(error) => {
+                    tracing::error!(exchange = %kind, %error, "no market");
+                    continue;
+                }
+            };
+            view.refresh().await;
+            let mut analyst = Analyst::new(config);
+            analyst.begin(clock.now());
+            desks.push(Desk { market: Some(kind), analyst, view });
+        }
+        let now = clock.now();
+        Self {
+            desks: Desks::Live(desks),
+            pace: Pace::real(clock),
+            driver: Driver::Live(Live { clock, price_cycle: config.live.price_cycle, config: config.clone() }),
+            connections: Some(connections),
+            from: now,
+            admit_from: now,
+        }
+    }
+}
+
+impl Fleet {
+    /// Until somebody asks it to stop: a live market has no end.
+    pub(super) async fn live(&mut self, live: Live, report: Report<'_>) -> Result<EndReason, StoreError> {
+        let mut attend = WallTimer::new(ATTEND_EVERY);
+        let mut next_cycle = live.clock.now();
+        let mut next_rules = live.clock.now().plus(RULES_EVERY);
+        let mut driven: u64 = 0;
+        while !self.control.is_stopping() {
+            let left = live.clock.wall(next_cycle.since(live.clock.now()));
+            tokio::time::sleep(left.min(LOOK_EVERY)).await;
+            let now = live.clock.now();
+            if self.take_in(now) {
+                self.plan();
+            }
+            if now >= next_cycle || self.has_news() {
+                self.cycle_all(now);
+                driven += 1;
+                next_cycle = now.plus(live.price_cycle);
+            }
+            if now >= next_rules {
+                self.refresh_rules(&live).await?;
+                next_rules = now.plus(RULES_EVERY);
+            }
+            if attend.is_due() {
+                self.attend(report).await?;
+            }
+            if self.cycles_max.is_some_and(|most| driven >= most) {
+                return Ok(EndReason::CyclesDone);
+            }
+        }
+        Ok(EndReason::Stopped)
+    }
+
+    fn live_desks(&mut self) -> &mut [Desk<LiveMarket>] {
+        match &mut self.desks {
+            Desks::Live(desks) => desks,
+            Desks::Replay(_) => &mut [],
+        }
+    }
+
+    /// Takes in what the sockets and fetches brought; true when symbols have become ready to be computed.
+    fn take_in(&mut self, now: Timestamp) -> bool {
+        let mut is_news = false;
+        for desk in self.live_desks() {
+            is_news |= desk.view.take_in(now);
+        }
+        is_news
+    }
+
+    fn has_news(&mut self) -> bool {
+        self.live_desks().iter().any(|desk| desk.view.has_news())
+    }
+
+    /// One cycle of every market.
+    fn cycle_all(&mut self, now: Timestamp) {
+        let mut cycles = Vec::new();
+        let mut computed = 0;
+        for desk in self.live_desks() {
+            let cycle = desk.analyst.observe(desk.view.step(now));
+            computed += desk.analyst.computed();
+            cycles.push((desk.market, cycle));
+        }
+        for (market, cycle) in cycles {
+            self.pace.publish(market, &cycle);
+        }
+        self.last_cycle_at = now;
+        self.counters.cycle(computed);
+    }
+
+    /// Sets which series are streamed: what the roster's bots and the gates ask for.
+    pub(super) fn follow(&mut self) {
+        let Desks::Live(desks) = &mut self.desks else { return };
+        for desk in desks {
+            let named = self.roster.named_symbols(desk.market);
+            let universe = desk.analyst.tell_volumes(desk.view.volumes().clone(), &named);
+            desk.view.set_universe(universe);
+            let series: BTreeMap<_, _> = desk.analyst.series(&self.roster, desk.market, &desk.view);
+            desk.view.follow(series);
+        }
+    }
+
+    async fn refresh_rules(&mut self, live: &Live) -> Result<(), StoreError> {
+        let mut has_changed = false;
+        for desk in self.live_desks() {
+            has_changed |= desk.view.refresh().await;
+        }
+        self.supervisor.synchronise_clocks().await;
+        self.follow();
+        if has_changed {
+            self.terms.instruments.extend(self.desks.instruments(&live.config));
+            self.reload().await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,310 @@
+//! One exchange's market as it happens: its rules and volumes, its candles over sockets, and the history that
+//! computing begins with. What must be asked for is asked in the background; a cycle never waits for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rust_decimal::Decimal;
+use tokio::task::JoinSet;
+
+use super::desk::MarketView;
+use crate::domain::candle::Candle;
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::kind::ExchangeKind;
+use crate::domain::market::{Bar, MarketStep};
+use crate::domain::time::{DurationMs, Timeframe, Timestamp};
+use crate::exchange::Sleep;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::http::HttpClient;
+use crate::exchange::market_data::{CandleQuery, MarketData, MarketEvent};
+use crate::exchange::socket_runner::{SocketHandle, SocketNews, SocketRunner};
+use crate::market::live_bars::{LiveBars, Series};
+
+/// Prices are read from candles of this length.
+const BASE: Timeframe = Timeframe::M1;
+/// Series begin with at least this much history, bars.
+const HISTORY_LEAST: usize = 120;
+/// Series that are asked for at once.
+const FETCHES_MAX: usize = 8;
+/// Between an error and the next asking.
+const RETRY_AFTER: DurationMs = DurationMs::from_secs(5);
+/// Groups of sockets before all are opened anew as one.
+const GROUPS_MAX: usize = 4;
+
+/// Sockets that were opened together, and what they carry.
+struct Group {
+    series: BTreeSet<Series>,
+    sockets: Vec<SocketHandle<MarketEvent>>,
+    /// How many of them are connected.
+    up: usize,
+}
+
+/// What came back for one series, asked for at that time.
+type Fetched = (Series, Timestamp, Result<Vec<Candle>, ExchangeError>);
+
+pub struct LiveMarket {
+    data: Arc<dyn MarketData>,
+    http: HttpClient,
+    sleep: Arc<dyn Sleep>,
+    instruments: BTreeMap<Symbol, Instrument>,
+    volumes: BTreeMap<Symbol, Decimal>,
+    universe: Arc<Vec<Symbol>>,
+    bars: LiveBars,
+    /// How much history each series begins with.
+    depth: BTreeMap<Series, usize>,
+    groups: Vec<Group>,
+    fetches: JoinSet<Fetched>,
+    fetching: BTreeSet<Series>,
+    /// Nothing is asked for before: the last answer was an error.
+    quiet_until: Timestamp,
+}
+
+impl LiveMarket {
+    /// `grace`: how long after its end a candle that nothing has closed is waited for.
+    pub fn new(
+        data: Arc<dyn MarketData>,
+        http: HttpClient,
+        sleep: Arc<dyn Sleep>,
+        grace: DurationMs,
+    ) -> Self {
+        Self {
+            data,
+            http,
+            sleep,
+            instruments: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            universe: Arc::default(),
+            bars: LiveBars::new(BASE, grace),
+            depth: BTreeMap::new(),
+            groups: Vec::new(),
+            fetches: JoinSet::new(),
+            fetching: BTreeSet::new(),
+            quiet_until: Timestamp::default(),
+        }
+    }
+
+    pub fn kind(&self) -> ExchangeKind {
+        self.data.kind()
+    }
+
+    pub const fn instruments(&self) -> &BTreeMap<Symbol, Instrument> {
+        &self.instruments
+    }
+
+    /// Quote volume of the last 24 h.
+    pub const fn volumes(&self) -> &BTreeMap<Symbol, Decimal> {
+        &self.volumes
+    }
+
+    /// Asks for the trading rules and volumes; true when the rules have changed. What is not answered stays as it was.
+    pub async fn refresh(&mut self) -> bool {
+        match self.data.tickers().await {
+            Ok(tickers) => {
+                let volumes = tickers.into_iter();
+                self.volumes =
+                    volumes.map(|ticker| (ticker.symbol, ticker.quote_volume_24h.decimal())).collect();
+            }
+            Err(error) => self.complain("24 h volumes", &error),
+        }
+        match self.data.instruments().await {
+            Ok(instruments) => {
+                let instruments: BTreeMap<_, _> =
+                    instruments.into_iter().map(|rules| (rules.symbol.clone(), rules)).collect();
+                self.volumes.retain(|symbol, _| instruments.contains_key(symbol));
+                let has_changed = self.instruments != instruments;
+                self.instruments = instruments;
+                has_changed
+            }
+            Err(error) => {
+                self.complain("trading rules", &error);
+                false
+            }
+        }
+    }
+
+    fn complain(&self, what: &str, error: &ExchangeError) {
+        tracing::warn!(exchange = %self.kind(), %error, "the {what} are not told; asked again later");
+    }
+
+    pub fn set_universe(&mut self, universe: Arc<Vec<Symbol>>) {
+        self.universe = universe;
+    }
+
+    /// Sets which series are streamed, and with how much history each begins.
+    pub fn follow(&mut self, mut depth: BTreeMap<Series, usize>) {
+        let symbols: BTreeSet<Symbol> = depth.keys().map(|(symbol, _)| symbol.clone()).collect();
+        for symbol in symbols {
+            depth.entry((symbol, BASE)).or_default();
+        }
+        let wanted: BTreeSet<Series> = depth.keys().cloned().collect();
+        self.depth = depth;
+        if wanted == self.bars.series() {
+            return;
+        }
+        self.bars.follow(&wanted);
+        self.groups.retain(|group| !group.series.is_disjoint(&wanted));
+        let carried: BTreeSet<&Series> = self.groups.iter().flat_map(|group| &group.series).collect();
+        let added: BTreeSet<Series> =
+            wanted.iter().filter(|series| !carried.contains(series)).cloned().collect();
+        if added.is_empty() {
+            return;
+        }
+        if self.groups.len() < GROUPS_MAX {
+            self.open(added);
+        } else {
+            self.groups.clear();
+            self.bars.interrupted(&wanted);
+            self.open(wanted);
+        }
+    }
+
+    fn open(&mut self, series: BTreeSet<Series>) {
+        let protocols = self.data.sockets(&series).into_iter();
+        let sockets = protocols
+            .map(|protocol| SocketRunner::spawn(self.http.clone(), protocol, Arc::clone(&self.sleep), None))
+            .collect();
+        self.groups.push(Group { series, sockets, up: 0 });
+    }
+
+    /// Takes in what came since the last call and asks for what is missing; true when a symbol has become ready.
+    pub fn take_in(&mut self, now: Timestamp) -> bool {
+        for group in &mut self.groups {
+            for socket in &group.sockets {
+                while let Some(news) = socket.pop() {
+                    match news {
+                        SocketNews::Event(event) => hear(&mut self.bars, event),
+                        SocketNews::Up => {
+                            group.up += 1;
+                            self.bars.interrupted(&group.series);
+                        }
+                        SocketNews::Down { reason } => {
+                            group.up = group.up.saturating_sub(1);
+                            self.bars.interrupted(&group.series);
+                            tracing::debug!(exchange = %self.data.kind(), reason, "a market socket is down");
+                        }
+                    }
+                }
+            }
+        }
+        let has_come = self.take_in_fetches();
+        self.fetch_missing(now);
+        has_come
+    }
+
+    fn take_in_fetches(&mut self) -> bool {
+        let mut has_come = false;
+        while let Some(done) = self.fetches.try_join_next() {
+            let Ok((series, at, answer)) = done else { continue };
+            self.fetching.remove(&series);
+            match answer {
+                Ok(candles) => {
+                    has_come |= !self.is_ready(&series.0);
+                    self.bars.fetched(&series, &candles, at);
+                }
+                Err(error) => {
+                    self.quiet_until = self.sleep.now().plus(RETRY_AFTER);
+                    self.complain(&format!("candles of {} {}", series.0, series.1), &error);
+                }
+            }
+        }
+        has_come
+    }
+
+    /// Asks only while the sockets are up: what closes meanwhile is heard, so that nothing falls between.
+    fn fetch_missing(&mut self, now: Timestamp) {
+        if now < self.quiet_until {
+            return;
+        }
+        let up: BTreeSet<&Series> = self
+            .groups
+            .iter()
+            .filter(|group| group.up == group.sockets.len())
+            .flat_map(|group| &group.series)
+            .collect();
+        for missing in self.bars.missing() {
+            let series = missing.series;
+            if self.fetching.len() >= FETCHES_MAX {
+                return;
+            }
+            if !up.contains(&series) || self.fetching.contains(&series) {
+                continue;
+            }
+            let depth = self.depth.get(&series).copied().unwrap_or_default().max(HISTORY_LEAST);
+            let length = series.1.duration();
+            let bars = i64::try_from(depth).unwrap_or(i64::MAX);
+            let from =
+                missing.from.unwrap_or_else(|| series.1.bar_start(now).minus(length.times(bars)));
+            self.fetching.insert(series.clone());
+            self.fetches.spawn(fetch(Arc::clone(&self.data), series, from, now));
+        }
+    }
+
+    pub fn has_news(&self) -> bool {
+        self.bars.has_news()
+    }
+
+    pub fn step(&mut self, at: Timestamp) -> MarketStep {
+        self.bars.step(at)
+    }
+}
+
+fn hear(bars: &mut LiveBars, event: MarketEvent) {
+    let MarketEvent::Candle { symbol, timeframe, candle, is_closed } = event;
+    bars.heard(&(symbol, timeframe), candle, is_closed);
+}
+
+/// Page after page, until nothing is left before `until`.
+async fn fetch(
+    data: Arc<dyn MarketData>,
+    series: Series,
+    from: Timestamp,
+    until: Timestamp,
+) -> Fetched {
+    let length = series.1.duration();
+    let page = length.times(i64::try_from(data.page_len()).unwrap_or(1).max(1));
+    let mut candles = Vec::new();
+    let mut next = from;
+    while next < series.1.bar_start(until) {
+        let (symbol, timeframe) = series.clone();
+        let query = CandleQuery { symbol, timeframe, from: next, until };
+        match data.candles(&query).await {
+            Ok(found) => {
+                let last = found.last().map(|candle| candle.close_time(timeframe));
+                candles.extend(found);
+                // A page without anything may be a time without trades: go on behind it.
+                next = last.unwrap_or_else(|| next.plus(page)).max(next.plus(length));
+            }
+            Err(error) => return (series, until, Err(error)),
+        }
+    }
+    (series, until, Ok(candles))
+}
+
+impl MarketView for LiveMarket {
+    fn symbols(&self) -> Vec<Symbol> {
+        let listed = self.universe.iter().filter(|symbol| self.instruments.contains_key(*symbol));
+        listed.cloned().collect()
+    }
+
+    fn base_timeframe(&self, symbol: &Symbol) -> Option<Timeframe> {
+        self.instruments.contains_key(symbol).then_some(BASE)
+    }
+
+    fn is_ready(&self, symbol: &Symbol) -> bool {
+        self.bars.is_loaded(symbol)
+    }
+
+    fn unmet(&self, needed: &BTreeSet<Series>) -> Vec<String> {
+        let offered = self.data.timeframes();
+        let missing = needed.iter().filter(|(_, timeframe)| !offered.contains(timeframe));
+        let kind = self.kind();
+        missing.map(|(symbol, timeframe)| format!("{kind} has no {timeframe} candles of {symbol}")).collect()
+    }
+
+    /// [`LiveMarket::follow`] has done it.
+    fn subscribe(&mut self, _needed: &BTreeSet<Series>) {}
+
+    fn history(&self, symbol: &Symbol, timeframe: Timeframe, before: Timestamp, bars: usize) -> Vec<Bar> {
+        self.bars.history(&(symbol.clone(), timeframe), before, bars)
+    }
+}

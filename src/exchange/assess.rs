@@ -1,0 +1,108 @@
+//! What there is to say about an account and its key, and what to do about each thing. Pure.
+
+use super::report::AccountProfile;
+use crate::domain::time::DurationMs;
+
+/// From this difference on orders may be refused for their time stamp.
+const CLOCK_WARN: DurationMs = DurationMs::from_ms(500);
+/// From this difference on they will be.
+const CLOCK_MAX: DurationMs = DurationMs::from_ms(1_000);
+
+/// What the account is held against.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// The exchange's id of the account these keys must belong to; `None`: whoever it is, it is pinned.
+    pub uid: Option<String>,
+    pub withdraw_key_allowed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The key must not be used as it is.
+    pub is_fatal: bool,
+    pub what: String,
+    pub fix: String,
+}
+
+/// Everything that is wrong or worth knowing, the fatal first; nothing when all is well.
+pub fn assess(profile: &AccountProfile, expected: &Expected) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |is_fatal, what: String, fix: &str| {
+        findings.push(Finding { is_fatal, what, fix: fix.to_owned() });
+    };
+    if let (Some(pinned), Some(uid)) = (&expected.uid, &profile.uid)
+        && pinned != uid
+    {
+        let what = format!("the key belongs to account {uid} of the exchange, not to {pinned}");
+        add(true, what, "give this account its own key, or add the other as an account of its own");
+    }
+    let may_move_money = [("withdraw", profile.can_withdraw), ("transfer", profile.can_transfer)];
+    for (what, _) in may_move_money.iter().filter(|(_, can)| *can == Some(true)) {
+        let fix = "make a key without this permission, or repeat with --allow-withdraw-key";
+        add(!expected.withdraw_key_allowed, format!("the key can {what} money"), fix);
+    }
+    if profile.can_trade == Some(false) {
+        add(true, "the key cannot trade".to_owned(), "give it the permission to trade at the exchange");
+    }
+    if profile.ip_restricted == Some(false) {
+        let what = "the key works from every address".to_owned();
+        add(false, what, "restrict it to this machine's address at the exchange");
+    }
+    let offset = profile.clock_offset.ms().abs();
+    if offset > CLOCK_MAX.ms() {
+        add(false, format!("the clocks differ by {offset} ms"), "set this machine's clock by NTP; orders go by the exchange's");
+    } else if offset > CLOCK_WARN.ms() {
+        add(false, format!("the clocks differ by {offset} ms"), "check this machine's NTP");
+    }
+    for remark in &profile.remarks {
+        add(false, remark.clone(), "");
+    }
+    findings.sort_by_key(|finding| !finding.is_fatal);
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::money::Quote;
+    use crate::exchange::report::Balance;
+
+    fn profile() -> AccountProfile {
+        AccountProfile {
+            uid: Some("7".to_owned()),
+            can_trade: Some(true),
+            can_withdraw: Some(false),
+            can_transfer: None,
+            ip_restricted: Some(true),
+            key_expires_at: None,
+            position_mode: None,
+            remarks: Vec::new(),
+            balance: Balance { wallet: Quote::ZERO, unrealized: Quote::ZERO, available: Quote::ZERO },
+            clock_offset: DurationMs::from_ms(-20),
+        }
+    }
+
+    #[test]
+    fn a_good_key_has_nothing_said_about_it() {
+        let pinned = Expected { uid: Some("7".to_owned()), withdraw_key_allowed: false };
+        assert_eq!(assess(&profile(), &pinned), []);
+        assert_eq!(assess(&profile(), &Expected::default()), []);
+    }
+
+    #[test]
+    fn what_must_not_be_used_is_told_first() {
+        let bad = AccountProfile {
+            can_withdraw: Some(true),
+            can_trade: Some(false),
+            ip_restricted: Some(false),
+            clock_offset: DurationMs::from_ms(1_500),
+            ..profile()
+        };
+        let swapped = Expected { uid: Some("8".to_owned()), withdraw_key_allowed: false };
+        let findings = assess(&bad, &swapped);
+        let fatal: Vec<bool> = findings.iter().map(|finding| finding.is_fatal).collect();
+        assert_eq!(fatal, [true, true, true, false, false]);
+        let allowed = Expected { withdraw_key_allowed: true, ..swapped };
+        assert_eq!(assess(&bad, &allowed).iter().filter(|finding| finding.is_fatal).count(), 2);
+    }
+}
