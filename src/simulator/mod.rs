@@ -59,3 +59,8 @@ mod socket;
 mod tasks;
 mod trading;
 mod triggers;
+
+#[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
+mod tests;

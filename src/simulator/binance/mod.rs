@@ -90,14 +90,13 @@ impl State {
             let message = format!("Path {}, Method {} is invalid", request.path, request.method);
             return Err(Error { status: 404, ..Error::new(-5000, message) });
         };
-        let used = self.venue.charge(payer, WEIGHT, (route.weight)(&params));
-        let used = used.map_err(|exceeded| self.exceeded(request, exceeded))?;
+        let charged = self.venue.charge(payer, WEIGHT, (route.weight)(&params));
+        charged.map_err(|exceeded| self.exceeded(request, exceeded))?;
         let account = self.authorized(request, &params, route)?;
         self.charge_orders(route, &params, account)?;
         let call = Call { state: self, venue: &self.venue, params: &params, account };
         let value = (route.handler)(&call)?;
         let mut answer = Answer::json(200, &value);
-        answer.headers.push(("x-mbx-used-weight-1m", used.to_string()));
         if matches!(route.write, Write::Orders(_)) {
             let payer = Payer::Account(account);
             for (name, limit) in [("x-mbx-order-count-10s", ORDERS_10S), ("x-mbx-order-count-1m", ORDERS_1M)]
@@ -214,7 +213,10 @@ impl Dialect for Binance {
     }
 
     fn answer(&self, request: &Request) -> Answer {
-        self.0.call(request).unwrap_or_else(|error| self.0.error_answer(&error))
+        let mut answer = self.0.call(request).unwrap_or_else(|error| self.0.error_answer(&error));
+        let used = self.0.venue.used(Payer::Address(request.peer), WEIGHT);
+        answer.headers.push(("x-mbx-used-weight-1m", used.to_string()));
+        answer
     }
 
     fn refuse(&self, refusal: ServerRefusal) -> Answer {
@@ -252,3 +254,6 @@ impl Dialect for Binance {
         stream::open(&self.0, request, link)
     }
 }
+
+#[cfg(test)]
+mod tests;
