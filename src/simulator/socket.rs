@@ -122,3 +122,6 @@ fn market(update: Result<Arc<MarketUpdate>, RecvError>) -> Heard {
         Err(RecvError::Closed) => Heard::End,
     }
 }
+
+#[cfg(test)]
+mod tests;
