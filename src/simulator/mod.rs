@@ -55,6 +55,7 @@ mod control;
 mod lock;
 mod oracle;
 mod path;
+mod settlement;
 mod socket;
 mod tasks;
 mod trading;
