@@ -1,7 +1,7 @@
 //! The market of one exchange: what its candles were, and what they are being now.
 //!
 //! Bars come from a [`Feed`]; their times are shifted by a whole number of bars, so that the bar after the warm-up
-//! is the one that is going on. Each bar is played as the parts that [`super::path`] cuts it into.
+//! is the one that is going on. Each bar is played as the parts that `path` cuts it into.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Binance USDS-M futures, as its clients see it.
 //!
 //! Facts: <https://developers.binance.com/docs/derivatives/usds-margined-futures>. The endpoints are the table in
-//! [`routes`]; what differs from the real exchange is in `docs/simulate.md`.
+//! `routes`; what differs from the real exchange is in `docs/simulate.md`.
 
 #[expect(clippy::unnecessary_wraps, reason = "every handler of the table has one shape")]
 mod account_data;
