@@ -35,14 +35,21 @@ struct Unanswered;
 pub struct Server {
     pub address: SocketAddr,
     pub venue: Arc<Venue>,
-    /// Holds the tasks; dropping them ends the exchange.
-    _tasks: Arc<Tasks>,
+    tasks: Tasks,
+    connections: Arc<Tasks>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tasks.abort();
+        self.connections.abort();
+    }
 }
 
 struct Shared {
     venue: Arc<Venue>,
     dialect: Arc<dyn Dialect>,
-    tasks: Arc<Tasks>,
+    connections: Arc<Tasks>,
 }
 
 impl Server {
@@ -54,13 +61,14 @@ impl Server {
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let tasks = Arc::new(Tasks::default());
+        let tasks = Tasks::default();
         tasks.spawn(play(Arc::clone(&venue)));
         tasks.spawn(every_second(Arc::clone(&dialect)));
         let connections = Arc::new(Tasks::default());
-        let shared = Arc::new(Shared { venue: Arc::clone(&venue), dialect, tasks: connections });
+        let shared =
+            Arc::new(Shared { venue: Arc::clone(&venue), dialect, connections: Arc::clone(&connections) });
         tasks.spawn(accept(listener, shared));
-        Ok(Self { address, venue, _tasks: tasks })
+        Ok(Self { address, venue, tasks, connections })
     }
 }
 
@@ -91,7 +99,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                shared.tasks.spawn(serve(stream, peer.ip(), Arc::clone(&shared)));
+                shared.connections.spawn(serve(stream, peer.ip(), Arc::clone(&shared)));
             }
             // Out of file handles, or the peer is gone: the next one may fare better.
             Err(error) => {
@@ -201,7 +209,7 @@ fn open_socket(request: &Request, upgrade: hyper::upgrade::OnUpgrade, shared: &S
     };
     let venue = Arc::clone(&shared.venue);
     let ears = socket::Ears { events, updates };
-    shared.tasks.spawn(async move {
+    shared.connections.spawn(async move {
         match upgrade.await {
             Ok(stream) => socket::run(TokioIo::new(stream), session, ears, &venue).await,
             Err(error) => tracing::debug!(%error, "a socket did not open"),

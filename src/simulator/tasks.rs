@@ -16,4 +16,8 @@ impl Tasks {
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
+
+    pub(super) fn abort(&self) {
+        lock(&self.0).abort_all();
+    }
 }

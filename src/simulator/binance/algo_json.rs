@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::account_data::side_word;
 use super::order_json::{self, CLOSE_POSITION, TYPE};
-use crate::domain::order::{OrderKind, OrderStatus};
+use crate::domain::order::OrderStatus;
 use crate::domain::side::PositionMode;
 use crate::domain::time::Timestamp;
 use crate::simulator::account::Account;
@@ -29,10 +29,6 @@ pub(super) fn trigger_price(trigger: Trigger) -> String {
         Trigger::AtOrBelow(price) | Trigger::AtOrAbove(price) => price.to_string(),
         Trigger::Trailing { .. } => "0".to_owned(),
     }
-}
-
-fn limit_price(kind: OrderKind) -> String {
-    order_json::price(kind)
 }
 
 pub(super) fn algo(conditional: &Conditional, account: &Account) -> Value {
@@ -68,7 +64,7 @@ pub(super) fn base(conditional: &Conditional, order: Option<&OrderRecord>, mode:
         "timeInForce": order_json::time_in_force(conditional.kind),
         "quantity": conditional.qty.map_or_else(|| "0".to_owned(), |qty| qty.to_string()),
         "algoStatus": status(conditional, order), "triggerPrice": trigger_price(conditional.trigger),
-        "price": limit_price(conditional.kind), "icebergQuantity": null,
+        "price": order_json::price(conditional.kind), "icebergQuantity": null,
         "selfTradePreventionMode": "EXPIRE_MAKER", "workingType": conditional.tag(WORKING_TYPE),
         "priceMatch": "NONE", "closePosition": conditional.tag(CLOSE_POSITION).is_some(), "priceProtect": false,
         "reduceOnly": conditional.reduce_only, "createTime": conditional.created_at.ms(),

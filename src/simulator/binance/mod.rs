@@ -1,7 +1,7 @@
 //! Binance USDS-M futures, as its clients see it.
 //!
 //! Facts: <https://developers.binance.com/docs/derivatives/usds-margined-futures>. The endpoints are the table in
-//! [`routes`]; what differs from the real exchange is in `docs/simulate.md`.
+//! `routes`; what differs from the real exchange is in `docs/simulate.md`.
 
 #[expect(clippy::unnecessary_wraps, reason = "every handler of the table has one shape")]
 mod account_data;
@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::error::Error;
 use self::listen_key::ListenKeys;
@@ -90,14 +90,13 @@ impl State {
             let message = format!("Path {}, Method {} is invalid", request.path, request.method);
             return Err(Error { status: 404, ..Error::new(-5000, message) });
         };
-        let used = self.venue.charge(payer, WEIGHT, (route.weight)(&params));
-        let used = used.map_err(|exceeded| self.exceeded(request, exceeded))?;
+        let charged = self.venue.charge(payer, WEIGHT, (route.weight)(&params));
+        charged.map_err(|exceeded| self.exceeded(request, exceeded))?;
         let account = self.authorized(request, &params, route)?;
         self.charge_orders(route, &params, account)?;
         let call = Call { state: self, venue: &self.venue, params: &params, account };
         let value = (route.handler)(&call)?;
         let mut answer = Answer::json(200, &value);
-        answer.headers.push(("x-mbx-used-weight-1m", used.to_string()));
         if matches!(route.write, Write::Orders(_)) {
             let payer = Payer::Account(account);
             for (name, limit) in [("x-mbx-order-count-10s", ORDERS_10S), ("x-mbx-order-count-1m", ORDERS_1M)]
@@ -214,24 +213,27 @@ impl Dialect for Binance {
     }
 
     fn answer(&self, request: &Request) -> Answer {
-        self.0.call(request).unwrap_or_else(|error| self.0.error_answer(&error))
+        let mut answer = self.0.call(request).unwrap_or_else(|error| self.0.error_answer(&error));
+        let used = self.0.venue.used(Payer::Address(request.peer), WEIGHT);
+        answer.headers.push(("x-mbx-used-weight-1m", used.to_string()));
+        answer
     }
 
     fn refuse(&self, refusal: ServerRefusal) -> Answer {
-        let error = match refusal {
-            ServerRefusal::Maintenance => Error { status: 503, ..Error::new(-1001, "Service Unavailable.") },
+        // Answers of 503 have no code.
+        let unavailable = |message: &str| Answer::json(503, &json!({ "msg": message }));
+        match refusal {
+            ServerRefusal::Maintenance => unavailable("Service Unavailable."),
+            ServerRefusal::Failed { .. } => {
+                unavailable("Unknown error, please check your request or try again later.")
+            }
+            ServerRefusal::RateLimited => self.0.error_answer(&too_many()),
             ServerRefusal::Banned { until } => {
                 let mut answer = Answer::json(418, &banned(until).to_json());
                 answer.headers.push(("retry-after", self.0.retry_after(until)));
-                return answer;
+                answer
             }
-            ServerRefusal::RateLimited => too_many(),
-            ServerRefusal::Failed { .. } => {
-                let message = "Unknown error, please check your request or try again later.";
-                Error { status: 503, ..Error::new(-1000, message) }
-            }
-        };
-        self.0.error_answer(&error)
+        }
     }
 
     fn second(&self) {
@@ -252,3 +254,6 @@ impl Dialect for Binance {
         stream::open(&self.0, request, link)
     }
 }
+
+#[cfg(test)]
+mod tests;
