@@ -36,6 +36,7 @@ pub mod report;
 pub mod server_clock;
 pub mod socket;
 pub mod socket_runner;
+mod splitmix;
 pub mod wire;
 
 /// What an async method of a trait object returns.
