@@ -36,6 +36,7 @@ pub mod report;
 pub mod server_clock;
 pub mod socket;
 pub mod socket_runner;
+mod splitmix;
 pub mod wire;
 
 /// What an async method of a trait object returns.
@@ -115,5 +116,7 @@ pub trait Sleep: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -89,7 +89,7 @@ impl SocketRunner {
 
 impl<E> SocketHandle<E> {
     /// The oldest news. Too many of them at once are dropped: that is told as down and up again.
-    pub fn next(&mut self) -> Option<SocketNews<E>> {
+    pub fn pop(&mut self) -> Option<SocketNews<E>> {
         if std::mem::take(&mut self.is_up_untold) {
             return Some(SocketNews::Up);
         }

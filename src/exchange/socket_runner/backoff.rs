@@ -1,6 +1,7 @@
 //! How long to wait before connecting again.
 
 use crate::domain::time::DurationMs;
+use crate::exchange::splitmix::{GOLDEN, mix};
 
 const FIRST_MS: u64 = 500;
 const LONGEST_MS: u64 = 30_000;
@@ -33,14 +34,7 @@ impl Backoff {
 
     fn draw(&mut self, below_ms: u64) -> u64 {
         self.drawn = self.drawn.wrapping_add(1);
-        mixed(self.seed ^ mixed(self.drawn)) % below_ms.max(1)
+        let stream = mix(self.seed.wrapping_mul(GOLDEN));
+        mix(stream.wrapping_add(self.drawn.wrapping_mul(GOLDEN))) % below_ms.max(1)
     }
-}
-
-/// The finalizer of SplitMix64: neighbours in, strangers out.
-const fn mixed(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
 }
