@@ -26,6 +26,7 @@ pub mod market_data;
 pub mod paper;
 pub mod report;
 pub mod socket;
+pub mod upbit;
 pub mod wire;
 
 /// What an async method of a trait object returns.

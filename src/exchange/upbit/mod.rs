@@ -1,0 +1,19 @@
+//! Upbit, spot in KRW: its dialect.
+//!
+//! Coins are bought and sold against cash. There are no shorts, no leverage and no orders that wait for a trigger, so
+//! that positions are protected only while this program runs; what asks for any of these is refused with the reason.
+//!
+//! [`params`], [`sign`] and [`calls`] make requests, [`wire`], [`frames`] and [`errors`] read answers, [`convert`],
+//! [`orders`] and [`fills`] translate: these are pure.
+
+pub mod calls;
+pub mod convert;
+pub mod errors;
+pub mod fills;
+pub mod frames;
+pub mod orders;
+pub mod params;
+pub mod sign;
+pub mod sockets;
+pub mod ticks;
+pub mod wire;
