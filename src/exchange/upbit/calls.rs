@@ -107,8 +107,7 @@ impl Call {
 }
 
 pub fn markets() -> Call {
-    let params = Params::default().with("is_details", "true");
-    Call::get("/v1/market/all", params, MARKET, Lane::Reconcile)
+    Call::get("/v1/market/all", Params::default(), MARKET, Lane::Reconcile)
 }
 
 /// The price steps of these markets, separated by commas.
