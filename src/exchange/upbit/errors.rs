@@ -24,7 +24,6 @@ const REFUSALS: &[&str] = &[
     "invalid_volume_ask",
     "validation_error",
     "invalid_parameter",
-    "invalid_query_payload",
     "create_bid_error",
     "create_ask_error",
     "market_does_not_exist",

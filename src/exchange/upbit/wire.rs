@@ -135,6 +135,8 @@ pub struct TickerRow {
     pub market: String,
     pub trade_price: Number,
     pub acc_trade_price_24h: Number,
+    /// When it changed last, in milliseconds.
+    pub timestamp: Number,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
