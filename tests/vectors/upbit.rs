@@ -9,13 +9,19 @@
 //! - market orders to buy are for a quantity, hence immediate limit orders: `price` orders, which spend a total, and
 //!   `best` orders are never sent.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_in_result,
+    reason = "a vector without the fields of its kind must fail loudly"
+)]
+
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use tradefleet::domain::ids::{AccountId, ClientOrderId, CycleId, OrderKey};
-use tradefleet::domain::money::Quote;
+use tradefleet::domain::money::{Price, Quote};
 use tradefleet::domain::order::{OrderStatus, Purpose};
 use tradefleet::domain::secret::Secret;
 use tradefleet::domain::time::{Timeframe, Timestamp};
@@ -245,32 +251,23 @@ fn order(row: &OrderRow, meaning: &Value) -> Result<(), String> {
 }
 
 fn trades(row: &OrderRow, meaning: &Value) -> Result<(), String> {
-    let ours = fills::of_order(row).map_err(|error| error.to_string())?;
+    let ours: Vec<_> = fills::of_order(row)
+        .map_err(|error| error.to_string())?
+        .into_iter()
+        .map(|fill| match fill {
+            ReportedFill::Ours(fill) => (fill.trade_id, fill.price, fill.qty, fill.at, fill.fee),
+            ReportedFill::External(fill) => (fill.trade_id, fill.price, fill.qty, fill.at, fill.fee),
+        })
+        .collect();
     for recorded in meaning["trades"].as_array().unwrap() {
-        let (price, qty, at) = ours
-            .iter()
-            .find_map(|fill| match fill {
-                ReportedFill::Ours(fill) if recorded["id"] == fill.trade_id.0.as_str() => {
-                    Some((fill.price, fill.qty, fill.at))
-                }
-                ReportedFill::External(fill) if recorded["id"] == fill.trade_id.0.as_str() => {
-                    Some((fill.price, fill.qty, fill.at))
-                }
-                _ => None,
-            })
-            .ok_or_else(|| format!("trade {} is missing", recorded["id"]))?;
+        let found = ours.iter().find(|(trade_id, ..)| recorded["id"] == trade_id.0.as_str());
+        let (_, price, qty, at, _) = found.ok_or_else(|| format!("trade {} is missing", recorded["id"]))?;
         same("price", Some(price.decimal()), number(&recorded["price"]))?;
         same("volume", Some(qty.decimal()), number(&recorded["amount"]))?;
         same("time", at.ms(), recorded["timestamp"].as_i64().unwrap())?;
     }
     if !ours.is_empty() {
-        let fees: Quote = ours
-            .iter()
-            .map(|fill| match fill {
-                ReportedFill::Ours(fill) => fill.fee,
-                ReportedFill::External(fill) => fill.fee,
-            })
-            .sum();
+        let fees: Quote = ours.iter().map(|(.., fee)| *fee).sum();
         same("fees", Some(fees.decimal()), number(&meaning["fee"]["cost"]))?;
     }
     Ok(())
@@ -283,7 +280,7 @@ fn candles(body: &str, meaning: &Value, timeframe: Timeframe) -> Result<(), Stri
     same("count", rows.len(), recorded.len())?;
     for (row, recorded) in rows.iter().zip(recorded) {
         let candle = convert::candle(row, timeframe).map_err(|error| error.to_string())?;
-        let prices = [candle.open, candle.high, candle.low, candle.close].map(|price| price.decimal());
+        let prices = [candle.open, candle.high, candle.low, candle.close].map(Price::decimal);
         let ours: Vec<Option<Decimal>> =
             prices.into_iter().chain([candle.volume.normalize()]).map(Some).collect();
         let theirs: Vec<Option<Decimal>> = recorded.as_array().unwrap()[1..].iter().map(number).collect();

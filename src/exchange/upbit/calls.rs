@@ -128,9 +128,10 @@ pub fn tickers(quote_asset: &str) -> Call {
 /// The newest `count` candles that opened before `to`, newest first; `None` for a length the exchange does not have.
 /// Minutes in which nothing was traded have no candle.
 pub fn candles(market: &str, timeframe: Timeframe, count: u16, to: Timestamp) -> Option<Call> {
-    let path = match timeframe {
-        Timeframe::D1 => "/v1/candles/days".to_owned(),
-        _ => format!("/v1/candles/minutes/{}", minutes(timeframe)?),
+    let path = match minutes(timeframe) {
+        Some(length) => format!("/v1/candles/minutes/{length}"),
+        None if timeframe == Timeframe::D1 => "/v1/candles/days".to_owned(),
+        None => return None,
     };
     let params =
         Params::default().with("market", market).with("count", count.to_string()).with("to", to.to_string());

@@ -6,9 +6,7 @@
 //! purchase then moves money within the wallet and only fees and realized profit change it, as on a futures exchange.
 //! The exchange does not value the coins, so no unrealized profit is told.
 
-use super::wire::{
-    AccountRow, BidAsk, CandleRow, MarketRow, Number, OrderRow, OrderState, TickRow, TickerRow,
-};
+use super::wire::{AccountRow, BidAsk, CandleRow, MarketRow, OrderRow, OrderState, TickRow, TickerRow};
 use crate::domain::candle::Candle;
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::{Instrument, Symbol};
@@ -16,6 +14,7 @@ use crate::domain::money::{Leverage, MoneyError, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::{Timeframe, Timestamp};
+use crate::exchange::json::DecimalText;
 use crate::exchange::market_data::Ticker;
 use crate::exchange::report::{Balance, ExternalOrder, OpenOrders, OrderReport, PositionReport};
 use rust_decimal::{Decimal, dec};
@@ -113,7 +112,7 @@ pub fn end_reason(status: OrderStatus) -> Option<&'static str> {
 }
 
 pub fn order_report(row: &OrderRow, id: ClientOrderId) -> Result<OrderReport, Unreadable> {
-    let filled_qty = Qty::try_new(row.executed_volume.0)?;
+    let filled_qty = Qty::try_new(row.executed())?;
     let volume = quantity(row.volume)?;
     let status = status(row.state, volume, filled_qty, row.time_in_force.as_deref());
     Ok(OrderReport {
@@ -230,14 +229,14 @@ pub fn ticker(row: &TickerRow) -> Result<Ticker, Unreadable> {
 
 pub fn candle(row: &CandleRow, timeframe: Timeframe) -> Result<Candle, Unreadable> {
     let open_time = timeframe.bar_start(utc_time(&row.candle_date_time_utc)?);
-    let price = |number: Number| Price::try_new(number.0);
+    let price = |number: DecimalText| Price::try_new(number.0);
     let prices =
         [price(row.opening_price)?, price(row.high_price)?, price(row.low_price)?, price(row.trade_price)?];
     Candle::try_new(open_time, prices, row.candle_acc_trade_volume.0)
         .map_err(|error| Unreadable(error.to_string()))
 }
 
-pub fn quantity(number: Option<Number>) -> Result<Option<Qty>, Unreadable> {
+pub fn quantity(number: Option<DecimalText>) -> Result<Option<Qty>, Unreadable> {
     Ok(number.map(|number| Qty::try_new(number.0)).transpose()?)
 }
 

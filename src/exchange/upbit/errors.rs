@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::wire::ErrorBody;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::error::ExchangeError;
+use crate::exchange::json;
 use crate::exchange::wire::{Access, HttpAnswer};
 
 /// The order was surely not taken; the same request would be refused again.
@@ -49,7 +50,7 @@ pub fn read<T: DeserializeOwned>(
     if !answer.is_success() {
         return Err(classify(answer, access, now));
     }
-    serde_json::from_str(&answer.body).map_err(|error| unreadable(access, &error.to_string()))
+    json::parse(&answer.body).map_err(|error| unreadable(access, &error.to_string()))
 }
 
 /// An answer that cannot be read: nothing changed by asking, nobody knows what by telling.
@@ -63,8 +64,8 @@ pub fn unreadable(access: Access, reason: &str) -> ExchangeError {
 
 /// What an answer that is no success means.
 pub fn classify(answer: &HttpAnswer, access: Access, now: Timestamp) -> ExchangeError {
-    let (name, message) = match serde_json::from_str::<ErrorBody>(&answer.body) {
-        Ok(body) => (body.error.name.text(), body.error.message),
+    let (name, message) = match json::parse::<ErrorBody>(&answer.body) {
+        Ok(body) => (body.error.name.0, body.error.message),
         Err(_) => (answer.status.to_string(), String::new()),
     };
     let reason = format!("{name}: {message}");

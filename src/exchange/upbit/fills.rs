@@ -59,8 +59,9 @@ pub fn of_order(row: &OrderRow) -> Result<Vec<ReportedFill>, Unreadable> {
 fn fees(row: &OrderRow) -> Result<Vec<Quote>, Unreadable> {
     let told: Decimal = row.trades.iter().map(|trade| trade.funds.0).sum();
     let funds = convert::executed_funds(row).decimal();
+    let paid = row.paid_fee.0.unwrap_or_default();
     let share = |trade: &TradeRow| {
-        let fee = trade.funds.0.checked_mul(row.paid_fee.0)?.checked_div(funds)?;
+        let fee = trade.funds.0.checked_mul(paid)?.checked_div(funds)?;
         Some(Quote::new(fee.round_dp(16).normalize()))
     };
     let unreadable = || Unreadable(format!("order {} has trades and no funds", row.uuid));
@@ -69,7 +70,7 @@ fn fees(row: &OrderRow) -> Result<Vec<Quote>, Unreadable> {
     if told == funds {
         let split: Quote = fees.iter().copied().sum();
         if let Some(last) = fees.last_mut() {
-            *last += Quote::new(row.paid_fee.0) - split;
+            *last += Quote::new(paid) - split;
         }
     }
     Ok(fees)

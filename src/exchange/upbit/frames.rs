@@ -6,17 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::calls::minutes;
 use super::convert::{self, QUOTE_ASSET, Unreadable};
-use super::wire::{BidAsk, CandleRow, Name, Number, OrderState};
+use super::wire::{BidAsk, CandleRow, OrderState};
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::TradeId;
 use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
 use crate::domain::side::PositionSide;
 use crate::domain::time::{Timeframe, Timestamp};
+use crate::exchange::json::{self, DecimalText, IdText, OptionalDecimal};
 use crate::exchange::market_data::{MarketEvent, Series};
 use crate::exchange::report::{ExchangeEvent, ExternalCause, ExternalFill, OrderReport};
 
@@ -52,14 +54,14 @@ struct Head {
 /// The exchange did not take a request.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SocketError {
-    name: Name,
+    name: IdText,
     #[serde(default)]
     message: String,
 }
 
 impl SocketError {
     pub fn text(&self) -> String {
-        format!("{}: {}", self.name.text(), self.message)
+        format!("{}: {}", self.name.0, self.message)
     }
 }
 
@@ -127,15 +129,15 @@ struct MyOrder {
     order_type: String,
     state: Step,
     trade_uuid: Option<String>,
-    price: Option<Number>,
-    volume: Option<Number>,
-    remaining_volume: Option<Number>,
+    price: Option<DecimalText>,
+    volume: Option<DecimalText>,
+    remaining_volume: Option<DecimalText>,
     #[serde(default)]
-    executed_volume: Number,
+    executed_volume: OptionalDecimal,
     #[serde(default)]
-    executed_funds: Number,
+    executed_funds: OptionalDecimal,
     time_in_force: Option<String>,
-    trade_fee: Option<Number>,
+    trade_fee: Option<DecimalText>,
     is_maker: Option<bool>,
     identifier: Option<String>,
     trade_timestamp: Option<i64>,
@@ -155,7 +157,7 @@ pub fn private_frame(text: &str) -> Result<PrivateFrame, Unreadable> {
     }
     let event = match order.state {
         Step::Wait | Step::Watch => seen(&order)?,
-        Step::Trade => Some(trade(order)?),
+        Step::Trade => Some(trade(&order)?),
         Step::Done => ended(&order, OrderState::Done)?,
         Step::Cancel => ended(&order, OrderState::Cancel)?,
         Step::Prevented => None,
@@ -166,7 +168,7 @@ pub fn private_frame(text: &str) -> Result<PrivateFrame, Unreadable> {
 fn seen(order: &MyOrder) -> Result<Option<ExchangeEvent>, Unreadable> {
     let Some(client_order_id) = convert::our_id(order.identifier.as_deref()) else { return Ok(None) };
     let volume = convert::quantity(order.volume)?;
-    let filled_qty = Qty::try_new(order.executed_volume.0)?;
+    let filled_qty = Qty::try_new(order.executed_volume.0.unwrap_or_default())?;
     let price = order.price.filter(|_| order.order_type == "limit");
     Ok(Some(ExchangeEvent::OrderSeen(OrderReport {
         client_order_id,
@@ -178,13 +180,13 @@ fn seen(order: &MyOrder) -> Result<Option<ExchangeEvent>, Unreadable> {
         price: price.map(|price| Price::try_new(price.0)).transpose()?,
         qty: volume.unwrap_or(filled_qty),
         filled_qty,
-        filled_notional: Quote::new(order.executed_funds.0),
+        filled_notional: Quote::new(order.executed_funds.0.unwrap_or_default()),
         reduce_only: false,
         end_reason: None,
     })))
 }
 
-fn trade(order: MyOrder) -> Result<ExchangeEvent, Unreadable> {
+fn trade(order: &MyOrder) -> Result<ExchangeEvent, Unreadable> {
     let missing = |field: &str| Unreadable(format!("a trade of order {} has no `{field}`", order.uuid));
     let trade_id = TradeId(order.trade_uuid.clone().ok_or_else(|| missing("trade_uuid"))?);
     let symbol = convert::symbol(&order.code)?;
@@ -216,7 +218,7 @@ fn trade(order: MyOrder) -> Result<ExchangeEvent, Unreadable> {
 /// The end of an order, unless its trades have told all of it.
 fn ended(order: &MyOrder, state: OrderState) -> Result<Option<ExchangeEvent>, Unreadable> {
     let Some(client_order_id) = convert::our_id(order.identifier.as_deref()) else { return Ok(None) };
-    let executed = Qty::try_new(order.executed_volume.0)?;
+    let executed = Qty::try_new(order.executed_volume.0.unwrap_or_default())?;
     let volume = convert::quantity(order.remaining_volume)?.map(|remaining| executed.plus(remaining));
     let status = convert::status(state, volume, executed, order.time_in_force.as_deref());
     if status == OrderStatus::Filled {
@@ -226,8 +228,8 @@ fn ended(order: &MyOrder, state: OrderState) -> Result<Option<ExchangeEvent>, Un
     Ok(Some(ExchangeEvent::OrderEnded { client_order_id, status, reason }))
 }
 
-fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
-    serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Unreadable> {
+    json::parse(text).map_err(|error| Unreadable(error.to_string()))
 }
 
 #[cfg(test)]

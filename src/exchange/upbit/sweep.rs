@@ -50,7 +50,7 @@ pub(super) async fn fills_since(rest: &Rest, sweep: &FillSweep) -> Result<Vec<Re
     let mut candidates: BTreeSet<String> = sweep.orders.keys().cloned().collect();
     let open = open_rows(rest, market).await?;
     let ended = ended_rows(rest, market, sweep.since).await?;
-    let is_filled = |row: &&OrderRow| !row.executed_volume.0.is_zero() && convert::is_traded(&row.market);
+    let is_filled = |row: &&OrderRow| !row.executed().is_zero() && convert::is_traded(&row.market);
     candidates.extend(open.iter().chain(&ended).filter(is_filled).map(|row| row.uuid.clone()));
     let mut found = BTreeMap::new();
     for uuid in candidates {

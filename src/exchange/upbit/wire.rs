@@ -1,43 +1,12 @@
 //! Answers of the REST interface, field for field.
 //!
-//! Numbers come as texts in some endpoints and as JSON doubles in others, now and then with an exponent
+//! DecimalTexts come as texts in some endpoints and as JSON doubles in others, now and then with an exponent
 //! (`8.428e-05`). Either way it is their decimal text that is read; they are never floating point here.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 
-use crate::domain::money::parse_decimal;
-
-/// A number, or a text that is one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Number(pub Decimal);
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let text = raw.get().trim_matches('"');
-        decimal(text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// Reads plain or scientific notation, exactly.
-fn decimal(text: &str) -> Result<Decimal, String> {
-    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
-        return parse_decimal("number", text).map_err(|error| error.to_string());
-    };
-    let bad = || format!("number `{text}` cannot be kept exactly");
-    let mantissa = parse_decimal("number", mantissa).map_err(|error| error.to_string())?;
-    let exponent: i64 = exponent.parse().map_err(|_| bad())?;
-    let scale = i64::from(mantissa.scale()) - exponent;
-    let (digits, scale) = if scale < 0 {
-        let factor = scale.unsigned_abs().try_into().ok().and_then(|zeros| 10_i128.checked_pow(zeros));
-        (factor.and_then(|factor| mantissa.mantissa().checked_mul(factor)).ok_or_else(bad)?, 0)
-    } else {
-        (mantissa.mantissa(), u32::try_from(scale).map_err(|_| bad())?)
-    };
-    Decimal::try_from_i128_with_scale(digits, scale).map(|value| value.normalize()).map_err(|_| bad())
-}
+use crate::exchange::json::{DecimalText, IdText, OptionalDecimal};
 
 /// `bid` buys, `ask` sells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -61,6 +30,13 @@ pub enum OrderState {
     Cancel,
 }
 
+impl OrderRow {
+    /// How much of it was executed.
+    pub fn executed(&self) -> Decimal {
+        self.executed_volume.0.unwrap_or_default()
+    }
+}
+
 /// An order, as placing, cancelling, listing and asking for one all answer it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OrderRow {
@@ -68,17 +44,17 @@ pub struct OrderRow {
     pub side: BidAsk,
     /// `limit`, `price` (a market order to buy for a total), `market` (one to sell), `best`.
     pub ord_type: String,
-    pub price: Option<Number>,
+    pub price: Option<DecimalText>,
     pub state: OrderState,
     pub market: String,
     pub created_at: String,
     /// `None` for `price` orders.
-    pub volume: Option<Number>,
+    pub volume: Option<DecimalText>,
     #[serde(default)]
-    pub paid_fee: Number,
+    pub paid_fee: OptionalDecimal,
     #[serde(default)]
-    pub executed_volume: Number,
-    pub executed_funds: Option<Number>,
+    pub executed_volume: OptionalDecimal,
+    pub executed_funds: Option<DecimalText>,
     pub time_in_force: Option<String>,
     /// Our client order id; missing on orders before 2024-10-18.
     pub identifier: Option<String>,
@@ -91,10 +67,10 @@ pub struct OrderRow {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TradeRow {
     pub uuid: String,
-    pub price: Number,
-    pub volume: Number,
+    pub price: DecimalText,
+    pub volume: DecimalText,
     /// price x volume.
-    pub funds: Number,
+    pub funds: DecimalText,
     /// `up` when the buyer took, `down` when the seller did.
     pub trend: Option<String>,
     pub created_at: String,
@@ -104,11 +80,11 @@ pub struct TradeRow {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct AccountRow {
     pub currency: String,
-    pub balance: Number,
+    pub balance: DecimalText,
     /// Set aside for open orders.
-    pub locked: Number,
+    pub locked: DecimalText,
     /// The owner may edit it.
-    pub avg_buy_price: Number,
+    pub avg_buy_price: DecimalText,
     pub unit_currency: String,
 }
 
@@ -127,27 +103,27 @@ pub struct MarketRow {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TickRow {
     pub market: String,
-    pub tick_size: Number,
+    pub tick_size: DecimalText,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TickerRow {
     pub market: String,
-    pub trade_price: Number,
-    pub acc_trade_price_24h: Number,
+    pub trade_price: DecimalText,
+    pub acc_trade_price_24h: DecimalText,
     /// When it changed last, in milliseconds.
-    pub timestamp: Number,
+    pub timestamp: DecimalText,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct CandleRow {
     /// Open time, without a zone.
     pub candle_date_time_utc: String,
-    pub opening_price: Number,
-    pub high_price: Number,
-    pub low_price: Number,
-    pub trade_price: Number,
-    pub candle_acc_trade_volume: Number,
+    pub opening_price: DecimalText,
+    pub high_price: DecimalText,
+    pub low_price: DecimalText,
+    pub trade_price: DecimalText,
+    pub candle_acc_trade_volume: DecimalText,
 }
 
 /// A refusal.
@@ -159,47 +135,7 @@ pub struct ErrorBody {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ErrorRow {
     /// A word; sometimes the status as a number.
-    pub name: Name,
+    pub name: IdText,
     #[serde(default)]
     pub message: String,
-}
-
-/// A word that may be written as a number.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub enum Name {
-    Word(String),
-    Number(u32),
-}
-
-impl Name {
-    pub fn text(&self) -> String {
-        match self {
-            Self::Word(word) => word.clone(),
-            Self::Number(number) => number.to_string(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_as_text_whatever_they_are_written_as() {
-        for (json, expected) in [
-            ("48500000.0", "48500000"),
-            ("\"0.00020618\"", "0.00020618"),
-            ("8.428e-05", "0.00008428"),
-            ("1.5E+7", "15000000"),
-            ("1e3", "1000"),
-            ("\"860743.5307100000000000\"", "860743.53071"),
-        ] {
-            assert_eq!(serde_json::from_str::<Number>(json).unwrap().0.to_string(), expected, "{json}");
-        }
-        for bad in ["\"NaN\"", "true", "1e999", "1e-99", "1e99999999999999999999", "\"\"", "\"1e\"", "{}"] {
-            assert!(serde_json::from_str::<Number>(bad).is_err(), "{bad}");
-        }
-        assert_eq!(serde_json::from_str::<Option<Number>>("null").unwrap(), None);
-    }
 }

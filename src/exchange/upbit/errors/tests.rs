@@ -70,9 +70,10 @@ fn a_name_may_be_a_number() {
 
 #[test]
 fn throttling_ends_with_the_second_and_a_ban_when_it_says() {
-    let until = |answer: &HttpAnswer| match classify(answer, Access::Write, NOW) {
-        ExchangeError::Throttled { until } => until.since(NOW).ms(),
-        other => panic!("{other}"),
+    let until = |answer: &HttpAnswer| {
+        let error = classify(answer, Access::Write, NOW);
+        let ExchangeError::Throttled { until } = error else { panic!("{error}") };
+        until.since(NOW).ms()
     };
     assert_eq!(until(&answer(429, "too_many_requests", "")), 750);
     assert_eq!(until(&answer(418, "banned", "")), 600_000);

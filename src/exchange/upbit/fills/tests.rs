@@ -15,7 +15,7 @@ fn row(paid_fee: &str, executed_funds: &str, trades: &[(&str, &str, &str, &str)]
         "market": "KRW-BTC", "created_at": "2026-11-24T09:00:00+09:00", "volume": "2", "paid_fee": paid_fee,
         "executed_volume": "1", "executed_funds": executed_funds, "trades": trades,
     });
-    serde_json::from_value(order).unwrap()
+    serde_json::from_str(&order.to_string()).unwrap()
 }
 
 fn fees_of(row: &OrderRow) -> Vec<String> {

@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::instrument::Symbol;
 use crate::matching::fixtures::id;
 
-fn frame(state: &str, identifier: &str, more: serde_json::Value) -> String {
+fn frame(state: &str, identifier: &str, more: &serde_json::Value) -> String {
     let mut frame = json!({
         "type": "myOrder", "code": "KRW-BTC", "uuid": "o1", "ask_bid": "BID", "order_type": "limit", "state": state,
         "trade_uuid": null, "price": 50_000_000.0, "avg_price": 0.0, "volume": 0.02, "remaining_volume": 0.02,
@@ -28,21 +28,21 @@ fn event(text: &str) -> Option<ExchangeEvent> {
 #[test]
 fn an_order_is_seen_filled_and_ended() {
     let ours = id(0).to_string();
-    let Some(ExchangeEvent::OrderSeen(report)) = event(&frame("wait", &ours, json!({}))) else { panic!() };
+    let Some(ExchangeEvent::OrderSeen(report)) = event(&frame("wait", &ours, &json!({}))) else { panic!() };
     assert_eq!((report.status, report.qty.to_string().as_str()), (OrderStatus::Open, "0.02"));
 
     let traded = json!({
         "trade_uuid": "t1", "price": 49_990_000.0, "volume": 8.428e-05, "executed_volume": 8.428e-05,
-        "remaining_volume": 0.01991572, "trade_fee": 2.1065786, "is_maker": false,
+        "remaining_volume": 0.01, "trade_fee": 2.5, "is_maker": false,
         "trade_timestamp": 1_710_751_597_500_u64,
     });
-    let Some(ExchangeEvent::Fill(fill)) = event(&frame("trade", &ours, traded)) else { panic!() };
+    let Some(ExchangeEvent::Fill(fill)) = event(&frame("trade", &ours, &traded)) else { panic!() };
     assert_eq!((fill.trade_id.0.as_str(), fill.qty.to_string().as_str()), ("t1", "0.00008428"));
-    assert_eq!((fill.fee.to_string().as_str(), fill.liquidity), ("2.1065786", Liquidity::Taker));
+    assert_eq!((fill.fee.to_string().as_str(), fill.liquidity), ("2.5", Liquidity::Taker));
 
-    let rest = json!({"executed_volume": 8.428e-05, "remaining_volume": 0.01991572});
+    let rest = json!({"executed_volume": 8.428e-05, "remaining_volume": 0.01});
     let Some(ExchangeEvent::OrderEnded { client_order_id, status, .. }) =
-        event(&frame("cancel", &ours, rest))
+        event(&frame("cancel", &ours, &rest))
     else {
         panic!()
     };
@@ -53,24 +53,24 @@ fn an_order_is_seen_filled_and_ended() {
 fn a_filled_order_ends_with_its_fills_whatever_its_state_is_called() {
     let all = json!({"executed_volume": 0.02, "remaining_volume": 0.0});
     for state in ["done", "cancel"] {
-        assert_eq!(event(&frame(state, id(0).as_str(), all.clone())), None, "{state}");
+        assert_eq!(event(&frame(state, id(0).as_str(), &all)), None, "{state}");
     }
 }
 
 #[test]
 fn orders_of_others_are_told_by_their_fills_alone() {
     for state in ["wait", "watch", "done", "cancel", "prevented"] {
-        assert_eq!(event(&frame(state, "by-hand", json!({}))), None, "{state}");
+        assert_eq!(event(&frame(state, "by-hand", &json!({}))), None, "{state}");
     }
     let traded = json!({"trade_uuid": "t1", "trade_fee": 1, "trade_timestamp": 5});
-    let told = event(&frame("trade", "by-hand", traded));
+    let told = event(&frame("trade", "by-hand", &traded));
     assert!(matches!(told, Some(ExchangeEvent::ExternalFill(_))), "{told:?}");
 }
 
 #[test]
 fn a_trade_that_misses_its_fee_is_not_guessed() {
     let traded = json!({"trade_uuid": "t1", "trade_timestamp": 5});
-    let error = private_frame(&frame("trade", id(0).as_str(), traded)).unwrap_err();
+    let error = private_frame(&frame("trade", id(0).as_str(), &traded)).unwrap_err();
     assert_eq!(error.to_string(), "a trade of order o1 has no `trade_fee`");
 }
 
