@@ -206,8 +206,9 @@ struct Level {
 }
 
 pub(super) fn orderbook_of(venue: &Venue, symbol: &Symbol) -> Option<Orderbook> {
-    let last = venue.price(symbol)?.decimal();
-    let tick = tick_of(venue, symbol)?.decimal();
+    let instrument = venue.rules(symbol.as_str())?.instrument;
+    let last = instrument.floor_price(venue.price(symbol)?).decimal();
+    let tick = instrument.tick.decimal();
     let size = |price: Decimal| (LEVEL_TOTAL / price).round_dp(8);
     let mut units = Vec::new();
     let (mut total_ask, mut total_bid) = (Decimal::ZERO, Decimal::ZERO);

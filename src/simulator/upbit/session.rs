@@ -77,6 +77,8 @@ impl Subscription {
 
 struct Connection {
     state: Arc<State>,
+    /// Its end would be the connection's.
+    _link: Link,
     peer: IpAddr,
     account: Option<AccountIndex>,
     subscriptions: Vec<Subscription>,
@@ -96,7 +98,7 @@ pub(super) fn open(state: &Arc<State>, request: &Request, link: Link) -> Result<
         state.venue.join(account, &link);
     }
     let (state, peer) = (Arc::clone(state), request.peer);
-    Ok(Box::new(Connection { state, peer, account, subscriptions: Vec::new(), in_lists: false }))
+    Ok(Box::new(Connection { state, _link: link, peer, account, subscriptions: Vec::new(), in_lists: false }))
 }
 
 /// A row of the REST interface as a frame.
