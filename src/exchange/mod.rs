@@ -37,6 +37,7 @@ pub mod server_clock;
 pub mod socket;
 pub mod socket_runner;
 mod splitmix;
+pub mod upbit;
 pub mod wire;
 
 /// What an async method of a trait object returns.

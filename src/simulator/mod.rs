@@ -49,6 +49,7 @@ pub mod order;
 pub mod refusal;
 pub mod server;
 pub mod stats;
+pub mod upbit;
 pub mod venue;
 
 mod control;

@@ -14,6 +14,7 @@ use super::faults::FaultSettings;
 use super::limits::LimitSpec;
 use super::market::{Market, MarketData, MarketError};
 use super::server::Server;
+use super::upbit::{self, Upbit};
 use super::venue::{Venue, VenueConfig};
 use crate::domain::instrument::Symbol;
 use crate::domain::kind::ExchangeKind;
@@ -52,7 +53,7 @@ pub fn lists(exchange: ExchangeKind, symbol: &Symbol) -> bool {
 }
 
 /// The exchanges that can be opened, with their usual ports.
-pub const EXCHANGES: [(ExchangeKind, u16); 1] = [(ExchangeKind::Binance, 9101)];
+pub const EXCHANGES: [(ExchangeKind, u16); 2] = [(ExchangeKind::Binance, 9101), (ExchangeKind::Upbit, 9103)];
 
 impl Opening {
     pub async fn open(self) -> Result<Server, OpenError> {
@@ -78,7 +79,8 @@ impl Opening {
         }));
         let dialect: Arc<dyn Dialect> = match exchange {
             ExchangeKind::Binance => Arc::new(Binance::new(Arc::clone(&venue))),
-            ExchangeKind::Bitget | ExchangeKind::Upbit | ExchangeKind::Paper => {
+            ExchangeKind::Upbit => Arc::new(Upbit::new(Arc::clone(&venue))),
+            ExchangeKind::Bitget | ExchangeKind::Paper => {
                 return Err(OpenError::NoDialect(exchange));
             }
         };
@@ -103,7 +105,10 @@ const fn quote_asset(exchange: ExchangeKind) -> &'static str {
 const fn first_ids(exchange: ExchangeKind) -> FirstIds {
     match exchange {
         ExchangeKind::Binance => FirstIds { order: 22_542_177, conditional: 2_146_760, trade: 698_759 },
-        ExchangeKind::Bitget | ExchangeKind::Upbit | ExchangeKind::Paper => {
+        ExchangeKind::Upbit => {
+            FirstIds { order: upbit::ids::FIRST_ORDER, conditional: 1_000_001, trade: 1_000_001 }
+        }
+        ExchangeKind::Bitget | ExchangeKind::Paper => {
             FirstIds { order: 1_000_001, conditional: 1_000_001, trade: 1_000_001 }
         }
     }

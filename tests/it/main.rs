@@ -26,3 +26,4 @@ mod run_refusals;
 mod run_story;
 mod run_two_bots;
 mod simulate;
+mod upbit;

@@ -1,0 +1,149 @@
+//! What the exchange says of its market.
+
+use std::collections::BTreeSet;
+
+use super::calls::{self, CANDLES_MAX};
+use super::convert::{self, QUOTE_ASSET, Unreadable};
+use super::rest::Rest;
+use super::sockets::MarketSocket;
+use super::wire::{CandleRow, MarketRow, TickRow, TickerRow};
+use crate::domain::candle::Candle;
+use crate::domain::instrument::Instrument;
+use crate::domain::kind::ExchangeKind;
+use crate::domain::time::{Timeframe, Timestamp};
+use crate::exchange::Answer;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::line::Line;
+use crate::exchange::market_data::{CandleQuery, MarketData, MarketEvent, Series, Ticker};
+use crate::exchange::socket::SocketProtocol;
+use crate::exchange::wire::Lane;
+
+/// Lengths of candles that can be asked for. Days are not streamed.
+const TIMEFRAMES: [Timeframe; 8] = [
+    Timeframe::M1,
+    Timeframe::M3,
+    Timeframe::M5,
+    Timeframe::M15,
+    Timeframe::M30,
+    Timeframe::H1,
+    Timeframe::H4,
+    Timeframe::D1,
+];
+
+/// Markets whose price steps are asked for at once: their names must fit a URL.
+const MARKETS_MAX: usize = 100;
+
+/// The KRW markets.
+pub struct UpbitMarket {
+    rest: Rest,
+    /// `wss://` and the host.
+    socket_url: String,
+}
+
+impl UpbitMarket {
+    /// `socket_url` is that of the sockets without a path, such as `wss://api.upbit.com`.
+    pub fn new(line: Line, socket_url: &str) -> Self {
+        Self { rest: Rest::public(line), socket_url: socket_url.to_owned() }
+    }
+
+    async fn all_tickers(&self) -> Result<Vec<TickerRow>, ExchangeError> {
+        self.rest.ask(&calls::tickers(QUOTE_ASSET)).await
+    }
+
+    async fn all_instruments(&self) -> Result<Vec<Instrument>, ExchangeError> {
+        let mut markets: Vec<MarketRow> = self.rest.ask(&calls::markets()).await?;
+        markets.retain(|row| convert::is_traded(&row.market));
+        let mut instruments = Vec::with_capacity(markets.len());
+        for chunk in markets.chunks(MARKETS_MAX) {
+            let names: Vec<&str> = chunk.iter().map(|row| row.market.as_str()).collect();
+            let ticks: Vec<TickRow> = self.rest.ask(&calls::ticks(&names.join(","), Lane::Reconcile)).await?;
+            instruments.extend(convert::instruments(chunk, &ticks)?);
+        }
+        Ok(instruments)
+    }
+
+    /// The newest candles before the end of the page, of which those before its beginning are left out: where there
+    /// are holes the exchange fills up with older ones.
+    async fn page(&self, query: &CandleQuery) -> Result<Vec<Candle>, ExchangeError> {
+        let length = query.timeframe.duration();
+        let to = query.until.min(query.from.plus(length.times(i64::from(CANDLES_MAX))));
+        let count = to.since(query.from).ms().div_euclid(length.ms().max(1));
+        let count = u16::try_from(count).unwrap_or(0).min(CANDLES_MAX);
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let call = calls::candles(query.symbol.as_str(), query.timeframe, count, to);
+        let call = call.ok_or_else(|| ExchangeError::Refused {
+            code: "no_such_candles".to_owned(),
+            reason: format!("timeframe {} is none of this exchange's", query.timeframe),
+        })?;
+        let rows: Vec<CandleRow> = self.rest.ask(&call).await?;
+        let now = self.rest.line().clock().now();
+        let mut candles = Vec::with_capacity(rows.len());
+        for row in rows.iter().rev() {
+            let candle = convert::candle(row, query.timeframe)?;
+            let is_closed = candle.close_time(query.timeframe) <= now;
+            if is_closed && (query.from..to).contains(&candle.open_time) {
+                candles.push(candle);
+            }
+        }
+        Ok(candles)
+    }
+}
+
+impl MarketData for UpbitMarket {
+    fn kind(&self) -> ExchangeKind {
+        ExchangeKind::Upbit
+    }
+
+    /// There is no endpoint for it. Of two hundred markets one has just changed, and says when.
+    fn server_time(&self) -> Answer<'_, Timestamp> {
+        Box::pin(async {
+            let clock = self.rest.line().clock();
+            let sent_at = clock.local_now();
+            let tickers = self.all_tickers().await?;
+            let newest = tickers.iter().filter_map(|row| i64::try_from(row.timestamp.0).ok()).max();
+            let newest = newest.ok_or_else(|| Unreadable("no ticker tells the time".to_owned()))?;
+            let server_time = Timestamp::from_ms(newest);
+            clock.learn(sent_at, clock.local_now(), server_time);
+            Ok(server_time)
+        })
+    }
+
+    fn instruments(&self) -> Answer<'_, Vec<Instrument>> {
+        Box::pin(self.all_instruments())
+    }
+
+    fn tickers(&self) -> Answer<'_, Vec<Ticker>> {
+        Box::pin(async {
+            let rows = self.all_tickers().await?;
+            Ok(rows.iter().map(convert::ticker).collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn timeframes(&self) -> &'static [Timeframe] {
+        &TIMEFRAMES
+    }
+
+    fn candles<'a>(&'a self, query: &'a CandleQuery) -> Answer<'a, Vec<Candle>> {
+        Box::pin(self.page(query))
+    }
+
+    fn page_len(&self) -> usize {
+        usize::from(CANDLES_MAX)
+    }
+
+    fn sockets(&self, series: &BTreeSet<Series>) -> Vec<Box<dyn SocketProtocol<Event = MarketEvent>>> {
+        let sockets = MarketSocket::over(&self.socket_url, series);
+        sockets
+            .into_iter()
+            .map(|socket| Box::new(socket) as Box<dyn SocketProtocol<Event = MarketEvent>>)
+            .collect()
+    }
+}
+
+impl From<Unreadable> for ExchangeError {
+    fn from(error: Unreadable) -> Self {
+        Self::Malformed { reason: error.0 }
+    }
+}

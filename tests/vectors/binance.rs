@@ -1,0 +1,1 @@
+//! The vectors of Binance USDⓈ-M futures.
