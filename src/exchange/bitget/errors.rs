@@ -36,8 +36,8 @@ pub const CODES: &[(Class, &[&str])] = &[
     (
         Class::Unauthorized,
         &[
-            "40001", "40002", "40003", "40006", "40009", "40011", "40012", "40037", "40014", "40016", "40018",
-            "40031", "40084", "40085",
+            "40001", "40002", "40003", "40006", "40009", "40011", "40012", "40037", "40014", "40016",
+            "40018", "40031", "40084", "40085",
         ],
     ),
     // The timestamp: stamped anew it would be taken, but what was decided may be too old by then.
@@ -48,10 +48,7 @@ pub const CODES: &[(Class, &[&str])] = &[
     (Class::Ambiguous, &["40010", "40015", "40200", "40725", "45001"]),
     (Class::Throttled, &["429", "40429"]),
     // Parameters, endpoints.
-    (
-        Class::Refused,
-        &["40017", "40019", "40020", "40034", "40808", "43011", "400172", "40404", "40919"],
-    ),
+    (Class::Refused, &["40017", "40019", "40020", "40034", "40808", "43011", "400172", "40404", "40919"]),
     // Balance, margin, size.
     (Class::Refused, &["40754", "40762", "43012", "40711", "40712"]),
     // The order does not fit the position mode; modes cannot be changed now.
@@ -63,10 +60,7 @@ pub const CODES: &[(Class, &[&str])] = &[
     // No such position.
     (Class::Refused, &["22002", "40757", "25227"]),
     // Minimums, maximums, ticks, triggers on the wrong side, too many plan orders.
-    (
-        Class::Refused,
-        &["43006", "45110", "45115", "45113", "45122", "43008", "40889", "45111"],
-    ),
+    (Class::Refused, &["43006", "45110", "45115", "45113", "45122", "43008", "40889", "45111"]),
 ];
 
 pub fn class_of(code: &str) -> Option<Class> {
@@ -74,7 +68,11 @@ pub fn class_of(code: &str) -> Option<Class> {
 }
 
 /// Reads the data of a success, or says what the answer means.
-pub fn read<T: DeserializeOwned>(answer: &HttpAnswer, access: Access, now: Timestamp) -> Result<T, ExchangeError> {
+pub fn read<T: DeserializeOwned>(
+    answer: &HttpAnswer,
+    access: Access,
+    now: Timestamp,
+) -> Result<T, ExchangeError> {
     let Ok(envelope) = serde_json::from_str::<Envelope>(&answer.body) else {
         return Err(without_envelope(answer, access, now));
     };

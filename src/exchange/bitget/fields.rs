@@ -54,7 +54,11 @@ pub(super) fn number_or_zero<T: FromStr + Default>(field: &'static str, text: &T
 
 /// A price; where there is none the field is empty or zero.
 pub(super) fn some_price<T: FromStr>(field: &'static str, text: &Text) -> Result<Option<T>, BadField> {
-    if text.as_str().chars().all(|c| matches!(c, '0' | '.')) { Ok(None) } else { number(field, text).map(Some) }
+    if text.as_str().chars().all(|c| matches!(c, '0' | '.')) {
+        Ok(None)
+    } else {
+        number(field, text).map(Some)
+    }
 }
 
 /// Milliseconds since 1970.
@@ -66,7 +70,8 @@ pub(super) fn time(field: &'static str, text: &Text) -> Result<Timestamp, BadFie
 /// The symbol of a row, which the stream calls otherwise. A few answers write it in lower case.
 pub(super) fn symbol(rest: &Text, stream: &Text) -> Result<Symbol, BadField> {
     let text = if rest.is_empty() { stream } else { rest };
-    Symbol::try_new(&text.as_str().to_ascii_uppercase()).map_err(|_| BadField::new("symbol", text, "a symbol"))
+    Symbol::try_new(&text.as_str().to_ascii_uppercase())
+        .map_err(|_| BadField::new("symbol", text, "a symbol"))
 }
 
 pub(super) fn side(text: &Text) -> Result<Side, BadField> {

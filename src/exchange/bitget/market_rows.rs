@@ -18,7 +18,8 @@ const PRICE_PLACES_MAX: u32 = 12;
 /// Its tick is `priceEndStep` in units of the last of `pricePlace` decimals: 5 and 3 make 0.005.
 pub fn instrument(row: &ContractRow) -> Result<Option<Instrument>, BadField> {
     let is_perpetual = matches!(row.symbol_type.as_str(), "perpetual" | "");
-    let is_ours = row.quote_coin.as_str() == MARGIN_COIN && is_perpetual && row.symbol_status.as_str() == "normal";
+    let is_ours =
+        row.quote_coin.as_str() == MARGIN_COIN && is_perpetual && row.symbol_status.as_str() == "normal";
     let Ok(symbol) = symbol(&row.symbol, &row.symbol) else { return Ok(None) };
     if !is_ours {
         return Ok(None);

@@ -9,9 +9,7 @@
 use serde_json::{Map, Value, json};
 
 use super::calls::{Call, MARGIN_COIN, OrderName, PRODUCT_TYPE};
-use super::endpoints::{
-    BATCH_PLACE, CANCEL, CANCEL_PLAN, PLACE, PLACE_TPSL, SET_LEVERAGE, SET_MARGIN_MODE,
-};
+use super::endpoints::{BATCH_PLACE, CANCEL, CANCEL_PLAN, PLACE, PLACE_TPSL, SET_LEVERAGE, SET_MARGIN_MODE};
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
 use crate::domain::kind::MarginMode;
@@ -152,12 +150,7 @@ pub fn cancel(symbol: &Symbol, id: &ClientOrderId) -> Call {
         Some(Purpose::StopLoss) => cancel_plan(symbol, OrderName::Client(id.as_str()), "loss_plan"),
         Some(Purpose::TakeProfit) => cancel_plan(symbol, OrderName::Client(id.as_str()), "profit_plan"),
         Some(
-            Purpose::Entry
-            | Purpose::Dca1
-            | Purpose::Dca2
-            | Purpose::Dca3
-            | Purpose::Exit
-            | Purpose::Flatten,
+            Purpose::Entry | Purpose::Dca1 | Purpose::Dca2 | Purpose::Dca3 | Purpose::Exit | Purpose::Flatten,
         )
         | None => cancel_order(symbol, OrderName::Client(id.as_str())),
     }

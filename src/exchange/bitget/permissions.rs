@@ -21,8 +21,25 @@ const WITHDRAW: &[&str] = &["withdraw", "wwow"];
 const TRANSFER: &[&str] = &["transfer", "wtow"];
 /// Harmless to us, and known.
 const OTHERS: &[&str] = &[
-    "readonly", "read", "coor", "cpor", "cpow", "stor", "stow", "spot", "spot_trade", "mtor", "mtow",
-    "margin_trade", "ctor", "ctow", "wtor", "wwor", "deposit", "taxr", "p2p",
+    "readonly",
+    "read",
+    "coor",
+    "cpor",
+    "cpow",
+    "stor",
+    "stow",
+    "spot",
+    "spot_trade",
+    "mtor",
+    "mtow",
+    "margin_trade",
+    "ctor",
+    "ctow",
+    "wtor",
+    "wwor",
+    "deposit",
+    "taxr",
+    "p2p",
 ];
 
 impl Permissions {

@@ -66,7 +66,8 @@ impl Signer {
         login.to_string()
     }
 
-    fn signature(&self, stamp: &str, method: Method, target: &str, body: &str) -> String {
+    /// Of the exact bytes that are sent.
+    pub fn signature(&self, stamp: &str, method: Method, target: &str, body: &str) -> String {
         let Some(mac) = &self.mac else { return String::new() };
         let mut mac = mac.clone();
         for part in [stamp, method.as_str(), target, body] {

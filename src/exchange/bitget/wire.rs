@@ -287,9 +287,11 @@ mod tests {
     fn lists_may_be_null_and_fields_may_be_missing() {
         let page: Page<OrderRow> = serde_json::from_str(r#"{"entrustedList":null,"endId":null}"#).unwrap();
         assert!(page.rows.is_none() && page.end_id.is_empty());
-        let page: Page<FillRow> = serde_json::from_str(r#"{"fillList":[{"tradeId":"1","feeDetail":null}]}"#).unwrap();
+        let page: Page<FillRow> =
+            serde_json::from_str(r#"{"fillList":[{"tradeId":"1","feeDetail":null}]}"#).unwrap();
         assert_eq!(page.rows.unwrap()[0].trade_id.as_str(), "1");
-        let batch: BatchAnswer = serde_json::from_str(r#"{"successList":[{"orderId":null,"clientOid":"a"}]}"#).unwrap();
+        let batch: BatchAnswer =
+            serde_json::from_str(r#"{"successList":[{"orderId":null,"clientOid":"a"}]}"#).unwrap();
         assert!(batch.success_list.unwrap()[0].order_id.is_empty());
     }
 }
