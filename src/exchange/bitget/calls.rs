@@ -10,7 +10,7 @@ use super::endpoints::{
 };
 use crate::domain::instrument::Symbol;
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
-use crate::exchange::wire::{Access, Charge, Lane, Method};
+use crate::exchange::wire::{Access, Charge, Lane, LimitScope, Method};
 
 /// The only product that is traded here.
 pub const PRODUCT_TYPE: &str = "USDT-FUTURES";
@@ -49,6 +49,11 @@ impl Call {
             Method::Get => Access::Read,
             Method::Post | Method::Put | Method::Delete => Access::Write,
         }
+    }
+
+    /// Whether it needs a key: what belongs to an account does.
+    pub const fn is_private(&self) -> bool {
+        matches!(self.endpoint.scope, LimitScope::Account)
     }
 
     pub const fn charges(&self) -> [Charge; 2] {
@@ -163,9 +168,9 @@ pub fn key_info() -> Call {
 }
 
 /// Leverage, margin mode and position mode of one symbol.
-pub fn account(symbol: &Symbol, lane: Lane) -> Call {
+pub fn account(symbol: &str, lane: Lane) -> Call {
     let margin_coin = ("marginCoin", MARGIN_COIN.to_owned());
-    Call::get(ACCOUNT, lane, vec![of_symbol(symbol), product(), margin_coin])
+    Call::get(ACCOUNT, lane, vec![("symbol", symbol.to_owned()), product(), margin_coin])
 }
 
 pub fn accounts() -> Call {

@@ -10,9 +10,11 @@ use crate::domain::ids::{ClientOrderId, OrderKey};
 use crate::domain::instrument::Symbol;
 use crate::domain::kind::MarginMode;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
-use crate::domain::order::OrderStatus;
+use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::side::PositionMode;
-use crate::exchange::report::{Balance, ExternalOrder, FundingPayment, OrderReport, PositionReport};
+use crate::exchange::report::{
+    Balance, ExternalOrder, FundingPayment, OrderReport, PositionReport, SymbolTerms,
+};
 
 /// An order, ours or somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,20 +40,21 @@ pub fn our_id(text: &Text) -> Option<(ClientOrderId, OrderKey)> {
 }
 
 pub fn order(row: &OrderRow) -> Result<ReadOrder, BadField> {
-    let (filled_qty, filled_notional) = filled(row)?;
     let common = Common {
         exchange_order_id: row.order_id.to_string(),
         symbol: symbol(&row.symbol, &row.inst_id)?,
         way: Way::read(&row.pos_mode, &row.pos_side, &row.side, &row.trade_side)?,
-        status: order_status(if row.state.is_empty() { &row.status } else { &row.state })?,
         price: some_price("price", &row.price)?,
         qty: number("size", &row.size)?,
-        end_reason: row.cancel_reason.some().map(str::to_owned),
     };
-    Ok(match common.into_read(&row.client_oid) {
-        ReadOrder::Ours(report) => ReadOrder::Ours(OrderReport { filled_qty, filled_notional, ..report }),
-        external @ ReadOrder::External(_) => external,
-    })
+    let Some((id, key)) = our_id(&row.client_oid) else { return Ok(ReadOrder::External(common.external())) };
+    let (filled_qty, filled_notional) = filled(row)?;
+    Ok(ReadOrder::Ours(OrderReport {
+        filled_qty,
+        filled_notional,
+        end_reason: row.cancel_reason.some().map(str::to_owned),
+        ..common.ours(id, key.purpose, order_status(row.status())?)
+    }))
 }
 
 /// What orders and plan orders have in common.
@@ -59,34 +62,32 @@ struct Common {
     exchange_order_id: String,
     symbol: Symbol,
     way: Way,
-    status: OrderStatus,
     price: Option<Price>,
     qty: Qty,
-    end_reason: Option<String>,
 }
 
 impl Common {
-    /// The order, with nothing filled.
-    fn into_read(self, client_oid: &Text) -> ReadOrder {
-        let Self { exchange_order_id, symbol, way, status, price, qty, end_reason } = self;
-        let Some((client_order_id, key)) = our_id(client_oid) else {
-            let side = way.side();
-            return ReadOrder::External(ExternalOrder { exchange_order_id, symbol, side, qty, price });
-        };
-        ReadOrder::Ours(OrderReport {
+    fn external(self) -> ExternalOrder {
+        let Self { exchange_order_id, symbol, way, price, qty } = self;
+        ExternalOrder { exchange_order_id, symbol, side: way.side(), qty, price }
+    }
+
+    /// As an order of ours with nothing filled.
+    fn ours(self, client_order_id: ClientOrderId, purpose: Purpose, status: OrderStatus) -> OrderReport {
+        OrderReport {
             client_order_id,
-            exchange_order_id,
-            symbol,
-            side: way.side(),
-            position_side: way.position_side(key.purpose),
+            exchange_order_id: self.exchange_order_id,
+            symbol: self.symbol,
+            side: self.way.side(),
+            position_side: self.way.position_side(purpose),
             status,
-            price,
-            qty,
+            price: self.price,
+            qty: self.qty,
             filled_qty: Qty::ZERO,
             filled_notional: Quote::ZERO,
-            reduce_only: !key.purpose.increases(),
-            end_reason,
-        })
+            reduce_only: !purpose.increases(),
+            end_reason: None,
+        }
     }
 }
 
@@ -114,26 +115,29 @@ pub struct ReadPlan {
 }
 
 pub fn plan(row: &PlanRow) -> Result<ReadPlan, BadField> {
-    let status = if row.plan_status.is_empty() { &row.status } else { &row.plan_status };
-    let is_triggered = matches!(status.as_str(), "executed" | "triggered");
-    let status = if is_triggered { OrderStatus::Open } else { order_status(status)? };
     let common = Common {
         exchange_order_id: row.order_id.to_string(),
         symbol: symbol(&row.symbol, &row.inst_id)?,
         way: Way::read(&row.pos_mode, &row.pos_side, &row.side, &row.trade_side)?,
-        status,
         price: some_price("triggerPrice", &row.trigger_price)?,
         qty: number_or_zero("size", &row.size)?,
-        end_reason: (status == OrderStatus::Expired).then(|| "it could not be triggered".to_owned()),
     };
-    let executed_by = row.execute_order_id.some().map(str::to_owned);
-    Ok(ReadPlan { order: common.into_read(&row.client_oid), is_triggered, executed_by })
+    let is_triggered = matches!(row.plan_status().as_str(), "executed" | "triggered");
+    let order = match our_id(&row.client_oid) {
+        Some((id, key)) => {
+            let status = if is_triggered { OrderStatus::Open } else { order_status(row.plan_status())? };
+            let reason = (status == OrderStatus::Expired).then(|| "it could not be triggered".to_owned());
+            ReadOrder::Ours(OrderReport { end_reason: reason, ..common.ours(id, key.purpose, status) })
+        }
+        None => ReadOrder::External(common.external()),
+    };
+    Ok(ReadPlan { order, is_triggered, executed_by: row.execute_order_id.some().map(str::to_owned) })
 }
 
 /// A plan order that was triggered, as far as the order that executes it has come.
 pub fn executed(plan: OrderReport, by: &OrderRow) -> Result<OrderReport, BadField> {
     let (filled_qty, filled_notional) = filled(by)?;
-    let status = order_status(if by.state.is_empty() { &by.status } else { &by.state })?;
+    let status = order_status(by.status())?;
     let end_reason = by.cancel_reason.some().map(str::to_owned);
     Ok(OrderReport { status, filled_qty, filled_notional, end_reason, ..plan })
 }
@@ -167,6 +171,31 @@ pub fn margin_mode(text: &Text) -> Result<MarginMode, BadField> {
         "isolated" => Ok(MarginMode::Isolated),
         _ => Err(BadField::new("marginMode", text, "crossed or isolated")),
     }
+}
+
+/// What a symbol is traded with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownTerms {
+    pub margin_mode: MarginMode,
+    /// `None` where it is not one of ours, or not the same for both sides.
+    pub leverage: Option<Leverage>,
+}
+
+impl From<SymbolTerms> for KnownTerms {
+    fn from(terms: SymbolTerms) -> Self {
+        Self { margin_mode: terms.margin_mode, leverage: Some(terms.leverage) }
+    }
+}
+
+pub fn terms(row: &AccountRow) -> Result<KnownTerms, BadField> {
+    let margin_mode = margin_mode(&row.margin_mode)?;
+    let leverage = match margin_mode {
+        MarginMode::Cross => leverage(&row.crossed_margin_leverage),
+        MarginMode::Isolated => {
+            leverage(&row.isolated_long_lever).filter(|long| leverage(&row.isolated_short_lever) == Some(*long))
+        }
+    };
+    Ok(KnownTerms { margin_mode, leverage })
 }
 
 pub fn position_mode(text: &Text) -> Result<PositionMode, BadField> {

@@ -8,6 +8,7 @@ use crate::domain::order::OrderStatus;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
 use crate::exchange::error::ExchangeError;
+use crate::exchange::json;
 use crate::exchange::socket::BadFrame;
 
 /// A field that does not hold what it should.
@@ -39,7 +40,8 @@ impl From<BadField> for BadFrame {
 
 /// A number of any of the money types.
 pub(super) fn number<T: FromStr>(field: &'static str, text: &Text) -> Result<T, BadField> {
-    text.as_str().parse().map_err(|_| BadField::new(field, text, "a decimal number that can be kept exactly"))
+    let plain = json::decimal(text.as_str()).ok().and_then(|value| value.to_string().parse().ok());
+    plain.ok_or_else(|| BadField::new(field, text, "a decimal number that can be kept exactly"))
 }
 
 /// A number that may be missing.

@@ -7,7 +7,8 @@ use super::fields::{BadField, number, some_price, symbol, time};
 use super::wire::{CandleRow, ContractRow, Text, TickerRow};
 use crate::domain::candle::Candle;
 use crate::domain::instrument::Instrument;
-use crate::domain::money::{Price, Quote, parse_decimal};
+use crate::domain::money::{Price, Quote};
+use crate::exchange::json;
 use crate::exchange::market_data::Ticker;
 
 /// Prices have at most so many decimals.
@@ -39,7 +40,7 @@ pub fn instrument(row: &ContractRow) -> Result<Option<Instrument>, BadField> {
 }
 
 fn decimal(field: &'static str, text: &Text) -> Result<Decimal, BadField> {
-    parse_decimal(field, text.as_str()).map_err(|_| BadField::new(field, text, "a decimal number"))
+    json::decimal(text.as_str()).map_err(|_| BadField::new(field, text, "a decimal number"))
 }
 
 /// `None` for what has never been traded.

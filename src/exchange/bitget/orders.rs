@@ -173,6 +173,14 @@ pub fn cancel_plan(symbol: &Symbol, order: OrderName<'_>, plan_type: &str) -> Ca
     Call::post(CANCEL_PLAN, Lane::Cancel, &body)
 }
 
+/// For which sides of a symbol a leverage is set; `None` is both at once.
+pub const fn leverage_sides(position: PositionMode, margin: MarginMode) -> &'static [Option<PositionSide>] {
+    match (position, margin) {
+        (PositionMode::Hedge, MarginMode::Isolated) => &[Some(PositionSide::Long), Some(PositionSide::Short)],
+        (PositionMode::Hedge, MarginMode::Cross) | (PositionMode::OneWay, _) => &[None],
+    }
+}
+
 /// Isolated margin in hedge mode has a leverage for each side; all else has one.
 pub fn set_leverage(symbol: &Symbol, leverage: Leverage, side: Option<PositionSide>) -> Call {
     let mut body = json!({

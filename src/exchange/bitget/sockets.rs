@@ -12,6 +12,7 @@ use super::frames::{self, AccountNews, Frame, PING, PRIVATE_CHANNELS, Reply};
 use super::sign::Signer;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::Answer;
+use crate::exchange::line::Line;
 use crate::exchange::market_data::{MarketEvent, Series};
 use crate::exchange::socket::{BadFrame, Heard, Keepalive, Ping, SocketProtocol, SocketTarget};
 
@@ -105,3 +106,62 @@ impl SocketProtocol for MarketSocket {
         KEEPALIVE
     }
 }
+
+/// One account: its orders, positions and money.
+pub struct PrivateSocket {
+    url: String,
+    signer: Signer,
+    /// For its clock.
+    line: Line,
+    awaited: Awaited,
+}
+
+impl PrivateSocket {
+    /// `url` is the root of the sockets.
+    pub fn new(url: &str, signer: Signer, line: Line) -> Self {
+        Self { url: url.to_owned(), signer, line, awaited: Awaited(0) }
+    }
+}
+
+impl SocketProtocol for PrivateSocket {
+    type Event = AccountNews;
+
+    fn target(&mut self) -> Answer<'_, SocketTarget> {
+        let url = format!("{}/v2/ws/private", self.url);
+        Box::pin(ready(Ok(SocketTarget { url, headers: Vec::new() })))
+    }
+
+    fn greeting(&mut self, now: Timestamp) -> Vec<String> {
+        self.awaited = Awaited(PRIVATE_CHANNELS);
+        vec![self.signer.login(self.line.clock().to_server(now))]
+    }
+
+    fn is_ready_at_once(&self) -> bool {
+        false
+    }
+
+    fn hear(&mut self, text: &str, heard: &mut Vec<Heard<AccountNews>>) -> Result<(), BadFrame> {
+        match frames::private_frame(text)? {
+            Frame::Reply(Reply::LoggedIn) => heard.push(Heard::Say(frames::private_subscription())),
+            Frame::Reply(Reply::Subscribed) => self.awaited.answered(heard),
+            // Without the login, or without one of the channels, this connection misses something.
+            Frame::Reply(Reply::Error { code, reason }) => {
+                heard.push(Heard::Reconnect { reason: format!("refused ({code}): {reason}") });
+            }
+            Frame::Data(news) => heard.push(Heard::Event(news)),
+            Frame::Pong => {}
+        }
+        Ok(())
+    }
+
+    fn tend(&mut self) -> Answer<'_, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn keepalive(&self) -> Keepalive {
+        KEEPALIVE
+    }
+}
+
+#[cfg(test)]
+mod tests;

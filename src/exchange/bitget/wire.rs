@@ -8,7 +8,9 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// A text; a number or a truth value as it was written; empty for null.
+use crate::exchange::json::OptionalId;
+
+/// A text, or a number as it was written; empty for null.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(String);
 
@@ -41,26 +43,20 @@ impl fmt::Display for Text {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        match raw.get() {
-            "null" => Ok(Self::default()),
-            text if text.starts_with('"') => {
-                serde_json::from_str(text).map(Self).map_err(serde::de::Error::custom)
-            }
-            text if text.starts_with(['{', '[']) => {
-                Err(serde::de::Error::custom(format!("`{text}` where a text or a number is expected")))
-            }
-            text => Ok(Self(text.to_owned())),
-        }
+        OptionalId::deserialize(deserializer).map(|text| Self(text.0.unwrap_or_default()))
     }
 }
 
 /// What every answer is wrapped in. `code` is `00000` when the call succeeded.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Envelope {
     pub code: Text,
     #[serde(default)]
     pub msg: Text,
+    /// When the exchange got the request, by its clock.
+    #[serde(default)]
+    pub request_time: Text,
     pub data: Option<Box<RawValue>>,
 }
 
@@ -148,10 +144,10 @@ pub struct OrderRow {
     pub quote_volume: Text,
     pub price: Text,
     pub price_avg: Text,
-    /// Where one order was asked for.
-    pub state: Text,
-    /// In lists and in the stream.
-    pub status: Text,
+    /// The status where one order was asked for.
+    state: Text,
+    /// The status in lists and in the stream.
+    status: Text,
     pub side: Text,
     pub pos_side: Text,
     pub trade_side: Text,
@@ -169,6 +165,12 @@ pub struct OrderRow {
     pub trade_scope: Text,
 }
 
+impl OrderRow {
+    pub const fn status(&self) -> &Text {
+        if self.state.is_empty() { &self.status } else { &self.state }
+    }
+}
+
 /// A take-profit or stop-loss order. Once it is triggered another order executes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -181,14 +183,20 @@ pub struct PlanRow {
     pub client_oid: Text,
     /// The order that executes it.
     pub execute_order_id: Text,
-    pub plan_status: Text,
+    plan_status: Text,
     /// The plan status in the stream.
-    pub status: Text,
+    status: Text,
     pub trigger_price: Text,
     pub side: Text,
     pub pos_side: Text,
     pub trade_side: Text,
     pub pos_mode: Text,
+}
+
+impl PlanRow {
+    pub const fn plan_status(&self) -> &Text {
+        if self.plan_status.is_empty() { &self.status } else { &self.plan_status }
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -276,7 +284,7 @@ mod tests {
     #[test]
     fn everything_is_taken_as_the_text_that_was_written() {
         for (json, expected) in
-            [(r#""0.10""#, "0.10"), ("0.10", "0.10"), ("20", "20"), ("null", ""), ("false", "false")]
+            [(r#""0.10""#, "0.10"), ("0.10", "0.10"), ("20", "20"), ("null", "")]
         {
             assert_eq!(serde_json::from_str::<Text>(json).unwrap().as_str(), expected);
         }

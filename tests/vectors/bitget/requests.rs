@@ -21,7 +21,7 @@ use tradefleet::exchange::bitget::calls::{self, Call, OrderName, Window};
 use tradefleet::exchange::bitget::endpoints::{CANDLES, HISTORY_CANDLES};
 use tradefleet::exchange::bitget::orders::{self, Modes};
 use tradefleet::exchange::bitget::sign::unsigned;
-use tradefleet::exchange::wire::{HttpRequest, Method};
+use tradefleet::exchange::wire::{HttpRequest, Lane, Method};
 
 /// Where we send something else than the recorded client: the end of the path (empty: everywhere), the field, why.
 /// Beside these, words such as `Open` and `GTC` are sent in lower case, as the documentation writes them.
@@ -207,7 +207,7 @@ fn ours(vector: &RequestVector) -> Result<Call, &'static str> {
             let granularity = ours.ok_or("candles of a length that is not used")?;
             Ok(calls::candles(endpoint, &in_query(), granularity, window))
         }
-        "account" => Ok(calls::account(&in_query(), tradefleet::exchange::wire::Lane::Entry)),
+        "account" => Ok(calls::account(in_query().as_str(), Lane::Entry)),
         "accounts" => Ok(calls::accounts()),
         "all-position" => Ok(calls::positions()),
         "detail" => Ok(calls::order_detail(&in_query(), named(asked("orderId"), asked("clientOid")))),
