@@ -96,7 +96,11 @@ impl BitgetExchange {
     }
 
     /// What a symbol is traded with; asked for once.
-    pub(super) async fn terms_of(&mut self, symbol: &Symbol, lane: Lane) -> Result<KnownTerms, ExchangeError> {
+    pub(super) async fn terms_of(
+        &mut self,
+        symbol: &Symbol,
+        lane: Lane,
+    ) -> Result<KnownTerms, ExchangeError> {
         if let Some(terms) = self.terms.get(symbol) {
             return Ok(*terms);
         }

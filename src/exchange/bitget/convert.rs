@@ -191,9 +191,8 @@ pub fn terms(row: &AccountRow) -> Result<KnownTerms, BadField> {
     let margin_mode = margin_mode(&row.margin_mode)?;
     let leverage = match margin_mode {
         MarginMode::Cross => leverage(&row.crossed_margin_leverage),
-        MarginMode::Isolated => {
-            leverage(&row.isolated_long_lever).filter(|long| leverage(&row.isolated_short_lever) == Some(*long))
-        }
+        MarginMode::Isolated => leverage(&row.isolated_long_lever)
+            .filter(|long| leverage(&row.isolated_short_lever) == Some(*long)),
     };
     Ok(KnownTerms { margin_mode, leverage })
 }

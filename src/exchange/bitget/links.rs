@@ -11,13 +11,13 @@ use crate::domain::ids::ClientOrderId;
 const REMEMBERED_MAX: usize = 4_096;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whose {
+pub(super) enum Whose {
     Ours(ClientOrderId),
     External,
 }
 
 #[derive(Debug, Default)]
-pub struct Links {
+pub(super) struct Links {
     orders: BTreeMap<String, Whose>,
     /// Plan orders of ours that may be triggered.
     waiting: BTreeSet<ClientOrderId>,
@@ -25,11 +25,11 @@ pub struct Links {
 
 impl Links {
     /// The order of this id of the exchange is ours, or executes a plan order of ours.
-    pub fn note_ours(&mut self, exchange_order_id: &str, id: &ClientOrderId) {
+    pub(super) fn note_ours(&mut self, exchange_order_id: &str, id: &ClientOrderId) {
         self.note(exchange_order_id, Whose::Ours(id.clone()));
     }
 
-    pub fn note_external(&mut self, exchange_order_id: &str) {
+    pub(super) fn note_external(&mut self, exchange_order_id: &str) {
         self.note(exchange_order_id, Whose::External);
     }
 
@@ -43,21 +43,21 @@ impl Links {
         }
     }
 
-    pub fn whose(&self, exchange_order_id: &str) -> Option<&Whose> {
+    pub(super) fn whose(&self, exchange_order_id: &str) -> Option<&Whose> {
         self.orders.get(exchange_order_id)
     }
 
-    pub fn note_waiting(&mut self, plan: &ClientOrderId) {
+    pub(super) fn note_waiting(&mut self, plan: &ClientOrderId) {
         self.waiting.insert(plan.clone());
     }
 
     /// The plan order has ended, or the order that executes it is known.
-    pub fn note_settled(&mut self, plan: &ClientOrderId) {
+    pub(super) fn note_settled(&mut self, plan: &ClientOrderId) {
         self.waiting.remove(plan);
     }
 
     /// Plan orders that an unknown order may execute.
-    pub fn waiting(&self) -> &BTreeSet<ClientOrderId> {
+    pub(super) fn waiting(&self) -> &BTreeSet<ClientOrderId> {
         &self.waiting
     }
 }

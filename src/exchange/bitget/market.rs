@@ -116,6 +116,9 @@ impl MarketData for BitgetMarket {
 
     fn sockets(&self, series: &BTreeSet<Series>) -> Vec<Box<dyn SocketProtocol<Event = MarketEvent>>> {
         let sockets = MarketSocket::over(&self.socket_url, series);
-        sockets.into_iter().map(|socket| Box::new(socket) as Box<dyn SocketProtocol<Event = MarketEvent>>).collect()
+        sockets
+            .into_iter()
+            .map(|socket| Box::new(socket) as Box<dyn SocketProtocol<Event = MarketEvent>>)
+            .collect()
     }
 }

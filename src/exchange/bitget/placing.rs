@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 
 use super::account::{BitgetExchange, SEND_DEADLINE};
+use super::errors;
 use super::orders::{self, Modes, is_plan};
 use super::rest::{Moment, Rest};
 use super::wire::{BatchAnswer, PlacedRow};
-use super::errors;
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
 use crate::domain::order::Order;
@@ -92,7 +92,9 @@ impl BitgetExchange {
             if is_plan(id) { self.find_plan(symbol, id).await } else { self.find_order(symbol, id).await };
         match found {
             Ok(Some(report)) => Ok(Accepted { exchange_order_id: report.exchange_order_id }),
-            Ok(None) => Err(ExchangeError::Unknown { reason: "accepted, but not to be found yet".to_owned() }),
+            Ok(None) => {
+                Err(ExchangeError::Unknown { reason: "accepted, but not to be found yet".to_owned() })
+            }
             Err(error) => Err(ExchangeError::Unknown { reason: format!("accepted, but not found: {error}") }),
         }
     }
@@ -106,7 +108,11 @@ impl BitgetExchange {
         self.stream.expect_echo(&order.client_order_id, now);
     }
 
-    pub(super) async fn cancel_one(&mut self, symbol: &Symbol, id: &ClientOrderId) -> Result<(), ExchangeError> {
+    pub(super) async fn cancel_one(
+        &mut self,
+        symbol: &Symbol,
+        id: &ClientOrderId,
+    ) -> Result<(), ExchangeError> {
         let call = orders::cancel(symbol, id);
         if !is_plan(id) {
             return self.rest.ask::<PlacedRow>(&call).await.map(drop);
@@ -125,7 +131,8 @@ impl Shipment<'_> {
         match self.orders.as_slice() {
             [order] => {
                 let call = orders::place(order, self.modes);
-                let answer: Result<PlacedRow, _> = rest.ask_in_time(&call, moment(order.times.decided_at)).await;
+                let answer: Result<PlacedRow, _> =
+                    rest.ask_in_time(&call, moment(order.times.decided_at)).await;
                 let accepted = answer.map(|row| Accepted { exchange_order_id: row.order_id.to_string() });
                 Outcomes::from([(order.client_order_id.clone(), accepted)])
             }
@@ -141,7 +148,10 @@ impl Shipment<'_> {
         let both = match answer {
             Ok(both) => both,
             Err(error) => {
-                return orders.iter().map(|order| (order.client_order_id.clone(), Err(error.clone()))).collect();
+                return orders
+                    .iter()
+                    .map(|order| (order.client_order_id.clone(), Err(error.clone())))
+                    .collect();
             }
         };
         let now = rest.line().clock().local_now();
@@ -149,8 +159,11 @@ impl Shipment<'_> {
         let accepted = both.success_list.iter().flatten().map(|row| {
             (row.client_oid.as_str(), Ok(Accepted { exchange_order_id: row.order_id.to_string() }))
         });
-        let failed =
-            both.failure_list.iter().flatten().map(|row| (row.client_oid.as_str(), Err(errors::failed(row, now))));
+        let failed = both
+            .failure_list
+            .iter()
+            .flatten()
+            .map(|row| (row.client_oid.as_str(), Err(errors::failed(row, now))));
         accepted
             .chain(failed)
             .filter(|(id, _)| ids.contains(id))
@@ -167,3 +180,6 @@ fn unlisted() -> ExchangeError {
 fn moment(decided_at: Timestamp) -> Moment {
     Moment { decided_at, deadline: decided_at.plus(SEND_DEADLINE) }
 }
+
+#[cfg(test)]
+mod tests;

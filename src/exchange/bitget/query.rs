@@ -19,7 +19,9 @@ impl BitgetExchange {
         symbol: &Symbol,
         id: &ClientOrderId,
     ) -> Result<Option<OrderReport>, ExchangeError> {
-        let Some(row) = self.order_row(symbol, OrderName::Client(id.as_str())).await? else { return Ok(None) };
+        let Some(row) = self.order_row(symbol, OrderName::Client(id.as_str())).await? else {
+            return Ok(None);
+        };
         let Some(report) = convert::order(&row)?.ours() else { return Ok(None) };
         self.links.note_ours(&report.exchange_order_id, id);
         Ok(Some(report))
@@ -52,7 +54,9 @@ impl BitgetExchange {
         let Some(plan) = found else { return Ok(None) };
         self.note_plan(&plan);
         let Some(report) = plan.order.ours() else { return Ok(None) };
-        let Some(executed_by) = plan.executed_by.filter(|_| plan.is_triggered) else { return Ok(Some(report)) };
+        let Some(executed_by) = plan.executed_by.filter(|_| plan.is_triggered) else {
+            return Ok(Some(report));
+        };
         match self.order_row(symbol, OrderName::Exchange(&executed_by)).await? {
             Some(row) => Ok(Some(convert::executed(report, &row)?)),
             // Triggered, and not to be seen yet.
@@ -86,8 +90,9 @@ impl BitgetExchange {
     pub(super) async fn all_open(&mut self, scope: &Scope) -> Result<OpenOrders, ExchangeError> {
         let symbol = only_symbol(scope);
         let mut open = OpenOrders::default();
-        let orders: Vec<OrderRow> =
-            self.all_pages(|before| calls::pending(symbol, before), |row: &OrderRow| row.order_id.as_str()).await?;
+        let orders: Vec<OrderRow> = self
+            .all_pages(|before| calls::pending(symbol, before), |row: &OrderRow| row.order_id.as_str())
+            .await?;
         for row in &orders {
             let order = convert::order(row)?;
             if let ReadOrder::Ours(report) = &order {
@@ -96,7 +101,10 @@ impl BitgetExchange {
             add(&mut open, order, scope);
         }
         let plans: Vec<PlanRow> = self
-            .all_pages(|before| calls::plans_pending(symbol, None, before), |row: &PlanRow| row.order_id.as_str())
+            .all_pages(
+                |before| calls::plans_pending(symbol, None, before),
+                |row: &PlanRow| row.order_id.as_str(),
+            )
             .await?;
         for row in &plans {
             let plan = convert::plan(row)?;

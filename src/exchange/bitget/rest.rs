@@ -71,7 +71,8 @@ impl Rest {
         moment: Moment,
     ) -> Result<T, ExchangeError> {
         let in_time = || {
-            let late = || ExchangeError::Unavailable { reason: "it was decided too long ago to be sent".to_owned() };
+            let late =
+                || ExchangeError::Unavailable { reason: "it was decided too long ago to be sent".to_owned() };
             (self.line.clock().local_now() <= moment.deadline).then_some(()).ok_or_else(late)
         };
         in_time()?;

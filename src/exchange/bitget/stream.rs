@@ -185,11 +185,13 @@ impl BitgetExchange {
     fn tell_status(&mut self, report: OrderReport) {
         let event = match report.status {
             OrderStatus::Open => ExchangeEvent::OrderSeen(report),
-            OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Rejected => ExchangeEvent::OrderEnded {
-                client_order_id: report.client_order_id,
-                status: report.status,
-                reason: report.end_reason.unwrap_or_else(|| "the exchange ended it".to_owned()),
-            },
+            OrderStatus::Cancelled | OrderStatus::Expired | OrderStatus::Rejected => {
+                ExchangeEvent::OrderEnded {
+                    client_order_id: report.client_order_id,
+                    status: report.status,
+                    reason: report.end_reason.unwrap_or_else(|| "the exchange ended it".to_owned()),
+                }
+            }
             OrderStatus::Intended
             | OrderStatus::Sent
             | OrderStatus::Unknown
@@ -215,9 +217,10 @@ impl BitgetExchange {
     fn take_in_position(&mut self, row: &PositionRow) -> Result<(), BadField> {
         let Some(position) = convert::position(row)? else { return Ok(()) };
         let margin_mode = convert::margin_mode(&row.margin_mode)?;
-        let is_other = self.terms.get(&position.symbol).is_some_and(|terms| {
-            terms.margin_mode != margin_mode || position.leverage != terms.leverage
-        });
+        let is_other = self
+            .terms
+            .get(&position.symbol)
+            .is_some_and(|terms| terms.margin_mode != margin_mode || position.leverage != terms.leverage);
         if is_other {
             self.terms.remove(&position.symbol);
             self.stream.ready.push_back(ExchangeEvent::TermsChanged { symbol: position.symbol });
@@ -253,3 +256,6 @@ impl BitgetExchange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

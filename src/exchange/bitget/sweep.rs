@@ -26,7 +26,10 @@ const LINK_DELAY_MAX: DurationMs = DurationMs::from_secs(60);
 const ANY_SYMBOL: &str = "BTCUSDT";
 
 impl BitgetExchange {
-    pub(super) async fn sweep_fills(&mut self, sweep: &FillSweep) -> Result<Vec<ReportedFill>, ExchangeError> {
+    pub(super) async fn sweep_fills(
+        &mut self,
+        sweep: &FillSweep,
+    ) -> Result<Vec<ReportedFill>, ExchangeError> {
         for (exchange_order_id, id) in &sweep.orders {
             self.links.note_ours(exchange_order_id, id);
         }
@@ -53,16 +56,17 @@ impl BitgetExchange {
     ) -> Result<(), ExchangeError> {
         let unknown = |links: &super::links::Links| -> Vec<Execution> {
             let is_unknown = |execution: &&Execution| {
-                execution.cause == ExternalCause::Manual && links.whose(&execution.exchange_order_id).is_none()
+                execution.cause == ExternalCause::Manual
+                    && links.whose(&execution.exchange_order_id).is_none()
             };
             executions.iter().filter(is_unknown).cloned().collect()
         };
         if unknown(&self.links).is_empty() {
             return Ok(());
         }
-        self.search_history().await?;
+        let searched = self.search_history().await?;
         let candidates: BTreeSet<_> = plans.union(self.links.waiting()).cloned().collect();
-        for plan in candidates {
+        for plan in candidates.difference(&searched) {
             if unknown(&self.links).is_empty() {
                 return Ok(());
             }
@@ -78,22 +82,24 @@ impl BitgetExchange {
         Ok(())
     }
 
-    /// Takes in the newest plan orders that have ended.
-    async fn search_history(&mut self) -> Result<(), ExchangeError> {
+    /// Takes in the newest plan orders that have ended, and names them.
+    async fn search_history(&mut self) -> Result<BTreeSet<ClientOrderId>, ExchangeError> {
         let mut before: Option<String> = None;
+        let mut ended = BTreeSet::new();
         for _ in 0..HISTORY_PAGES {
             let page: Page<PlanRow> =
                 self.rest.ask(&calls::plan_history(None, None, None, before.as_deref())).await?;
             let rows = page.rows.unwrap_or_default();
             for row in &rows {
                 self.note_plan(&convert::plan(row)?);
+                ended.extend(convert::our_id(&row.client_oid).map(|(id, _)| id));
             }
             before = rows.last().map(|row| row.order_id.to_string());
             if rows.len() < calls::PAGE_MAX {
                 break;
             }
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// Asks for an order that no plan order of ours is known to have become.
@@ -128,7 +134,10 @@ impl BitgetExchange {
         }
     }
 
-    pub(super) async fn sweep_funding(&mut self, since: Timestamp) -> Result<Vec<FundingPayment>, ExchangeError> {
+    pub(super) async fn sweep_funding(
+        &mut self,
+        since: Timestamp,
+    ) -> Result<Vec<FundingPayment>, ExchangeError> {
         let now = self.rest.line().clock().now();
         let mut payments = Vec::new();
         for window in Window::parts(since, now.plus(LINK_DELAY_MAX), FUNDING_SPAN) {
@@ -189,3 +198,6 @@ fn remarks(key: &KeyRow, rows: &[AccountRow]) -> Vec<String> {
     }
     remarks
 }
+
+#[cfg(test)]
+mod tests;

@@ -283,9 +283,7 @@ mod tests {
 
     #[test]
     fn everything_is_taken_as_the_text_that_was_written() {
-        for (json, expected) in
-            [(r#""0.10""#, "0.10"), ("0.10", "0.10"), ("20", "20"), ("null", "")]
-        {
+        for (json, expected) in [(r#""0.10""#, "0.10"), ("0.10", "0.10"), ("20", "20"), ("null", "")] {
             assert_eq!(serde_json::from_str::<Text>(json).unwrap().as_str(), expected);
         }
         assert!(serde_json::from_str::<Text>("[1]").is_err());
