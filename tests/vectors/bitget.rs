@@ -1,5 +1,11 @@
 //! The vectors of Bitget USDT futures.
 
+#![expect(clippy::indexing_slicing, reason = "a vector without an expected field must fail loudly")]
+#![expect(
+    clippy::unwrap_in_result,
+    reason = "what is returned is why a vector is left out, not that it is broken"
+)]
+
 mod answers;
 mod requests;
 

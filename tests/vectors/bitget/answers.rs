@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::super::{ErrorVector, Findings, ResponseVector, load, number, same};
 use super::{CLOCK, our_id, symbol_of};
 use tradefleet::domain::fill::Liquidity;
+use tradefleet::domain::money::Price;
 use tradefleet::domain::order::{OrderStatus, Purpose};
 use tradefleet::domain::side::PositionSide;
 use tradefleet::exchange::bitget::convert;
@@ -32,7 +33,7 @@ fn answers_are_read_as_they_are_meant() {
             "time" => time(vector, meant),
             "place-order" | "cancel-order" | "place-tpsl-order" => placed(vector, meant),
             "batch-place-order" => batch(vector, meant),
-            "detail" => data::<OrderRow>(vector, Access::Read).and_then(|row| order(row, meant)),
+            "detail" => data::<OrderRow>(vector, Access::Read).and_then(|row| order(&row, meant)),
             "orders-pending" | "orders-history" => each_of_page::<OrderRow>(vector, meant, order),
             "orders-plan-pending" | "orders-plan-history" => each_of_page::<PlanRow>(vector, meant, plan),
             "fills" => each_of_page::<FillRow>(vector, meant, fill),
@@ -71,23 +72,23 @@ fn data<T: DeserializeOwned>(vector: &ResponseVector, access: Access) -> Result<
 fn each<T: DeserializeOwned>(
     vector: &ResponseVector,
     meant: &Value,
-    check: impl Fn(T, &Value) -> Checked,
+    check: impl Fn(&T, &Value) -> Checked,
 ) -> Checked {
-    in_pairs(data::<Option<Vec<T>>>(vector, Access::Read)?.unwrap_or_default(), meant, check)
+    in_pairs(&data::<Option<Vec<T>>>(vector, Access::Read)?.unwrap_or_default(), meant, check)
 }
 
 fn each_of_page<T: DeserializeOwned>(
     vector: &ResponseVector,
     meant: &Value,
-    check: impl Fn(T, &Value) -> Checked,
+    check: impl Fn(&T, &Value) -> Checked,
 ) -> Checked {
-    in_pairs(data::<Page<T>>(vector, Access::Read)?.rows.unwrap_or_default(), meant, check)
+    in_pairs(&data::<Page<T>>(vector, Access::Read)?.rows.unwrap_or_default(), meant, check)
 }
 
-fn in_pairs<T>(rows: Vec<T>, meant: &Value, check: impl Fn(T, &Value) -> Checked) -> Checked {
+fn in_pairs<T>(rows: &[T], meant: &Value, check: impl Fn(&T, &Value) -> Checked) -> Checked {
     let meant = meant.as_array().unwrap();
     same("number of rows", rows.len(), meant.len())?;
-    rows.into_iter().zip(meant).try_for_each(|(row, meant)| check(row, meant))
+    rows.iter().zip(meant).try_for_each(|(row, meant)| check(row, meant))
 }
 
 fn time(vector: &ResponseVector, meant: &Value) -> Checked {
@@ -109,18 +110,18 @@ fn batch(vector: &ResponseVector, meant: &Value) -> Checked {
         let is_final = matches!(error, ExchangeError::Refused { .. });
         same("whether a listed failure is final", is_final, class_of(row.error_code.as_str()).is_some())?;
     }
-    in_pairs(both.success_list.unwrap_or_default(), meant, |row, meant| {
+    in_pairs(&both.success_list.unwrap_or_default(), meant, |row, meant| {
         same("id", row.order_id.some(), meant["id"].as_str())?;
         same("client id", row.client_oid.some(), meant["clientOrderId"].as_str())
     })
 }
 
 /// The row is read as if the order were ours, so that all of it is looked at.
-fn order(row: OrderRow, meant: &Value) -> Checked {
+fn order(row: &OrderRow, meant: &Value) -> Checked {
     let reduces = meant["reduceOnly"] == true || row.trade_side.as_str() == "close";
     let id = our_id(if reduces { Purpose::Exit } else { Purpose::Entry });
     let (mode, named) = (row.pos_mode.clone(), row.side.clone());
-    let row = OrderRow { client_oid: Text::from(id.as_str()), ..row };
+    let row = OrderRow { client_oid: Text::from(id.as_str()), ..row.clone() };
     let ours = convert::order(&row).map_err(|error| error.to_string())?.ours().unwrap();
     same("symbol", ours.symbol.clone(), symbol_of(&meant["symbol"]))?;
     same("id", Some(ours.exchange_order_id.as_str()), meant["id"].as_str())?;
@@ -138,7 +139,12 @@ fn order(row: OrderRow, meant: &Value) -> Checked {
     let word = match ours.status {
         OrderStatus::Open | OrderStatus::PartiallyFilled => "open",
         OrderStatus::Filled => "closed",
-        _ => "canceled",
+        OrderStatus::Intended
+        | OrderStatus::Sent
+        | OrderStatus::Unknown
+        | OrderStatus::Cancelled
+        | OrderStatus::Rejected
+        | OrderStatus::Expired => "canceled",
     };
     same("status", Some(word), meant["status"].as_str())?;
     // In hedge mode the client repeats the exchange's side, which names the position.
@@ -146,21 +152,21 @@ fn order(row: OrderRow, meant: &Value) -> Checked {
     same("side", side.as_str(), named.as_str())
 }
 
-fn plan(row: PlanRow, meant: &Value) -> Checked {
-    let row = PlanRow { client_oid: Text::from(our_id(Purpose::StopLoss).as_str()), ..row };
+fn plan(row: &PlanRow, meant: &Value) -> Checked {
+    let row = PlanRow { client_oid: Text::from(our_id(Purpose::StopLoss).as_str()), ..row.clone() };
     let read = convert::plan(&row).map_err(|error| error.to_string())?;
     let ours = read.order.ours().unwrap();
     same("symbol", ours.symbol, symbol_of(&meant["symbol"]))?;
     same("id", Some(ours.exchange_order_id.as_str()), meant["id"].as_str())?;
-    same("trigger", ours.price.map(|price| price.decimal()), number(&meant["triggerPrice"]))?;
+    same("trigger", ours.price.map(Price::decimal), number(&meant["triggerPrice"]))?;
     same("quantity", Some(ours.qty.decimal()), number(&meant["amount"]))?;
     let word = if ours.status == OrderStatus::Open { "open" } else { "canceled" };
     same("status", Some(word), meant["status"].as_str())
 }
 
-fn fill(row: FillRow, meant: &Value) -> Checked {
+fn fill(row: &FillRow, meant: &Value) -> Checked {
     let is_closing = row.trade_side.as_str() == "close";
-    let read = Execution::from_rest(&row).map_err(|error| error.to_string())?;
+    let read = Execution::from_rest(row).map_err(|error| error.to_string())?;
     same("id", Some(read.trade_id.0.as_str()), meant["id"].as_str())?;
     same("order", Some(read.exchange_order_id.as_str()), meant["order"].as_str())?;
     same("price", Some(read.price.decimal()), number(&meant["price"]))?;
@@ -194,18 +200,18 @@ fn leverage(vector: &ResponseVector, meant: &Value) -> Checked {
     same("leverage", convert::leverage(told).map(|it| i64::from(it.get())), meant["longLeverage"].as_i64())
 }
 
-fn position(row: PositionRow, meant: &Value) -> Checked {
-    let ours = convert::position(&row).map_err(|error| error.to_string())?.unwrap();
+fn position(row: &PositionRow, meant: &Value) -> Checked {
+    let ours = convert::position(row).map_err(|error| error.to_string())?.unwrap();
     same("symbol", ours.symbol, symbol_of(&meant["symbol"]))?;
     same("side", Some(ours.side), meant["side"].as_str().and_then(PositionSide::from_word))?;
     same("quantity", Some(ours.qty.decimal()), number(&meant["contracts"]))?;
-    same("entry", ours.entry_price_avg.map(|price| price.decimal()), number(&meant["entryPrice"]))?;
+    same("entry", ours.entry_price_avg.map(Price::decimal), number(&meant["entryPrice"]))?;
     same("leverage", ours.leverage.map(|it| Decimal::from(it.get())), number(&meant["leverage"]))
 }
 
-fn candle(row: CandleRow, meant: &Value) -> Checked {
-    let ours = market_rows::candle(&row).map_err(|error| error.to_string())?;
-    let prices = [ours.open, ours.high, ours.low, ours.close].map(|price| price.decimal());
+fn candle(row: &CandleRow, meant: &Value) -> Checked {
+    let ours = market_rows::candle(row).map_err(|error| error.to_string())?;
+    let prices = [ours.open, ours.high, ours.low, ours.close].map(Price::decimal);
     let read = [vec![Decimal::from(ours.open_time.ms())], prices.to_vec(), vec![ours.volume]].concat();
     let expected: Vec<_> = meant.as_array().unwrap().iter().filter_map(number).collect();
     same("candle", read, expected)

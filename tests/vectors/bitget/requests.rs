@@ -110,11 +110,8 @@ fn decoded_target(vector: &RequestVector) -> String {
     if vector.query().is_empty() {
         return vector.path().to_owned();
     }
-    let pairs: Vec<String> = vector
-        .query()
-        .split('&')
-        .map(|pair| parameters(pair).into_iter().map(|(key, value)| format!("{key}={value}")).collect())
-        .collect();
+    let pairs: Vec<String> =
+        vector.query().split('&').flat_map(parameters).map(|(key, value)| format!("{key}={value}")).collect();
     format!("{}?{}", vector.path(), pairs.join("&"))
 }
 
@@ -175,8 +172,8 @@ fn flatten(prefix: &str, value: &Value, fields: &mut BTreeMap<String, String>) {
         Value::String(text) => {
             fields.insert(prefix.to_owned(), text.clone());
         }
-        other => {
-            fields.insert(prefix.to_owned(), other.to_string());
+        Value::Null | Value::Bool(_) | Value::Number(_) => {
+            fields.insert(prefix.to_owned(), value.to_string());
         }
     }
 }
@@ -289,11 +286,10 @@ fn order(symbol: &Symbol, body: &Value) -> Order {
     let named = Side::from_word(body["side"].as_str().unwrap()).unwrap();
     let closes = body["tradeSide"].as_str().is_some_and(|word| word.eq_ignore_ascii_case("close"))
         || body["reduceOnly"] == "YES";
-    let position_side = match (named, modes(body).position, closes) {
-        (Side::Buy, PositionMode::Hedge, _) | (Side::Buy, PositionMode::OneWay, false) => PositionSide::Long,
-        (Side::Sell, PositionMode::OneWay, true) => PositionSide::Long,
-        (Side::Sell, _, _) | (Side::Buy, PositionMode::OneWay, true) => PositionSide::Short,
-    };
+    let is_hedged = modes(body).position == PositionMode::Hedge;
+    // In one-way mode an order that closes goes against its position.
+    let opens = if closes && !is_hedged { named.opposite() } else { named };
+    let position_side = if opens == Side::Buy { PositionSide::Long } else { PositionSide::Short };
     let kind = match body["orderType"].as_str().unwrap() {
         "market" => OrderKind::Market,
         _ => OrderKind::Limit {

@@ -10,7 +10,7 @@ fn series(symbol: &str, timeframe: Timeframe) -> Series {
 fn answers_data_and_pongs_are_told_apart() {
     let reply = |text: &str| match private_frame(text).unwrap() {
         Frame::Reply(reply) => reply,
-        other => panic!("{other:?}"),
+        other @ (Frame::Data(_) | Frame::Pong) => panic!("{other:?}"),
     };
     assert_eq!(private_frame("pong").unwrap(), Frame::Pong);
     assert_eq!(reply(r#"{"event":"login","code":"0","msg":""}"#), Reply::LoggedIn);
