@@ -121,7 +121,8 @@ fn order(row: &OrderRow, meant: &Value) -> Checked {
     let reduces = meant["reduceOnly"] == true || row.trade_side.as_str() == "close";
     let id = our_id(if reduces { Purpose::Exit } else { Purpose::Entry });
     let (mode, named) = (row.pos_mode.clone(), row.side.clone());
-    let row = OrderRow { client_oid: Text::from(id.as_str()), ..row.clone() };
+    let mut row = row.clone();
+    row.client_oid = Text::from(id.as_str());
     let ours = convert::order(&row).map_err(|error| error.to_string())?.ours().unwrap();
     same("symbol", ours.symbol.clone(), symbol_of(&meant["symbol"]))?;
     same("id", Some(ours.exchange_order_id.as_str()), meant["id"].as_str())?;
@@ -153,7 +154,8 @@ fn order(row: &OrderRow, meant: &Value) -> Checked {
 }
 
 fn plan(row: &PlanRow, meant: &Value) -> Checked {
-    let row = PlanRow { client_oid: Text::from(our_id(Purpose::StopLoss).as_str()), ..row.clone() };
+    let mut row = row.clone();
+    row.client_oid = Text::from(our_id(Purpose::StopLoss).as_str());
     let read = convert::plan(&row).map_err(|error| error.to_string())?;
     let ours = read.order.ours().unwrap();
     same("symbol", ours.symbol, symbol_of(&meant["symbol"]))?;
