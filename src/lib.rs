@@ -22,7 +22,8 @@
 //! book that the paper exchange trades on. [`signal`] and [`strategy`] say what the market's candles mean. These five are
 //! **pure**: no I/O, no clock, no randomness, not async. The rest is the shell: [`market`] brings candles, [`exchange`]
 //! carries orders, [`store`] keeps everything, [`vault`] seals keys, [`daemon`] wires them and keeps time, [`control`]
-//! applies what people want, [`cli`] is on top.
+//! applies what people want, [`cli`] is on top. [`simulator`] is an exchange of its own for rehearsals: [`matching`]
+//! behind the real wire protocols; nothing but the command line knows it.
 //!
 //! # Invariants, mostly about what is absent
 //!
@@ -58,5 +59,6 @@ pub mod control;
 pub mod daemon;
 pub mod exchange;
 pub mod market;
+pub mod simulator;
 pub mod store;
 pub mod vault;

@@ -8,10 +8,11 @@ use clap::Args;
 use super::{CliError, Context};
 use crate::domain::candle::Candle;
 use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::money::Price;
 use crate::domain::time::{Timeframe, Timestamp};
 use crate::market::feed::Feed;
 use crate::market::instruments::derive_instrument;
-use crate::market::synthetic::{SyntheticConfig, SyntheticError, SyntheticMarket};
+use crate::market::synthetic::{SyntheticConfig, SyntheticError, SyntheticMarket, SyntheticSymbol};
 use crate::market::tape::{Tape, TapeError, TapeFile, TapeOptions};
 
 /// The synthetic market begins here: 2026-01-01T00:00:00Z.
@@ -57,6 +58,19 @@ impl MarketArgs {
         if self.synthetic {
             return synthetic(self.seed, None);
         }
+        let tape = self.tape(context)?;
+        let names = self.tape.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy());
+        let name = format!("tape {}", names.collect::<Vec<_>>().join(", "));
+        Ok(MarketSource { feed: Feed::from_tape(&tape), instruments: instruments_of(&tape), name })
+    }
+
+    /// The seed of the synthetic market, if it is that.
+    pub(super) fn synthetic_seed(&self) -> Option<u64> {
+        self.synthetic.then_some(self.seed)
+    }
+
+    /// Reads the tape.
+    pub(super) fn tape(&self, context: &Context) -> Result<Tape, CliError> {
         let files = self
             .tape
             .iter()
@@ -77,19 +91,21 @@ impl MarketArgs {
                 context.out.note(format!("  and {} more findings", more + 1));
             }
         }
-        let mut instruments = BTreeMap::new();
-        for (symbol, timeframe) in tape.keys() {
-            let candles = tape.candles(symbol, *timeframe).unwrap_or_default();
-            let head = candles.get(..RULE_CANDLES).unwrap_or(&candles);
-            if let (false, Some(rules)) = (instruments.contains_key(symbol), derive_instrument(symbol, head))
-            {
-                instruments.insert(symbol.clone(), rules);
-            }
-        }
-        let names = self.tape.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy());
-        let name = format!("tape {}", names.collect::<Vec<_>>().join(", "));
-        Ok(MarketSource { feed: Feed::from_tape(&tape), instruments, name })
+        Ok(tape)
     }
+}
+
+/// The rules of a tape's symbols, derived from their finest candles.
+pub(super) fn instruments_of(tape: &Tape) -> BTreeMap<Symbol, Instrument> {
+    let mut instruments = BTreeMap::new();
+    for (symbol, timeframe) in tape.keys() {
+        let candles = tape.candles(symbol, *timeframe).unwrap_or_default();
+        let head = candles.get(..RULE_CANDLES).unwrap_or(&candles);
+        if let (false, Some(rules)) = (instruments.contains_key(symbol), derive_instrument(symbol, head)) {
+            instruments.insert(symbol.clone(), rules);
+        }
+    }
+    instruments
 }
 
 fn refused(error: &TapeError) -> CliError {
@@ -107,9 +123,39 @@ fn refused(error: &TapeError) -> CliError {
 
 /// The synthetic market with its default symbols; endless unless `steps` are given.
 pub(super) fn synthetic(seed: u64, steps: Option<u64>) -> Result<MarketSource, CliError> {
-    let config = SyntheticConfig { steps, ..SyntheticConfig::with_default_symbols(seed, SYNTHETIC_START) };
-    let unfit = |error: SyntheticError| CliError::usage(error.to_string());
-    let mut sample = SyntheticMarket::new(config.clone()).map_err(unfit)?;
+    synthetic_of(SyntheticConfig { steps, ..SyntheticConfig::with_default_symbols(seed, SYNTHETIC_START) })
+}
+
+/// The synthetic market whose last price after `bars` is about the price that each symbol names.
+pub(super) fn synthetic_around(
+    seed: u64,
+    symbols: Vec<SyntheticSymbol>,
+    bars: usize,
+) -> Result<MarketSource, CliError> {
+    let default = SyntheticConfig::with_default_symbols(seed, SYNTHETIC_START);
+    let mut config = SyntheticConfig { symbols, ..default };
+    config.symbols.sort_by(|one, other| one.symbol.cmp(&other.symbol));
+    let mut sample = SyntheticMarket::new(config.clone()).map_err(|error| unfit(&error))?;
+    let mut last = Vec::new();
+    for _ in 0..bars {
+        last = sample.next_row().unwrap_or_default();
+    }
+    // A walk is a multiple of its start: another start gives the same walk elsewhere.
+    for (symbol, candle) in config.symbols.iter_mut().zip(&last) {
+        let wanted = symbol.price.decimal();
+        let start = (wanted * wanted / candle.close.decimal()).round_dp(symbol.decimals);
+        symbol.price = Price::try_new(start).unwrap_or(symbol.price);
+    }
+    synthetic_of(config)
+}
+
+fn unfit(error: &SyntheticError) -> CliError {
+    CliError::usage(error.to_string())
+}
+
+fn synthetic_of(config: SyntheticConfig) -> Result<MarketSource, CliError> {
+    let seed = config.seed;
+    let mut sample = SyntheticMarket::new(config.clone()).map_err(|error| unfit(&error))?;
     let symbols: Vec<Symbol> = sample.symbols().cloned().collect();
     let mut history: Vec<Vec<Candle>> = vec![Vec::new(); symbols.len()];
     for _ in 0..RULE_CANDLES {
@@ -123,7 +169,7 @@ pub(super) fn synthetic(seed: u64, steps: Option<u64>) -> Result<MarketSource, C
         .zip(&history)
         .filter_map(|(symbol, candles)| Some((symbol.clone(), derive_instrument(&symbol, candles)?)))
         .collect();
-    let market = SyntheticMarket::new(config).map_err(unfit)?;
+    let market = SyntheticMarket::new(config).map_err(|error| unfit(&error))?;
     let name = format!("synthetic market, seed {seed}");
     Ok(MarketSource { feed: Feed::from_synthetic(market), instruments, name })
 }

@@ -31,6 +31,7 @@ mod progress;
 mod run;
 mod secrets;
 mod signal;
+mod simulate;
 mod status;
 mod strategy;
 mod trades;
@@ -78,6 +79,8 @@ enum Command {
     Run(run::RunArgs),
     /// Watch a small fleet trade an embedded market for half a minute
     Demo(demo::DemoArgs),
+    /// Run a local exchange that speaks the real exchanges' protocols, for rehearsals
+    Simulate(simulate::SimulateArgs),
     /// Add, change and show accounts
     Account(account::AccountArgs),
     /// Add, change, start, stop and show bots
@@ -142,6 +145,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Init(args) => init::run(&args, context),
         Command::Run(args) => run::run(&args, context),
         Command::Demo(args) => demo::run(&args, context),
+        Command::Simulate(args) => simulate::run(&args, context),
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),
         Command::Strategy(args) => strategy::run(args, context),

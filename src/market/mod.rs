@@ -13,5 +13,5 @@ pub mod tape;
 pub mod tape_name;
 
 mod join;
-mod pcg;
+pub(crate) mod pcg;
 mod source;

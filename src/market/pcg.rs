@@ -6,7 +6,7 @@
 const MULTIPLIER: u64 = 6_364_136_223_846_793_005;
 
 #[derive(Debug, Clone)]
-pub(super) struct Pcg {
+pub(crate) struct Pcg {
     state: u64,
     /// Odd; tells streams of one seed apart.
     increment: u64,
@@ -14,7 +14,7 @@ pub(super) struct Pcg {
 
 impl Pcg {
     /// Streams of one seed are independent of each other.
-    pub(super) const fn new(seed: u64, stream: u64) -> Self {
+    pub(crate) const fn new(seed: u64, stream: u64) -> Self {
         let mut pcg = Self { state: 0, increment: (stream << 1) | 1 };
         pcg.next_u32();
         pcg.state = pcg.state.wrapping_add(seed);
@@ -23,7 +23,7 @@ impl Pcg {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the algorithm takes the low 32 bits")]
-    pub(super) const fn next_u32(&mut self) -> u32 {
+    pub(crate) const fn next_u32(&mut self) -> u32 {
         let old = self.state;
         self.state = old.wrapping_mul(MULTIPLIER).wrapping_add(self.increment);
         let xorshifted = (((old >> 18) ^ old) >> 27) as u32;
@@ -31,18 +31,18 @@ impl Pcg {
     }
 
     /// 0 <= x < 1, a multiple of 2^-32.
-    pub(super) fn uniform(&mut self) -> f64 {
+    pub(crate) fn uniform(&mut self) -> f64 {
         f64::from(self.next_u32()) / 4_294_967_296.0
     }
 
     /// Mean 0, standard deviation 1, never beyond 6: the sum of twelve uniforms (Irwin-Hall), which needs only
     /// additions and is therefore the same on every platform.
-    pub(super) fn gaussian(&mut self) -> f64 {
+    pub(crate) fn gaussian(&mut self) -> f64 {
         (0..12).fold(-6.0, |sum, _| sum + self.uniform())
     }
 
     /// `from..=to`, slightly uneven for wide ranges; `from` when the range is empty.
-    pub(super) fn between(&mut self, from: u32, to: u32) -> u32 {
+    pub(crate) fn between(&mut self, from: u32, to: u32) -> u32 {
         match to.checked_sub(from).and_then(|width| width.checked_add(1)) {
             Some(width) => from + self.next_u32() % width,
             None => from,

@@ -25,3 +25,4 @@ mod run_kill;
 mod run_refusals;
 mod run_story;
 mod run_two_bots;
+mod simulate;
