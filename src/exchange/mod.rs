@@ -19,6 +19,7 @@ use report::{
     PositionReport, ReportedFill, Scope, SymbolTerms,
 };
 
+pub mod bitget;
 pub mod capabilities;
 pub mod connect_gate;
 pub mod echo_watch;

@@ -1,0 +1,115 @@
+//! Calls over the line: admitted, signed, sent, read, and what the answer says of the time and the limits taken in.
+
+use serde::de::DeserializeOwned;
+
+use super::calls::Call;
+use super::endpoints::{ADDRESS, ADDRESS_PER_MINUTE, ENDPOINTS};
+use super::errors;
+use super::sign::{Signer, unsigned};
+use super::wire::Envelope;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::exchange::error::ExchangeError;
+use crate::exchange::governor::{BlockCause, Limit};
+use crate::exchange::line::Line;
+use crate::exchange::wire::{HttpAnswer, LimitScope};
+
+/// % of each limit that only what protects a position may use.
+const RESERVE_PCT: u8 = 20;
+
+/// The exchange's limits, for the governor of an egress.
+pub fn limits() -> Vec<Limit> {
+    let minute = DurationMs::from_secs(60);
+    let address =
+        Limit { bucket: ADDRESS, amount: ADDRESS_PER_MINUTE, window: minute, reserve_pct: RESERVE_PCT };
+    let endpoints = ENDPOINTS.into_iter().map(|endpoint| Limit {
+        bucket: endpoint.bucket(),
+        amount: endpoint.per_second,
+        window: DurationMs::from_secs(1),
+        reserve_pct: RESERVE_PCT,
+    });
+    [address].into_iter().chain(endpoints).collect()
+}
+
+/// Up to when a call may leave, and the time that it is stamped with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// By our clock.
+    pub(super) decided_at: Timestamp,
+    pub(super) deadline: Timestamp,
+}
+
+/// A line, and the signer of the account it is for.
+pub(super) struct Rest {
+    line: Line,
+    signer: Option<Signer>,
+}
+
+impl Rest {
+    /// Questions about the market, which everybody may ask.
+    pub(super) const fn public(line: Line) -> Self {
+        Self { line, signer: None }
+    }
+
+    pub(super) const fn private(line: Line, signer: Signer) -> Self {
+        Self { line, signer: Some(signer) }
+    }
+
+    pub(super) const fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// Makes a call, stamped when it leaves.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ExchangeError> {
+        self.line.admit(call.lane, &call.charges(), None).await?;
+        self.send(call, self.line.clock().local_now()).await
+    }
+
+    /// Makes a call that was decided at a time and must not leave long after it.
+    pub(super) async fn ask_in_time<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        moment: Moment,
+    ) -> Result<T, ExchangeError> {
+        let in_time = || {
+            let late =
+                || ExchangeError::Unavailable { reason: "it was decided too long ago to be sent".to_owned() };
+            (self.line.clock().local_now() <= moment.deadline).then_some(()).ok_or_else(late)
+        };
+        in_time()?;
+        self.line.admit(call.lane, &call.charges(), Some(moment.deadline)).await?;
+        in_time()?;
+        self.send(call, moment.decided_at).await
+    }
+
+    /// Sends what was admitted. `stamp` is by our clock.
+    async fn send<T: DeserializeOwned>(&self, call: &Call, stamp: Timestamp) -> Result<T, ExchangeError> {
+        let clock = self.line.clock();
+        let signer = self.signer.as_ref().filter(|_| call.is_private());
+        let request = match signer {
+            Some(signer) => signer.signed(call, clock.to_server(stamp)),
+            None => unsigned(call),
+        };
+        let sent_at = clock.local_now();
+        let answer = self.line.send(&request, call.access()).await?;
+        let now = clock.local_now();
+        if let Some(server_time) = time_told(&answer) {
+            clock.learn(sent_at, now, server_time);
+        }
+        let outcome = errors::read(&answer, call.access(), now);
+        if let Err(ExchangeError::Throttled { until }) = outcome {
+            // A limit of the address is not told apart; one that names a time is a ban of it.
+            let (scope, cause) = match answer.header("retry-after") {
+                Some(_) => (LimitScope::Address, BlockCause::Banned),
+                None => (call.endpoint.scope, BlockCause::TooMany),
+            };
+            self.line.block(scope, until, cause);
+        }
+        outcome
+    }
+}
+
+/// Each answer says when the exchange got the request.
+fn time_told(answer: &HttpAnswer) -> Option<Timestamp> {
+    let envelope: Envelope = serde_json::from_str(&answer.body).ok()?;
+    envelope.request_time.as_str().parse().ok().map(Timestamp::from_ms)
+}
