@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::answers;
 use super::counters::Counters;
 use super::pace::{AccountClock, Configuration, Mail, Seat};
-use crate::domain::fill::Fill;
 use crate::domain::ids::AccountId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Leverage;
@@ -23,7 +22,7 @@ use crate::engine::machine::AccountMachine;
 use crate::engine::turn::{Record, Request, Turn};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::faults::PaperAccount;
-use crate::exchange::report::{FillSweep, ReportedFill, Scope, SymbolTerms};
+use crate::exchange::report::{ReportedFill, Scope, SymbolTerms};
 use crate::exchange::{Answer, Exchange, Sleep, place_one};
 use crate::store::journal::{self, StateRow, TurnRows};
 use crate::store::{StoreError, Writer};
@@ -136,29 +135,30 @@ impl Executor {
     }
 
     async fn snapshot(&mut self) -> Result<Snapshot, ExchangeError> {
+        let taken_at = self.now();
         let answer = timed(&self.clock, self.exchange.open_orders(&Scope::All)).await;
-        let open_orders = self.heard(answer)?.ours;
+        let open_orders = self.heard(answer)?;
         let answer = timed(&self.clock, self.exchange.positions()).await;
         let positions = self.heard(answer)?;
-        let fills = self.sweep().await?;
+        let (fills, external_fills) = answers::split_fills(self.sweep().await?);
         let answer = timed(&self.clock, self.exchange.balance()).await;
         let balance = self.heard(answer)?;
         Ok(Snapshot {
-            open_orders: open_orders.into_iter().map(answers::order_report).collect(),
+            taken_at,
+            covers: Scope::All,
+            external_orders: answers::external_orders(&open_orders.external),
+            open_orders: open_orders.ours.into_iter().map(answers::order_report).collect(),
             positions: positions.into_iter().map(answers::net_position).collect(),
             fills,
+            external_fills,
             wallet: balance.wallet,
         })
     }
 
-    async fn sweep(&mut self) -> Result<Vec<Fill>, ExchangeError> {
-        let sweep = FillSweep { after: self.machine.last_booked().cloned(), ..FillSweep::default() };
+    async fn sweep(&mut self) -> Result<Vec<ReportedFill>, ExchangeError> {
+        let sweep = answers::fill_sweep(self.machine.fill_sweep());
         let answer = timed(&self.clock, self.exchange.fills_since(&sweep)).await;
-        let ours = |fill| match fill {
-            ReportedFill::Ours(fill) => Some(fill),
-            ReportedFill::External(_) => None,
-        };
-        Ok(self.heard(answer)?.into_iter().filter_map(ours).collect())
+        self.heard(answer)
     }
 
     async fn configure(&mut self, mut configuration: Configuration) -> Result<(), StoreError> {
@@ -252,8 +252,17 @@ impl Executor {
                 vec![Event::QueryAnswered { id, answer }]
             }
             Request::SweepFills => {
+                let at = self.now();
                 match self.sweep().await {
-                    Ok(fills) => fills.into_iter().map(Event::Fill).collect(),
+                    Ok(fills) => {
+                        let (ours, external) = answers::split_fills(fills);
+                        let external = external.into_iter().map(Event::ExternalFill);
+                        ours.into_iter()
+                            .map(Event::Fill)
+                            .chain(external)
+                            .chain([Event::Swept { at }])
+                            .collect()
+                    }
                     // Asked again with the next recovery; the breaker has noted the failure.
                     Err(_) => Vec::new(),
                 }

@@ -117,7 +117,7 @@ fn two_bots_on_one_side_share_the_exchanges_average() {
             "DELETE FROM fills WHERE account_id = 1; DELETE FROM bot_positions WHERE account_id = 1;
              DELETE FROM orders WHERE account_id = 1;
              INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, column3, column2, column4, 'long', column5, '1',
-                 '0', 'USDT', 'taker', column6, 1, {at} + column7
+                 '0', 'USDT', 'taker', column6, 1, {at} + column7, column7
              FROM (VALUES ('P1', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'buy', '100', '0', 1),
                           ('P2', 'tfaaaaaacaaaaabbqfsyjiqaaaab', 2, 'buy', '200', '0', 2),
                           ('P3', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'sell', '150', '50', 3))"
