@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::exchange::{report, told};
 use super::fixtures::*;
+use crate::domain::fill::Fill;
 use crate::domain::funding::FundingPayment;
 use crate::domain::ids::{AccountId, ClientOrderId, CycleId};
 use crate::domain::instrument::Symbol;
@@ -13,7 +14,7 @@ use crate::domain::money::Price;
 use crate::domain::order::{Order, Purpose};
 use crate::domain::scope::Scope;
 use crate::domain::side::PositionMode;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::booked::{BOOKED_MIN, BookedTrade};
 use crate::engine::config::AccountConfig;
 use crate::engine::cycle::Cycle;
@@ -32,7 +33,9 @@ use crate::signal::{Gates, Signal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Refused,
+    WouldTrigger,
     NotSent,
+    TooLate,
     /// It reaches the book and the answer is lost.
     LostAnswer,
     /// It does not reach the book, and nobody says so.
@@ -140,10 +143,21 @@ impl Rig {
         }
     }
 
-    pub(super) fn missed_fills(&self) -> Vec<crate::domain::fill::Fill> {
+    pub(super) fn missed_fills(&self) -> Vec<Fill> {
         let after =
             self.machine.fill_sweep().after.map_or(0, |id| trade_number(&id).expect("an id of the book"));
         self.book.fills_since(after).cloned().collect()
+    }
+
+    /// Time passes.
+    pub(super) fn wait(&mut self, secs: i64) {
+        self.now = self.now.plus(DurationMs::from_secs(secs));
+    }
+
+    /// A cycle between two bars that finds BTC at `price`; nothing matches.
+    pub(super) fn quote_price(&mut self, price: &str) {
+        self.prices.insert(symbol(BTC), price.parse().unwrap());
+        self.look_again(&[]);
     }
 
     /// A minute in which BTC stays at `price`.
