@@ -108,3 +108,19 @@ pub(super) fn event(event: ExchangeEvent) -> Option<Event<'static>> {
         }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_behind_the_market_is_told_from_other_refusals() {
+        let refused = |code: &str| {
+            place(Err(ExchangeError::Refused { code: code.to_owned(), reason: "no".to_owned() }))
+        };
+        for code in WOULD_TRIGGER {
+            assert_eq!(refused(code), PlaceAnswer::WouldTrigger { reason: "no".to_owned() });
+        }
+        assert!(matches!(refused("-2022"), PlaceAnswer::Refused { .. }));
+    }
+}

@@ -225,10 +225,13 @@ impl AccountMachine {
             self.finish(id, Ending { status, reason: Some(reason.to_owned()), filled_qty: None });
             return;
         };
-        let filled_qty = self.orders.ending.get(id).and_then(|ending| ending.filled_qty);
+        let known = self.orders.ending.remove(id);
+        let filled_qty = known.as_ref().and_then(|ending| ending.filled_qty);
         let ending = Ending { status, reason: Some(reason.to_owned()), filled_qty };
         self.orders.ending.insert(id.clone(), ending);
-        self.query(&order);
+        if known.is_none() {
+            self.query(&order);
+        }
         self.after_change(id);
     }
 

@@ -310,3 +310,6 @@ fn write_notice(
     ])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

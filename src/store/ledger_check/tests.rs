@@ -181,3 +181,22 @@ fn repair_rewrites_statistics_only_and_is_audited() {
     assert_eq!((report.entries, report.fault), (1, None));
     assert_eq!(store.transaction(|conn| repair(conn, "cli:op", now)).unwrap(), []);
 }
+
+#[test]
+fn fills_are_folded_in_the_order_they_were_booked() {
+    // An exit that was booked before the second entry was told realized its part of the first entry's cost alone.
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    let misfits = |second_entry: i64, first_exit: i64| {
+        let sql = format!(
+            "UPDATE fills SET number = 1 WHERE account_id = 1 AND trade_id IN ('P1', 'P3');
+             UPDATE fills SET number = {second_entry} WHERE account_id = 1 AND trade_id = 'P2';
+             UPDATE fills SET number = {first_exit} WHERE account_id = 1 AND trade_id = 'P9';
+             UPDATE fills SET number = 4 WHERE account_id = 1 AND trade_id = 'P10'"
+        );
+        store.conn().execute_batch(&sql).unwrap();
+        check(store.conn()).unwrap().into_iter().any(|it| it.name == FILLS && !it.ok)
+    };
+    assert!(!misfits(2, 3));
+    assert!(misfits(3, 2));
+}
