@@ -10,6 +10,7 @@ use tradefleet::domain::instrument::{Instrument, Symbol};
 use tradefleet::domain::market::MarketStep;
 use tradefleet::domain::money::{Leverage, Price, Quote};
 use tradefleet::domain::order::Order;
+use tradefleet::domain::scope::Scope;
 use tradefleet::domain::side::PositionSide;
 use tradefleet::domain::time::{DurationMs, Timeframe, Timestamp};
 use tradefleet::engine::config::{AccountConfig, BotConfig, Venue};
@@ -117,8 +118,11 @@ impl Scene {
                 hedge: true,
                 conditional_orders: true,
                 resend_is_safe: true,
+                consistent_snapshots: true,
+                may_hold_external: false,
                 horizon: DurationMs::from_secs(5),
             },
+            close_if_unprotected: true,
             // None falls due while it is measured.
             equity_interval: DurationMs::from_secs(10_000_000_000),
         };
@@ -129,9 +133,13 @@ impl Scene {
     /// Machines that have seen an empty exchange and a first quiet cycle.
     fn machines(&self, count: u32) -> Vec<AccountMachine> {
         let snapshot = || Snapshot {
+            taken_at: START,
+            covers: Scope::All,
             open_orders: Vec::new(),
+            external_orders: BTreeMap::new(),
             positions: Vec::new(),
             fills: Vec::new(),
+            external_fills: Vec::new(),
             wallet: Quote::new(10_000.into()),
         };
         let first = self.cycle(START, false);

@@ -103,11 +103,15 @@ fn table(context: &Context, report: &PnlReport, filter: &Filter) -> Result<(), C
         .try_for_each(|account| identity(context, account))
 }
 
-/// Spells out how the equity of a paper book comes about.
+/// Spells out how the equity of a book comes about.
 fn identity(context: &Context, account: &AccountPnl) -> Result<(), CliError> {
-    let Some((initial, equity)) = account.initial_balance.zip(account.equity) else { return Ok(()) };
+    let Some(equity) = account.equity else { return Ok(()) };
+    let start = match account.initial_balance {
+        Some(initial) => format!("{initial} initial balance"),
+        None => format!("{} brought in", account.adjustments),
+    };
     context.out.line(format!(
-        "{initial} initial balance + ({}) net + ({}) funding + ({}) unrealized = {equity} equity",
+        "{start} + ({}) net + ({}) funding + ({}) unrealized = {equity} equity",
         account.tally.net_pnl, account.funding, account.tally.unrealized_pnl
     ))
 }

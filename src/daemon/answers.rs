@@ -1,15 +1,29 @@
 //! What the exchange says, in the machine's words.
 
+use std::collections::BTreeMap;
+
+use crate::domain::fill::Fill;
+use crate::domain::instrument::Symbol;
 use crate::engine::event::{
     CancelAnswer, Event, Liquidation, NetPosition, OrderReport, PlaceAnswer, QueryAnswer,
 };
+use crate::engine::sweep::FillSweepPlan;
 use crate::exchange::error::ExchangeError;
-use crate::exchange::report::{self, Accepted, ExchangeEvent, PositionReport};
+use crate::exchange::report::{
+    self, Accepted, ExchangeEvent, ExternalFill, ExternalOrder, FillSweep, PositionReport, ReportedFill,
+};
+
+/// How exchanges refuse a conditional order whose trigger the price has passed: Binance USDS-M error codes (-2021
+/// ORDER_WOULD_IMMEDIATELY_TRIGGER), Bitget error codes (trigger price on the wrong side of the market).
+const WOULD_TRIGGER: [&str; 3] = ["-2021", "43008", "45122"];
 
 /// Only a definitive refusal, or a request that certainly did not leave, ends an order; all else is unknown.
 pub(super) fn place(answer: Result<Accepted, ExchangeError>) -> PlaceAnswer {
     match answer {
         Ok(accepted) => PlaceAnswer::Accepted { exchange_order_id: accepted.exchange_order_id },
+        Err(ExchangeError::Refused { code, reason }) if WOULD_TRIGGER.contains(&code.as_str()) => {
+            PlaceAnswer::WouldTrigger { reason }
+        }
         Err(ExchangeError::Refused { code, reason }) => PlaceAnswer::Refused { code, reason },
         Err(error) if error.is_definitive() => PlaceAnswer::NotSent { reason: error.to_string() },
         Err(error) => PlaceAnswer::Unknown { reason: error.to_string() },
@@ -41,22 +55,48 @@ pub(super) fn order_report(report: report::OrderReport) -> OrderReport {
     }
 }
 
+/// The machine's question for fills, in the exchange's words.
+pub(super) fn fill_sweep(plan: FillSweepPlan) -> FillSweep {
+    FillSweep { since: plan.since, after: plan.after, symbols: plan.symbols, orders: plan.orders }
+}
+
+/// How many orders of others rest, by symbol.
+pub(super) fn external_orders(orders: &[ExternalOrder]) -> BTreeMap<Symbol, u32> {
+    let mut counts = BTreeMap::new();
+    for order in orders {
+        *counts.entry(order.symbol.clone()).or_default() += 1;
+    }
+    counts
+}
+
+/// Fills of ours and of others, each in the order they happened.
+pub(super) fn split_fills(reported: Vec<ReportedFill>) -> (Vec<Fill>, Vec<ExternalFill>) {
+    let (mut ours, mut external) = (Vec::new(), Vec::new());
+    for fill in reported {
+        match fill {
+            ReportedFill::Ours(fill) => ours.push(fill),
+            ReportedFill::External(fill) => external.push(fill),
+        }
+    }
+    (ours, external)
+}
+
 pub(super) fn net_position(report: PositionReport) -> NetPosition {
     NetPosition { symbol: report.symbol, side: report.side, qty: report.qty }
 }
 
-/// `None` for what our ledger knows by itself.
+/// `None` for what our ledger knows by itself, and for what the executor obeys itself.
 pub(super) fn event(event: ExchangeEvent) -> Option<Event<'static>> {
     Some(match event {
         ExchangeEvent::Fill(fill) => Event::Fill(fill),
         ExchangeEvent::OrderEnded { client_order_id, status, reason } => {
             Event::OrderEnded { id: client_order_id, status, reason }
         }
-        ExchangeEvent::Wallet(_)
-        | ExchangeEvent::ExternalFill(_)
-        | ExchangeEvent::OrderSeen(_)
-        | ExchangeEvent::TermsChanged { .. }
-        | ExchangeEvent::Resync { .. } => return None,
+        ExchangeEvent::ExternalFill(fill) => Event::ExternalFill(fill),
+        ExchangeEvent::OrderSeen(report) => Event::OrderSeen(order_report(report)),
+        ExchangeEvent::Wallet(_) | ExchangeEvent::TermsChanged { .. } | ExchangeEvent::Resync { .. } => {
+            return None;
+        }
         ExchangeEvent::Liquidated(liquidation) => Event::Liquidated(Liquidation {
             trade_id: liquidation.trade_id,
             symbol: liquidation.symbol,
@@ -67,4 +107,20 @@ pub(super) fn event(event: ExchangeEvent) -> Option<Event<'static>> {
             at: liquidation.at,
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_behind_the_market_is_told_from_other_refusals() {
+        let refused = |code: &str| {
+            place(Err(ExchangeError::Refused { code: code.to_owned(), reason: "no".to_owned() }))
+        };
+        for code in WOULD_TRIGGER {
+            assert_eq!(refused(code), PlaceAnswer::WouldTrigger { reason: "no".to_owned() });
+        }
+        assert!(matches!(refused("-2022"), PlaceAnswer::Refused { .. }));
+    }
 }

@@ -65,6 +65,8 @@ impl Counters {
                     self.trades.fetch_add(1, Ordering::Relaxed)
                 }
                 Record::OrderChanged { .. }
+                | Record::Funding(_)
+                | Record::CashAdjustment(_)
                 | Record::Position(_)
                 | Record::BotStats(_)
                 | Record::BotError { .. }

@@ -107,6 +107,7 @@ impl Roster {
                     account.exchange == ExchangeKind::Upbit,
                     &paper::capabilities(&book_config(&account.paper_settings)),
                 ),
+                close_if_unprotected: true,
                 equity_interval: terms.equity_interval,
             },
             paper: account.paper_settings.clone(),
@@ -168,7 +169,11 @@ pub(super) fn venue(is_spot: bool, capabilities: &Capabilities) -> Venue {
         spot: is_spot || capabilities.market == Market::Spot,
         hedge: capabilities.hedge_mode,
         conditional_orders: capabilities.conditional_orders,
-        resend_is_safe: capabilities.resend_is_safe(),
+        // Over a wire it would carry the time it was first signed with, and be refused for that, or for its id: what
+        // did not arrive there is decided anew.
+        resend_is_safe: capabilities.resend_is_safe() && capabilities.consistent_snapshots,
+        consistent_snapshots: capabilities.consistent_snapshots,
+        may_hold_external: capabilities.may_hold_external,
         horizon: capabilities.horizon(Timestamp::default()).since(Timestamp::default()),
     }
 }

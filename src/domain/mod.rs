@@ -4,7 +4,9 @@
 //! positive, a [`order::OrderStatus`] only moves forward, a [`ids::ClientOrderId`] can be read back.
 
 pub mod candle;
+pub mod external;
 pub mod fill;
+pub mod funding;
 pub mod ids;
 pub mod instrument;
 pub mod kind;
@@ -12,6 +14,7 @@ pub mod market;
 pub mod money;
 pub mod order;
 pub mod position;
+pub mod scope;
 pub mod secret;
 pub mod side;
 pub mod spelling;

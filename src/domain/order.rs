@@ -156,6 +156,16 @@ impl OrderStatus {
         matches!(self, Self::Filled | Self::Cancelled | Self::Rejected | Self::Expired)
     }
 
+    /// Whether the exchange has it is not known yet.
+    pub const fn is_in_flight(self) -> bool {
+        matches!(self, Self::Intended | Self::Sent | Self::Unknown)
+    }
+
+    /// Whether it rests at the exchange.
+    pub const fn is_resting(self) -> bool {
+        matches!(self, Self::Open | Self::PartiallyFilled)
+    }
+
     /// The transition table. Staying the same is allowed, so that a repeated event is harmless.
     ///
     /// A late fill may turn an order that was believed dead into a filled one: the exchange's fills are the truth.

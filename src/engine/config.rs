@@ -35,8 +35,14 @@ pub struct Venue {
     pub hedge: bool,
     /// Stop and take-profit orders rest at the exchange.
     pub conditional_orders: bool,
-    /// A repeated client order id is always refused, so an unanswered order may be sent again under its own id.
+    /// An unanswered order may be sent again under its own id: a repeated id is always refused, and nothing is signed
+    /// with the time of the first.
     pub resend_is_safe: bool,
+    /// Positions, orders, fills and money are told as of one moment, and fills in one order without a gap. Where they
+    /// are not, a difference counts when it is seen twice, and an order has ended when its fills were asked for.
+    pub consistent_snapshots: bool,
+    /// Somebody else may trade on the account too; what we have not bought is theirs.
+    pub may_hold_external: bool,
     /// Receive window plus visibility slack: after this, "not found" is final.
     pub horizon: DurationMs,
 }
@@ -56,6 +62,8 @@ pub struct AccountConfig {
     pub instruments: Arc<BTreeMap<Symbol, Instrument>>,
     pub halt: Option<Halt>,
     pub venue: Venue,
+    /// A position whose stop loss could not be placed for a while is closed, where auto_exit may close.
+    pub close_if_unprotected: bool,
     /// How often an equity snapshot is kept.
     pub equity_interval: DurationMs,
 }

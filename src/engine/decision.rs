@@ -55,6 +55,8 @@ pub enum Code {
     Trailing,
     StrategyExit,
     Requested,
+    /// No stop loss could be placed for it.
+    Unprotected,
     Liquidated,
 }
 
@@ -82,6 +84,7 @@ words!(Code {
     Trailing => "trailing",
     StrategyExit => "strategy_exit",
     Requested => "requested",
+    Unprotected => "unprotected",
     Liquidated => "liquidated",
 });
 

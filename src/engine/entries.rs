@@ -135,10 +135,17 @@ impl AccountMachine {
         None
     }
 
-    /// In one-way mode opposite positions of two bots would cancel each other out.
+    /// In one-way mode opposite positions of two bots, or of a bot and somebody else, would cancel each other out.
     fn netting(&self, bot: BotId, symbol: &Symbol, side: PositionSide) -> Option<Obstacle> {
         if self.config.venue.hedge {
             return None;
+        }
+        if self.is_held_externally(symbol, side.opposite()) {
+            let detail = format!(
+                "somebody else is {} {symbol} on this account, which is in one-way mode",
+                side.opposite()
+            );
+            return Some((Code::WouldNet, detail));
         }
         let held = self.held.iter().any(|((other, held_symbol), held)| {
             *other != bot && held_symbol == symbol && held.position().side != side

@@ -1,10 +1,15 @@
 //! What an account machine is told.
 
+use std::collections::BTreeMap;
+
+use crate::domain::external::ExternalFill;
 use crate::domain::fill::Fill;
+use crate::domain::funding::FundingPayment;
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
+use crate::domain::scope::Scope;
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 
@@ -18,9 +23,17 @@ pub enum Event<'a> {
     Recover,
     /// What the exchange holds, for comparison with what we believe.
     Snapshot(Snapshot),
+    /// A sweep that began at `at` has told all it found.
+    Swept {
+        at: Timestamp,
+    },
     Cycle(&'a Cycle),
     Configure(AccountConfig),
     Fill(Fill),
+    ExternalFill(ExternalFill),
+    Funding(FundingPayment),
+    /// An order as the exchange tells of it by itself.
+    OrderSeen(OrderReport),
     OrderEnded {
         id: ClientOrderId,
         status: OrderStatus,
@@ -53,10 +66,16 @@ pub enum PlaceAnswer {
         code: String,
         reason: String,
     },
+    /// A definitive no to a conditional order: the price has passed its trigger already.
+    WouldTrigger {
+        reason: String,
+    },
     /// The request certainly never left; the order does not exist.
     NotSent {
         reason: String,
     },
+    /// As [`PlaceAnswer::NotSent`], because it was decided too long ago to be sent: to be decided anew.
+    TooLate,
     /// It may or may not exist: ask.
     Unknown {
         reason: String,
@@ -100,10 +119,17 @@ pub struct NetPosition {
 /// The exchange's side of a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
+    /// When the first of its questions was asked.
+    pub taken_at: Timestamp,
+    /// Whose open orders were asked for. Positions and fills are always all that may concern us.
+    pub covers: Scope,
     pub open_orders: Vec<OrderReport>,
+    /// How many orders rest that are not ours.
+    pub external_orders: BTreeMap<Symbol, u32>,
     pub positions: Vec<NetPosition>,
-    /// Fills since the last one booked, oldest first; booked ones among them are ignored.
+    /// Fills since the last sweep, oldest first; booked ones among them are ignored.
     pub fills: Vec<Fill>,
+    pub external_fills: Vec<ExternalFill>,
     /// Opens our ledger of a new account; from then on its cash follows from what is booked.
     pub wallet: Quote,
 }

@@ -42,6 +42,7 @@ impl AccountMachine {
             self.leave(key, Code::Requested, Purpose::Flatten, "closed on request");
             return;
         }
+        self.watch_level(key, levels);
         let Some((code, detail)) = self.due_exit(key, bot, cycle, levels) else {
             self.consider_dca(key, bot, cycle);
             return;
@@ -118,7 +119,7 @@ impl AccountMachine {
         self.orders.of(key.0, &key.1).any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten))
     }
 
-    fn is_leaving(&self, key: &HeldKey) -> bool {
+    pub(super) fn is_leaving(&self, key: &HeldKey) -> bool {
         self.held.get(key).is_some_and(|held| held.holding.exit.is_some())
     }
 
@@ -144,10 +145,15 @@ impl AccountMachine {
         let side = held.position().side;
         let price = self.price(&key.1).ok()?;
         if let Some((code, level)) = levels.reached(price, side) {
-            let purpose = if code == Code::TakeProfit { Purpose::TakeProfit } else { Purpose::StopLoss };
-            if !self.rests(key, purpose) {
+            if !self.rests(key, protecting(code)) {
                 return Some((code, format!("price {price} has reached {level}")));
             }
+            if self.is_left_behind(held) {
+                return Some((code, format!("price {price} is beyond {level} and its order does not fill")));
+            }
+        }
+        if self.is_bare_too_long(key) {
+            return Some((Code::Unprotected, "no stop loss could be placed for it".to_owned()));
         }
         if !levels::hold_is_over(held, bot, self.now) {
             return None;
@@ -171,21 +177,22 @@ impl AccountMachine {
     }
 
     /// Starts closing a position.
-    fn leave(&mut self, key: &HeldKey, code: Code, purpose: Purpose, detail: &str) {
+    pub(super) fn leave(&mut self, key: &HeldKey, code: Code, purpose: Purpose, detail: &str) {
         let Some(held) = self.held.get_mut(key) else { return };
-        held.holding.exit = Some(Leaving { code, purpose, attempt: 0 });
+        held.holding.exit = Some(Leaving::new(code, purpose));
         self.decide(key.0, &key.1, (Action::Exited, code), detail.to_owned());
         self.withdraw_increasing(key);
         self.retry_exit(key);
     }
 
     /// Places the closing order, unless one is working.
-    fn retry_exit(&mut self, key: &HeldKey) {
-        if self.is_exiting(key) {
+    pub(super) fn retry_exit(&mut self, key: &HeldKey) {
+        if self.is_exiting(key) || self.waits_for_level(key) {
             return;
         }
+        let now = self.now;
         let Some(held) = self.held.get_mut(key) else { return };
-        let Some(leaving) = held.holding.exit.as_mut() else { return };
+        let Some(leaving) = held.holding.exit.as_mut().filter(|leaving| !leaving.waits(now)) else { return };
         leaving.attempt = (leaving.attempt + 1).min(ATTEMPT_MAX);
         let (purpose, attempt) = (leaving.purpose, leaving.attempt);
         let intent = Intent { attempt, ..Intent::reduce(key, held, purpose, OrderKind::Market) };
@@ -216,6 +223,11 @@ impl AccountMachine {
         self.turn.records.push(Record::StateChanged);
         self.decide(key.0, &key.1, (Action::Reported, code), detail);
     }
+}
+
+/// The order at the exchange that exits for this reason.
+pub(super) const fn protecting(code: Code) -> Purpose {
+    if matches!(code, Code::TakeProfit) { Purpose::TakeProfit } else { Purpose::StopLoss }
 }
 
 /// The most profitable price of the bars since the last cycle.

@@ -1,28 +1,32 @@
 //! From fills to positions, profit and statistics. Each fill is booked once; everything else follows from it.
 
-use crate::domain::fill::{Fill, Liquidity};
-use crate::domain::ids::{BotId, ClientOrderId, TradeId};
+use crate::domain::fill::Fill;
+use crate::domain::ids::{BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Quote};
-use crate::domain::order::{Order, OrderKind, OrderStatus, Purpose};
+use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::position::{Applied, Position};
 use crate::domain::time::Timeframe;
 
+use super::booked::BookedTrade;
 use super::decision::{Action, Code};
-use super::event::Liquidation;
-use super::intent::Intent;
 use super::levels::Levels;
 use super::machine::{AccountMachine, HeldKey};
-use super::state::{Held, Holding, LIQUIDATION_PART, Leaving};
+use super::state::{Held, Holding};
 use super::turn::{BookedFill, BotStats, NoticeKind, PositionRow, Record, Severity};
 
 /// Bars of positions whose entry order is no longer known are counted in this.
 const TIMEFRAME_UNKNOWN: Timeframe = Timeframe::M5;
 
+/// What a person can do about a symbol that is blocked.
+const ADVICE: &str = "what a bot holds was closed or changed by somebody else: restore it at the exchange, or give it up \
+                      with `bot remove --positions release`";
+
 impl AccountMachine {
     /// Books one fill, unless it was booked before.
     pub(super) fn book_fill(&mut self, fill: &Fill) {
-        if !self.booked.note(fill) {
+        let retold_since = self.durable.retold_since();
+        if !self.booked.note(BookedTrade::of(fill), retold_since) {
             return;
         }
         let key = fill.client_order_id.key();
@@ -40,8 +44,9 @@ impl AccountMachine {
             self.book_exit(&key, fill, purpose);
             self.withdraw_excess();
         }
+        self.end_if_complete(&fill.client_order_id);
         self.sync_protection(&key);
-        self.orders.settle(&fill.client_order_id);
+        self.orders.settle(&fill.client_order_id, retold_since);
         self.forget_entering(&fill.client_order_id);
     }
 
@@ -87,7 +92,11 @@ impl AccountMachine {
                 return;
             }
             None => {
-                let held = self.opened_by(key.0, leverage, fill);
+                let mut held = self.opened_by(key.0, leverage, fill);
+                if !is_first_of_order {
+                    // The order opened a position before, which has been closed since: this is another one.
+                    held.row.position.id = self.next_order_id(Some(key.0), Purpose::Entry, 1);
+                }
                 self.held.insert(key.clone(), held);
                 true
             }
@@ -195,50 +204,6 @@ impl AccountMachine {
         }
     }
 
-    /// The exchange closed a net position: each bot's part of it is closed at the same price, under an order of its
-    /// own, and the bot is stopped.
-    pub(super) fn book_liquidation(&mut self, liquidation: &Liquidation) {
-        let keys: Vec<HeldKey> = self
-            .held
-            .iter()
-            .filter(|(key, held)| key.1 == liquidation.symbol && held.position().side == liquidation.side)
-            .map(|(key, _)| key.clone())
-            .collect();
-        let mut fee_left = liquidation.fee;
-        let mut qty_left = liquidation.qty;
-        for key in keys {
-            let Some(held) = self.held.get_mut(&key) else { continue };
-            held.holding.exit =
-                Some(Leaving { code: Code::Liquidated, purpose: Purpose::Flatten, attempt: 1 });
-            let held = held.clone();
-            let fee = fee_left.share(held.position().qty, qty_left);
-            fee_left -= fee;
-            qty_left = qty_left.minus(held.position().qty);
-            self.liquidate(&key, &held, liquidation, fee);
-        }
-    }
-
-    fn liquidate(&mut self, key: &HeldKey, held: &Held, liquidation: &Liquidation, fee: Quote) {
-        let mut order = self.draw_up(Intent::reduce(key, held, Purpose::Flatten, OrderKind::Market));
-        order.status = OrderStatus::Open;
-        order.end_reason = Some("liquidated by the exchange".to_owned());
-        self.turn.records.push(Record::OrderIntended(order.clone()));
-        let fill = liquidation_fill(&order, liquidation, fee);
-        self.orders.insert(order);
-        self.decide(
-            key.0,
-            &key.1,
-            (Action::Exited, Code::Liquidated),
-            format!("{} at {}", fill.qty, fill.price),
-        );
-        self.notify(NoticeKind::Liquidation, Severity::Critical, fill_fields(key.0, &fill));
-        self.book_fill(&fill);
-        if let Some(bot) = self.config.bots.get_mut(&key.0) {
-            std::sync::Arc::make_mut(bot).is_running = false;
-        }
-        self.turn.records.push(Record::BotStopped { bot: key.0, reason: "liquidated".to_owned() });
-    }
-
     fn note_position(&mut self, key: &HeldKey) {
         if let Some(held) = self.held.get(key) {
             self.turn.records.push(Record::Position(held.row.clone()));
@@ -256,7 +221,9 @@ impl AccountMachine {
         if let Some(wallet) = self.durable.wallet.as_mut() {
             *wallet += realized_pnl - fill.fee;
         }
-        let booked = BookedFill { fill: fill.clone(), bot, position, realized_pnl, dry_run };
+        self.durable.fills_booked += 1;
+        let number = self.durable.fills_booked;
+        let booked = BookedFill { fill: fill.clone(), bot, position, realized_pnl, dry_run, number };
         self.turn.records.push(Record::Fill(booked));
     }
 
@@ -267,7 +234,9 @@ impl AccountMachine {
     /// We and the exchange disagree about a symbol: nothing new is opened there until they agree again.
     pub(super) fn block(&mut self, symbol: &Symbol, why: &str) {
         self.durable.blocked.insert(symbol.clone(), why.to_owned());
-        let fields = [("symbol", symbol.to_string()), ("reason", why.to_owned())];
+        self.doubt(symbol);
+        let fields =
+            [("symbol", symbol.to_string()), ("reason", why.to_owned()), ("advice", ADVICE.to_owned())];
         self.notify(NoticeKind::OutOfSync, Severity::Critical, fields);
     }
 
@@ -276,23 +245,6 @@ impl AccountMachine {
         if self.orders.get_working(id).is_none() {
             self.durable.entering.remove(id);
         }
-    }
-}
-
-fn liquidation_fill(order: &Order, liquidation: &Liquidation, fee: Quote) -> Fill {
-    let bot = order.bot.map_or(0, BotId::get);
-    Fill {
-        trade_id: TradeId(format!("{}{LIQUIDATION_PART}{bot}", liquidation.trade_id)),
-        client_order_id: order.client_order_id.clone(),
-        symbol: order.symbol.clone(),
-        side: order.side,
-        position_side: order.position_side,
-        price: liquidation.price,
-        qty: order.qty,
-        fee,
-        fee_asset: order.symbol.quote_asset().to_owned(),
-        liquidity: Liquidity::Taker,
-        at: liquidation.at,
     }
 }
 
@@ -305,7 +257,7 @@ const fn dca_level(purpose: Purpose) -> Option<u8> {
     }
 }
 
-fn fill_fields(bot: BotId, fill: &Fill) -> Vec<(&'static str, String)> {
+pub(super) fn fill_fields(bot: BotId, fill: &Fill) -> Vec<(&'static str, String)> {
     vec![
         ("bot", bot.to_string()),
         ("symbol", fill.symbol.to_string()),

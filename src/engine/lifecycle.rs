@@ -2,7 +2,8 @@
 //!
 //! An answer that is neither an acceptance nor a definitive refusal leaves the order unknown. Unknown is resolved by
 //! asking for it by its client order id, until the receive window and the visibility slack have passed since it was
-//! signed; only then is "not found" final.
+//! decided (which is when it is signed); only then is "not found" final. An end is final once the fills before it are
+//! booked: until then the order is `ending`, and keeps its margin.
 
 use crate::domain::ids::ClientOrderId;
 use crate::domain::order::{Order, OrderStatus, Purpose};
@@ -10,6 +11,7 @@ use crate::domain::time::{DurationMs, Timestamp};
 
 use super::event::{CancelAnswer, OrderReport, PlaceAnswer, QueryAnswer};
 use super::machine::AccountMachine;
+use super::orders::Ending;
 use super::turn::{NoticeKind, Record, Request, Severity};
 
 /// An entry that certainly was not placed is only sent again while it is as fresh as this.
@@ -18,15 +20,18 @@ const ENTRY_RESEND_MAX: DurationMs = DurationMs::from_secs(10);
 impl AccountMachine {
     /// After a start: what was in flight is asked for, and fills that were missed are swept up.
     pub(super) fn ask_about_orders_in_flight(&mut self) {
+        self.begin_sweeps();
         for order in self.orders.in_flight() {
             self.query(&order);
         }
-        self.turn.requests.push(Request::SweepFills);
+        self.ask_for_fills();
     }
 
-    /// While running: the unknown ones are asked for again each cycle.
+    /// While running: the unknown ones, and those whose last fills are missing, are asked for again each cycle.
     pub(super) fn ask_about_unknown_orders(&mut self) {
-        let unknown: Vec<Order> = self.orders.working().filter(|order| is_unknown(order)).cloned().collect();
+        let is_open =
+            |order: &&Order| is_unknown(order) || self.orders.ending.contains_key(&order.client_order_id);
+        let unknown: Vec<Order> = self.orders.working().filter(is_open).cloned().collect();
         for order in unknown {
             self.query(&order);
         }
@@ -37,10 +42,17 @@ impl AccountMachine {
         self.turn.requests.push(Request::Query { symbol, id });
     }
 
+    /// Fills are missing: asks for them, once a turn.
+    fn ask_for_fills(&mut self) {
+        if !self.turn.requests.contains(&Request::SweepFills) {
+            self.turn.requests.push(Request::SweepFills);
+        }
+    }
+
     pub(super) fn place_answered(&mut self, id: &ClientOrderId, sent_at: Timestamp, answer: PlaceAnswer) {
         let sent_at =
             self.orders.get_working(id).map_or(sent_at, |order| sent_at.max(order.times.decided_at));
-        if !matches!(answer, PlaceAnswer::NotSent { .. }) {
+        if !matches!(answer, PlaceAnswer::NotSent { .. } | PlaceAnswer::TooLate) {
             self.change(id, OrderStatus::Sent, "sent", |order| order.times.sent_at = Some(sent_at));
         }
         let now = self.now.max(sent_at);
@@ -56,12 +68,27 @@ impl AccountMachine {
             PlaceAnswer::Accepted { exchange_order_id } => {
                 let detail = format!("accepted as {exchange_order_id}");
                 self.change(id, OrderStatus::Open, &detail, |order| {
-                    order.exchange_order_id = Some(exchange_order_id);
                     order.times.acknowledged_at = Some(now);
+                    order.exchange_order_id = Some(exchange_order_id.clone());
                 });
+                self.link(id, &exchange_order_id);
             }
             PlaceAnswer::Refused { code, reason } => {
                 self.fail(id, OrderStatus::Rejected, &format!("refused ({code}): {reason}"));
+                self.back_off_exit(id);
+            }
+            PlaceAnswer::WouldTrigger { reason } => {
+                let reason = format!("would trigger at once: {reason}");
+                self.change(id, OrderStatus::Rejected, &reason, |order| {
+                    order.end_reason = Some(reason.clone());
+                });
+                self.leave_passed_level(id, &reason);
+            }
+            PlaceAnswer::TooLate => {
+                self.change(id, OrderStatus::Expired, "not sent: it was decided too long ago", |order| {
+                    order.end_reason = Some("too late".to_owned());
+                });
+                self.allow_entry_again(id);
             }
             PlaceAnswer::NotSent { reason } => {
                 self.fail(id, OrderStatus::Expired, &format!("not sent: {reason}"));
@@ -92,21 +119,57 @@ impl AccountMachine {
     pub(super) fn adopt(&mut self, report: &OrderReport) {
         let id = &report.client_order_id;
         let Some(order) = self.orders.get_mut(id) else { return };
-        if report.filled_qty > order.filled_qty {
-            self.turn.requests.push(Request::SweepFills);
-        }
-        let is_behind = report.status == OrderStatus::Filled && order.filled_qty < order.qty;
-        // A filled order becomes filled by its fills, never by hearsay.
-        let status = if is_behind { OrderStatus::Open } else { report.status };
-        if order.status == status {
-            return;
-        }
+        let is_behind = report.filled_qty > order.filled_qty
+            || (report.status == OrderStatus::Filled && order.filled_qty < order.qty);
+        let was = order.status;
         let now = self.now.max(order.times.decided_at);
-        let exchange_order_id = report.exchange_order_id.clone();
-        self.change(id, status, &format!("exchange says {}", report.status), |order| {
-            order.exchange_order_id = Some(exchange_order_id);
-            order.times.acknowledged_at.get_or_insert(now);
-        });
+        if report.filled_qty > order.filled_qty {
+            self.ask_for_fills();
+        }
+        let status = match report.status {
+            // A filled order becomes filled by its fills, never by hearsay.
+            OrderStatus::Filled if is_behind => OrderStatus::Open,
+            status if status.is_final() && is_behind && self.must_see_fills(id) => {
+                let reason = self.orders.ending.get(id).and_then(|ending| ending.reason.clone());
+                let ending = Ending { status, reason, filled_qty: Some(report.filled_qty) };
+                self.orders.ending.insert(id.clone(), ending);
+                OrderStatus::Open
+            }
+            status => status,
+        };
+        let end_reason = self.orders.ending.get(id).and_then(|ending| ending.reason.clone());
+        if was != status {
+            let exchange_order_id = report.exchange_order_id.clone();
+            self.change(id, status, &format!("exchange says {}", report.status), |order| {
+                order.exchange_order_id = Some(exchange_order_id);
+                order.times.acknowledged_at.get_or_insert(now);
+                if status.is_final() && order.end_reason.is_none() {
+                    order.end_reason = end_reason;
+                }
+            });
+        }
+        self.link(id, &report.exchange_order_id);
+    }
+
+    /// An order as the exchange's stream tells of it.
+    pub(super) fn order_seen(&mut self, report: &OrderReport) {
+        self.adopt(report);
+        self.after_change(&report.client_order_id);
+    }
+
+    /// Remembers by which id the exchange knows an order, if that was not known: its fills may be told by it.
+    fn link(&mut self, id: &ClientOrderId, exchange_order_id: &str) {
+        let Some(order) = self.orders.get_mut(id).filter(|order| order.exchange_order_id.is_none()) else {
+            return;
+        };
+        order.exchange_order_id = Some(exchange_order_id.to_owned());
+        let detail = format!("known there as {exchange_order_id}");
+        self.turn.records.push(Record::OrderChanged { order: order.clone(), detail });
+    }
+
+    /// Whether an end of the order may be told before its last fills.
+    fn must_see_fills(&self, id: &ClientOrderId) -> bool {
+        !self.config.venue.consistent_snapshots && self.orders.get_working(id).is_some()
     }
 
     fn not_found(&mut self, id: &ClientOrderId) {
@@ -115,10 +178,13 @@ impl AccountMachine {
         let age = self.now.since(order.times.decided_at);
         let is_final = age > venue.horizon;
         let is_wanted = !order.purpose.increases() || (age <= ENTRY_RESEND_MAX && !self.is_unwanted(&order));
-        if matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled) {
+        if let Some(ending) = self.orders.ending.get(id).filter(|_| is_final).cloned() {
+            self.ask_for_fills();
+            self.finish(id, ending);
+        } else if order.status.is_resting() {
             // It was there: what is missing now has ended, perhaps by fills that we have not seen.
             if is_final {
-                self.turn.requests.push(Request::SweepFills);
+                self.ask_for_fills();
                 self.fail(id, OrderStatus::Expired, "the exchange no longer knows it");
             }
         } else if venue.resend_is_safe && is_wanted && !(is_final && is_unknown(&order)) {
@@ -151,10 +217,49 @@ impl AccountMachine {
         }
     }
 
-    /// The exchange ended an order.
+    /// The exchange ended an order. Where its last fills may still be under way, the exchange is asked how much was
+    /// filled in the end.
     pub(super) fn end_order(&mut self, id: &ClientOrderId, status: OrderStatus, reason: &str) {
-        self.change(id, status, reason, |order| order.end_reason = Some(reason.to_owned()));
+        let may_be_behind = status != OrderStatus::Rejected && self.must_see_fills(id);
+        let Some(order) = self.orders.get_working(id).filter(|_| may_be_behind).cloned() else {
+            self.finish(id, Ending { status, reason: Some(reason.to_owned()), filled_qty: None });
+            return;
+        };
+        let known = self.orders.ending.remove(id);
+        let filled_qty = known.as_ref().and_then(|ending| ending.filled_qty);
+        let ending = Ending { status, reason: Some(reason.to_owned()), filled_qty };
+        self.orders.ending.insert(id.clone(), ending);
+        if known.is_none() {
+            self.query(&order);
+        }
         self.after_change(id);
+    }
+
+    /// Ends an order whose last fill has come.
+    pub(super) fn end_if_complete(&mut self, id: &ClientOrderId) {
+        let filled = self.orders.get_working(id).map(|order| order.filled_qty);
+        let is_complete = |ending: &&Ending| filled.zip(ending.filled_qty).is_some_and(|(is, all)| is >= all);
+        if let Some(ending) = self.orders.ending.get(id).filter(is_complete).cloned() {
+            self.finish(id, ending);
+        }
+    }
+
+    fn finish(&mut self, id: &ClientOrderId, ending: Ending) {
+        let detail = ending.reason.clone().unwrap_or_else(|| format!("exchange says {}", ending.status));
+        self.change(id, ending.status, &detail, |order| order.end_reason = ending.reason);
+        self.after_change(id);
+    }
+
+    /// What was not sent in time is decided again while its signal lasts.
+    fn allow_entry_again(&mut self, id: &ClientOrderId) {
+        let Some(order) = self.orders.get_working(id) else { return };
+        let (Purpose::Entry, Some(bot)) = (order.purpose, order.bot) else { return };
+        let (symbol, signal_at) = (order.symbol.clone(), order.times.signal_at);
+        if let Some(guards) = self.durable.entry_guards.get_mut(&bot)
+            && guards.get(&symbol).copied() == signal_at
+        {
+            guards.remove(&symbol);
+        }
     }
 
     /// An order of ours was not placed.
@@ -202,14 +307,19 @@ impl AccountMachine {
 
     /// Protection may now be missing, superfluous or confirmed; an order that has ended leaves the working ones.
     fn after_change(&mut self, id: &ClientOrderId) {
-        let key = self.orders.get_mut(id).and_then(|order| Some((order.bot?, order.symbol.clone())));
+        let order = self.orders.get_mut(id);
+        let protects = order.as_ref().is_some_and(|order| order.purpose.protects());
+        let key = order.and_then(|order| Some((order.bot?, order.symbol.clone())));
         let has_ended = self.orders.get_working(id).is_some_and(|order| order.status.is_final());
-        self.orders.settle(id);
+        self.orders.settle(id, self.durable.retold_since());
         self.forget_entering(id);
         let Some(key) = key else { return };
         // A refused protective order is tried again at the next cycle, not at once.
         if has_ended {
             self.note_protection(&key);
+            if protects {
+                self.chase_on(&key);
+            }
         } else {
             self.sync_protection(&key);
             self.obey_halt();

@@ -6,19 +6,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
+use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
 use crate::domain::money::{Price, Quote};
-use crate::domain::order::{Order, OrderStatus, Purpose};
+use crate::domain::order::{Order, Purpose};
 use crate::domain::time::Timestamp;
 
+use super::booked::Booked;
 use super::config::{AccountConfig, BotConfig};
 use super::cycle::Cycle;
 use super::decision::{Action, Code, Decision};
+use super::discrepancies::Sighting;
 use super::event::Event;
 use super::levels::{Basis, Levels};
-use super::state::{Booked, DurableState, Held, Legs, OrderBook, SavedAccount};
+use super::orders::OrderBook;
+use super::state::{DurableState, Held, Legs, SavedAccount};
 use super::turn::{Notice, NoticeKind, Record, Request, Severity, Turn};
 
 /// A bot holds at most one position a symbol.
@@ -36,6 +39,13 @@ pub struct AccountMachine {
     pub(super) explained: BTreeMap<HeldKey, (Timestamp, Code)>,
     /// Levels and what they were reckoned from: most positions stay the same from cycle to cycle.
     pub(super) known_levels: BTreeMap<HeldKey, (Basis, Levels)>,
+    /// Symbols whose picture may be wrong, and since when.
+    pub(super) doubted: BTreeMap<Symbol, Timestamp>,
+    /// Differences to the exchange that may be passing ones. After a restart they must be seen anew.
+    pub(super) suspects: BTreeMap<Symbol, Sighting<String>>,
+    pub(super) wallet_suspect: Option<Sighting<Quote>>,
+    /// Somebody else's trades that were told.
+    pub(super) heard_external: Booked,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
     is_ready: bool,
@@ -44,6 +54,7 @@ pub struct AccountMachine {
 impl AccountMachine {
     pub fn restore(account: AccountId, config: AccountConfig, saved: SavedAccount) -> Self {
         let mut durable = saved.durable;
+        durable.take_up(config.venue.consistent_snapshots);
         let held = saved
             .positions
             .into_iter()
@@ -65,6 +76,10 @@ impl AccountMachine {
             prices: Arc::default(),
             explained: BTreeMap::new(),
             known_levels: BTreeMap::new(),
+            doubted: BTreeMap::new(),
+            suspects: BTreeMap::new(),
+            wallet_suspect: None,
+            heard_external: Booked::default(),
             now,
             turn: Turn::default(),
             is_ready: false,
@@ -80,9 +95,13 @@ impl AccountMachine {
                 self.reconcile(&snapshot);
                 self.is_ready = true;
             }
+            Event::Swept { at } => self.note_swept(at),
             Event::Cycle(cycle) => self.run_cycle(cycle),
             Event::Configure(config) => self.configure(config),
             Event::Fill(fill) => self.book_fill(&fill),
+            Event::ExternalFill(fill) => self.hear_external_fill(&fill),
+            Event::Funding(payment) => self.book_funding(payment),
+            Event::OrderSeen(report) => self.order_seen(&report),
             Event::OrderEnded { id, status, reason } => self.end_order(&id, status, &reason),
             Event::Liquidated(liquidation) => self.book_liquidation(&liquidation),
             Event::PlaceAnswered { id, sent_at, answer } => self.place_answered(&id, sent_at, answer),
@@ -115,9 +134,9 @@ impl AccountMachine {
         self.orders.get_working(id)
     }
 
-    /// From which fill a sweep continues.
-    pub fn last_booked(&self) -> Option<&TradeId> {
-        self.booked.last()
+    /// From when on funding is to be asked for; `None` while none may be booked.
+    pub fn funding_since(&self) -> Option<Timestamp> {
+        self.durable.funding.since()
     }
 
     /// Wallet plus unrealized profit at the last prices, in quote currency; `None` before a balance is known.
@@ -125,7 +144,8 @@ impl AccountMachine {
         Some(self.durable.wallet? + self.unrealized())
     }
 
-    /// Cash by our own ledger: what the account began with, plus all realized profit, less all fees. Where several bots
+    /// Cash by our own ledger: what the account began with, plus all realized profit, less all fees, with funding and
+    /// what was transferred. Where several bots
     /// share a symbol, the exchange's wallet differs from it while positions are open, since it averages their costs.
     pub const fn wallet(&self) -> Option<Quote> {
         self.durable.wallet
@@ -213,8 +233,11 @@ impl AccountMachine {
 
     /// Asks for a working order to be cancelled, once.
     pub(super) fn cancel(&mut self, order: &Order) {
+        if self.orders.ending.contains_key(&order.client_order_id) {
+            return;
+        }
         let asked = !self.orders.cancelling.insert(order.client_order_id.clone());
-        let at_exchange = matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled);
+        let at_exchange = order.status.is_resting();
         if at_exchange && !asked {
             let (symbol, id) = (order.symbol.clone(), order.client_order_id.clone());
             self.turn.requests.push(Request::Cancel { symbol, id });

@@ -3,6 +3,7 @@
 //!
 //! Read [`event`] and [`turn`] first, then [`machine`]; the other files are its chapters.
 
+pub mod booked;
 pub mod breaker;
 pub mod config;
 pub mod cycle;
@@ -10,16 +11,22 @@ pub mod decision;
 pub mod event;
 pub mod levels;
 pub mod machine;
+pub mod orders;
 pub mod settings;
 pub mod state;
+pub mod sweep;
 pub mod turn;
 
+mod chase;
 mod dca;
+mod discrepancies;
 mod entries;
 mod exits;
+mod external;
 mod intent;
 mod ledger;
 mod lifecycle;
+mod liquidation;
 mod protection;
 mod reconcile;
 

@@ -1,13 +1,23 @@
 //! Keeping a position protected at the exchange: the stop loss and take profit that rest there as reduce-only
 //! conditional orders, for exactly the bot's own quantity, moved when the levels move, gone when the position is.
+//!
+//! A level moves with the least time unprotected. Where the bot is alone on its side of the symbol, the new order is
+//! placed first and the old one cancelled once the new one rests: both are reduce-only and the exchange closes no
+//! more than there is, so that not even a failed placement leaves the position bare. Where it is not alone, both
+//! together might close what another bot or a person holds: there the old one is cancelled first, with the new one
+//! right behind it. On paper, where nothing comes between two requests, it is always the latter.
 
 use crate::domain::money::{Price, Qty};
-use crate::domain::order::{Order, OrderKind, OrderStatus, Purpose};
+use crate::domain::order::{Order, OrderKind, Purpose};
+use crate::domain::time::DurationMs;
 
 use super::intent::Intent;
 use super::levels::Levels;
 use super::machine::{AccountMachine, HeldKey};
 use super::turn::Record;
+
+/// So long may a position be without its stop before it is closed instead.
+const UNPROTECTED_GRACE: DurationMs = DurationMs::from_secs(60);
 
 impl AccountMachine {
     pub(super) fn sync_all_protection(&mut self) {
@@ -55,7 +65,7 @@ impl AccountMachine {
     pub(super) fn sync_to_levels(&mut self, key: &HeldKey, levels: &Levels) {
         let Some(held) = self.held.get(key) else { return };
         let qty = held.position().qty;
-        let wanted = self.config.venue.conditional_orders && self.config.settings.auto_exit;
+        let wanted = self.protects_at_exchange();
         let (stop, take_profit) = if wanted { (levels.stop, levels.take_profit) } else { (None, None) };
         self.sync_one(key, Purpose::StopLoss, stop, qty);
         self.sync_one(key, Purpose::TakeProfit, take_profit, qty);
@@ -71,24 +81,48 @@ impl AccountMachine {
         }
     }
 
+    fn protects_at_exchange(&self) -> bool {
+        self.config.venue.conditional_orders && self.config.settings.auto_exit
+    }
+
+    /// Whether a stop that should rest for a position has been missing for too long.
+    pub(super) fn is_bare_too_long(&self, key: &HeldKey) -> bool {
+        let since = self.held.get(key).and_then(|held| held.holding.unprotected_since);
+        self.config.close_if_unprotected
+            && self.protects_at_exchange()
+            && since.is_some_and(|since| self.now.since(since) >= UNPROTECTED_GRACE)
+    }
+
     fn sync_one(&mut self, key: &HeldKey, purpose: Purpose, trigger: Option<Price>, qty: Qty) {
-        let mut is_covered = false;
+        // Whether an order covers it, and whether that one is known to rest.
+        let mut covering = None;
         let mut outdated = Vec::new();
         for order in self.orders.of(key.0, &key.1).filter(|order| order.purpose == purpose) {
+            let is_in_flight = order.status.is_in_flight();
             let fits = order.kind.price() == trigger && order.remaining_qty() == qty;
-            if fits && !self.orders.cancelling.contains(&order.client_order_id) {
-                is_covered = true;
-            } else if is_in_flight(order) {
+            if self.orders.ending.contains_key(&order.client_order_id) {
+                // Over at the exchange.
+            } else if fits && self.orders.is_in_force(&order.client_order_id) {
+                covering = Some(covering == Some(true) || !is_in_flight);
+            } else if is_in_flight {
                 // Its fate is not known yet: whatever the answer, this runs again.
                 return;
             } else {
                 outdated.push(order.clone());
             }
         }
-        for order in outdated {
-            self.cancel(&order);
+        let new_one_first = trigger.is_some() && self.places_before_cancelling(key);
+        if !new_one_first || covering == Some(true) {
+            for order in outdated {
+                self.cancel(&order);
+            }
         }
-        if let (false, Some(trigger), Some(held)) = (is_covered, trigger, self.held.get(key)) {
+        if let (None, Some(trigger), Some(held)) = (covering, trigger, self.held.get(key)) {
+            let has_no_use =
+                held.holding.is_chased() || held.holding.exit.is_some_and(|leaving| leaving.waits(self.now));
+            if has_no_use {
+                return;
+            }
             let kind = if purpose == Purpose::StopLoss {
                 OrderKind::StopMarket { trigger }
             } else {
@@ -99,11 +133,16 @@ impl AccountMachine {
         }
     }
 
+    fn places_before_cancelling(&self, key: &HeldKey) -> bool {
+        !self.config.venue.consistent_snapshots && !self.is_shared(key)
+    }
+
     /// Whether an order of this purpose rests at the exchange for the position.
     pub(super) fn rests(&self, key: &HeldKey, purpose: Purpose) -> bool {
         self.orders.of(key.0, &key.1).any(|order| {
             order.purpose == purpose
-                && matches!(order.status, OrderStatus::Open | OrderStatus::PartiallyFilled)
+                && order.status.is_resting()
+                && !self.orders.ending.contains_key(&order.client_order_id)
         })
     }
 
@@ -118,7 +157,14 @@ impl AccountMachine {
     /// Keeps the position's row telling its levels and whether the stop rests at the exchange.
     fn note_levels(&mut self, key: &HeldKey, levels: &Levels) {
         let is_protected = self.rests(key, Purpose::StopLoss);
+        let is_bare = self.protects_at_exchange() && levels.stop.is_some() && !is_protected;
+        let now = self.now;
         let Some(held) = self.held.get_mut(key) else { return };
+        let since = is_bare.then(|| held.holding.unprotected_since.unwrap_or(now));
+        if held.holding.unprotected_since != since {
+            held.holding.unprotected_since = since;
+            self.turn.records.push(Record::StateChanged);
+        }
         let row = &mut held.row;
         let same = row.stop_loss == levels.stop
             && row.take_profit == levels.take_profit
@@ -132,8 +178,4 @@ impl AccountMachine {
         let row = row.clone();
         self.turn.records.push(Record::Position(row));
     }
-}
-
-const fn is_in_flight(order: &Order) -> bool {
-    matches!(order.status, OrderStatus::Intended | OrderStatus::Sent | OrderStatus::Unknown)
 }

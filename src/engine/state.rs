@@ -1,28 +1,28 @@
 //! What an account machine remembers: its positions, its working orders, and the small things that must survive a
 //! restart beside them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::fill::Fill;
-use crate::domain::ids::{BotId, ClientOrderId, TradeId};
+use crate::domain::funding::FundingPayment;
+use crate::domain::ids::{BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
-use crate::domain::money::{Price, Quote};
-use crate::domain::order::{Order, OrderStatus, Purpose};
+use crate::domain::money::{Price, Qty, Quote};
+use crate::domain::order::{Order, Purpose};
 use crate::domain::position::Position;
-use crate::domain::time::{Timeframe, Timestamp};
+use crate::domain::side::PositionSide;
+use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 
+use super::booked::BookedTrade;
 use super::decision::Code;
 use super::turn::PositionRow;
 
-/// Ended orders kept in memory, so that a late fill finds its order.
-pub const ENDED_MAX: usize = 32;
-/// Booked trade ids kept in memory, so that a repeated fill is recognised. The store refuses older repeats.
-pub const BOOKED_MAX: usize = 128;
+/// A sweep asks for the fills of this long before the last one too: an exchange may tell a fill late.
+pub const SWEEP_OVERLAP: DurationMs = DurationMs::from_secs(120);
 
-/// Marks the trade id of a bot's part of a liquidation: ours, made from the exchange's (`P9/2`).
-pub const LIQUIDATION_PART: char = '/';
+/// An exchange may tell funding this late.
+const FUNDING_OVERLAP: DurationMs = DurationMs::from_secs(3_600);
 
 /// Durable with every commit, as JSON in `account_state.state`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,10 +40,124 @@ pub struct DurableState {
     pub holdings: BTreeMap<ClientOrderId, Holding>,
     /// Symbols on which we and the exchange disagree, and how: no new entries there.
     pub blocked: BTreeMap<Symbol, String>,
+    /// What the exchange holds on the account beyond what our bots hold: somebody else's, and left alone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub external: BTreeMap<Symbol, External>,
     pub legs: Legs,
     pub last_equity_at: Option<Timestamp>,
     /// The account's clock: when it last did anything. After a crash the fleet's clock may be behind it.
     pub acted_at: Timestamp,
+    /// All fills before this are booked, but for those of the overlap. `None` where fills have a cursor of their own
+    /// ([`super::config::Venue::consistent_snapshots`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swept_until: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Funding::is_empty")]
+    pub funding: Funding,
+    /// Fills booked so far, over all time.
+    pub fills_booked: u64,
+    /// Whether it traded on paper; `None` before it first ran.
+    pub on_paper: Option<bool>,
+    /// Cash of the life that is not led now: on paper while it trades for real, and the other way round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_wallet: Option<Quote>,
+}
+
+impl DurableState {
+    /// Paper and real trading share nothing but the ids, which never repeat: what was learnt of one exchange says
+    /// nothing about the other.
+    pub(super) fn take_up(&mut self, on_paper: bool) {
+        let before = self.on_paper.replace(on_paper);
+        if before.is_none_or(|before| before == on_paper) {
+            return;
+        }
+        *self = Self {
+            wallet: self.idle_wallet,
+            idle_wallet: self.wallet,
+            legs: self.legs,
+            acted_at: self.acted_at,
+            fills_booked: self.fills_booked,
+            on_paper: self.on_paper,
+            ..Self::default()
+        };
+    }
+
+    /// Trades and ended orders from here on may still be told of; older ones only by chance.
+    pub fn retold_since(&self) -> Option<Timestamp> {
+        self.swept_until.map(|until| until.minus(SWEEP_OVERLAP))
+    }
+}
+
+/// Somebody else's holdings and orders in one symbol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct External {
+    pub long: Qty,
+    pub short: Qty,
+    pub open_orders: u32,
+}
+
+impl External {
+    pub const fn on(&self, side: PositionSide) -> Qty {
+        match side {
+            PositionSide::Long => self.long,
+            PositionSide::Short => self.short,
+        }
+    }
+
+    pub(super) const fn on_mut(&mut self, side: PositionSide) -> &mut Qty {
+        match side {
+            PositionSide::Long => &mut self.long,
+            PositionSide::Short => &mut self.short,
+        }
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.long.is_zero() && self.short.is_zero() && self.open_orders == 0
+    }
+}
+
+/// Which funding is booked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Funding {
+    /// What was paid before is part of the cash the account began with.
+    pub from: Option<Timestamp>,
+    /// The latest payments by symbol and id, as many as may be told again.
+    booked: BTreeMap<Symbol, BTreeMap<String, Timestamp>>,
+}
+
+impl Funding {
+    fn is_empty(&self) -> bool {
+        self.from.is_none()
+    }
+
+    /// From when on payments are asked for; `None` before the account's cash is known.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        let from = self.from?;
+        Some(self.last().map_or(from, |last| from.max(last.minus(FUNDING_OVERLAP))))
+    }
+
+    fn last(&self) -> Option<Timestamp> {
+        self.booked.values().flat_map(BTreeMap::values).max().copied()
+    }
+
+    /// True for a payment that is to be booked now.
+    pub(super) fn note(&mut self, payment: &FundingPayment) -> bool {
+        if self.since().is_none_or(|since| payment.at < since) {
+            return false;
+        }
+        let of_symbol = self.booked.entry(payment.symbol.clone()).or_default();
+        if of_symbol.insert(payment.id.clone(), payment.at).is_some() {
+            return false;
+        }
+        if let Some(since) = self.since() {
+            self.booked.retain(|_, payments| {
+                payments.retain(|_, at| *at >= since);
+                !payments.is_empty()
+            });
+        }
+        true
+    }
 }
 
 /// Numbers the orders of one cycle, so that their ids differ.
@@ -67,11 +181,30 @@ pub struct Holding {
     pub reported: BTreeSet<Code>,
     /// The DCA level whose refusal was already explained.
     pub dca_explained: Option<u8>,
+    /// Since when it should have a stop at the exchange and has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unprotected_since: Option<Timestamp>,
+    /// Since when the price is beyond a level whose order rests at the exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_since: Option<Timestamp>,
 }
 
 impl Holding {
     pub const fn new(timeframe: Timeframe) -> Self {
-        Self { timeframe, peak: None, exit: None, reported: BTreeSet::new(), dca_explained: None }
+        Self {
+            timeframe,
+            peak: None,
+            exit: None,
+            reported: BTreeSet::new(),
+            dca_explained: None,
+            unprotected_since: None,
+            passed_since: None,
+        }
+    }
+
+    /// On its way out because the price has passed a level: a new order at that level would trigger at once.
+    pub(super) const fn is_chased(&self) -> bool {
+        self.exit.is_some() && self.passed_since.is_some()
     }
 }
 
@@ -81,6 +214,19 @@ pub struct Leaving {
     pub code: Code,
     pub purpose: Purpose,
     pub attempt: u8,
+    /// The exchange refused the last attempt: the next one, and new protection, wait until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
+}
+
+impl Leaving {
+    pub(super) const fn new(code: Code, purpose: Purpose) -> Self {
+        Self { code, purpose, attempt: 0, retry_at: None }
+    }
+
+    pub(super) fn waits(&self, now: Timestamp) -> bool {
+        self.retry_at.is_some_and(|at| at > now)
+    }
 }
 
 /// An open position with everything that is known about it.
@@ -102,123 +248,8 @@ pub struct SavedAccount {
     pub durable: DurableState,
     pub positions: Vec<PositionRow>,
     pub working: Vec<Order>,
-    /// Oldest first, at most [`ENDED_MAX`].
+    /// Oldest first: the last [`super::orders::ENDED_MIN`], and those of which more may be told.
     pub ended: Vec<Order>,
-    /// Oldest first, at most [`BOOKED_MAX`].
-    pub booked: Vec<(Symbol, TradeId)>,
-}
-
-/// Orders by their ids: those that may still do something, and the last of those that have ended.
-#[derive(Debug, Default)]
-pub struct OrderBook {
-    working: BTreeMap<ClientOrderId, Order>,
-    ended: VecDeque<Order>,
-    /// Cancels asked for and not yet answered.
-    pub cancelling: BTreeSet<ClientOrderId>,
-    /// Placed more than once under their id: a refusal may be due to the first time.
-    pub resent: BTreeSet<ClientOrderId>,
-}
-
-impl OrderBook {
-    pub fn restore(working: Vec<Order>, ended: Vec<Order>) -> Self {
-        Self {
-            working: working.into_iter().map(|order| (order.client_order_id.clone(), order)).collect(),
-            ended: ended.into(),
-            cancelling: BTreeSet::new(),
-            resent: BTreeSet::new(),
-        }
-    }
-
-    pub fn insert(&mut self, order: Order) {
-        self.working.insert(order.client_order_id.clone(), order);
-    }
-
-    pub fn working(&self) -> impl Iterator<Item = &Order> {
-        self.working.values()
-    }
-
-    pub fn get_working(&self, id: &ClientOrderId) -> Option<&Order> {
-        self.working.get(id)
-    }
-
-    pub fn get_mut(&mut self, id: &ClientOrderId) -> Option<&mut Order> {
-        match self.working.get_mut(id) {
-            Some(order) => Some(order),
-            None => self.ended.iter_mut().find(|order| order.client_order_id == *id),
-        }
-    }
-
-    /// Working orders of one bot on one symbol.
-    pub fn of<'a>(&'a self, bot: BotId, symbol: &'a Symbol) -> impl Iterator<Item = &'a Order> {
-        self.working.values().filter(move |order| order.bot == Some(bot) && order.symbol == *symbol)
-    }
-
-    /// Whether an order of this purpose was decided since `since` and ended without a fill.
-    pub fn failed_since(&self, key: (BotId, &Symbol), purpose: Purpose, since: Timestamp) -> bool {
-        self.ended.iter().any(|order| {
-            order.purpose == purpose
-                && order.bot == Some(key.0)
-                && order.symbol == *key.1
-                && order.filled_qty.is_zero()
-                && order.times.decided_at >= since
-        })
-    }
-
-    /// Moves an order that has ended out of the working ones.
-    pub fn settle(&mut self, id: &ClientOrderId) {
-        if !self.working.get(id).is_some_and(|order| order.status.is_final()) {
-            return;
-        }
-        if let Some(order) = self.working.remove(id) {
-            self.cancelling.remove(id);
-            self.resent.remove(id);
-            if self.ended.len() >= ENDED_MAX {
-                self.ended.pop_front();
-            }
-            self.ended.push_back(order);
-        }
-    }
-
-    /// Orders whose fate is not known, in the order they were decided.
-    pub fn in_flight(&self) -> Vec<Order> {
-        let mut orders: Vec<Order> = self
-            .working
-            .values()
-            .filter(|order| {
-                matches!(order.status, OrderStatus::Intended | OrderStatus::Sent | OrderStatus::Unknown)
-            })
-            .cloned()
-            .collect();
-        orders.sort_by_key(|order| {
-            (order.times.decided_at, order.client_order_id.key().map(|key| (key.cycle, key.leg)))
-        });
-        orders
-    }
-}
-
-/// The last trade ids that were booked.
-#[derive(Debug, Default)]
-pub struct Booked(VecDeque<(Symbol, TradeId)>);
-
-impl Booked {
-    pub fn restore(booked: Vec<(Symbol, TradeId)>) -> Self {
-        Self(booked.into())
-    }
-
-    /// True the first time a fill is seen.
-    pub fn note(&mut self, fill: &Fill) -> bool {
-        if self.0.iter().any(|(symbol, id)| *id == fill.trade_id && *symbol == fill.symbol) {
-            return false;
-        }
-        if self.0.len() >= BOOKED_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back((fill.symbol.clone(), fill.trade_id.clone()));
-        true
-    }
-
-    /// The last one that the exchange knows by this id, from which a sweep continues.
-    pub fn last(&self) -> Option<&TradeId> {
-        self.0.iter().rev().map(|(_, id)| id).find(|id| !id.0.contains(LIQUIDATION_PART))
-    }
+    /// Oldest first: the last [`super::booked::BOOKED_MIN`], and those that may be told again.
+    pub booked: Vec<BookedTrade>,
 }

@@ -8,6 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::fill::Fill;
+use crate::domain::funding::FundingPayment;
 use crate::domain::ids::{BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Quote};
@@ -52,6 +53,8 @@ pub enum Record {
         detail: String,
     },
     Fill(BookedFill),
+    Funding(FundingPayment),
+    CashAdjustment(CashAdjustment),
     Position(PositionRow),
     /// A fill's effect on its bot's statistics, booked with the fill.
     BotStats(BotStats),
@@ -88,7 +91,28 @@ pub struct BookedFill {
     /// Before fees; zero for fills that add.
     pub realized_pnl: Quote,
     pub dry_run: bool,
+    /// Counts the fills of the account in the order they were booked: they may be told in another than they happened.
+    pub number: u64,
 }
+
+/// Cash that came or went without a fill or funding of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CashAdjustment {
+    pub kind: CashAdjustmentKind,
+    /// Came when positive, in quote currency.
+    pub amount: Quote,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CashAdjustmentKind {
+    /// What the account had when it first traded.
+    Opening,
+    /// A deposit, a withdrawal, somebody else's trading, a fee in another asset.
+    TransferOrExternal,
+}
+
+words!(CashAdjustmentKind { Opening => "opening", TransferOrExternal => "transfer_or_external" });
 
 /// A position with what belongs to its row beside the arithmetic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +148,7 @@ pub enum Request {
         symbol: Symbol,
         id: ClientOrderId,
     },
-    /// Fills may have been missed: ask for those after the last booked.
+    /// Fills may have been missed: ask for them ([`super::machine::AccountMachine::fill_sweep`]).
     SweepFills,
 }
 
@@ -141,6 +165,8 @@ pub enum NoticeKind {
     Liquidation,
     OutOfSync,
     Unprotected,
+    /// Somebody else traded on the account.
+    External,
 }
 
 words!(NoticeKind {
@@ -153,6 +179,7 @@ words!(NoticeKind {
     Liquidation => "liquidation",
     OutOfSync => "out_of_sync",
     Unprotected => "unprotected",
+    External => "external",
 });
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

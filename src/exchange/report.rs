@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use crate::domain::external::{ExternalCause, ExternalFill};
 use crate::domain::fill::Fill;
+pub use crate::domain::funding::FundingPayment;
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::kind::MarginMode;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
+pub use crate::domain::scope::Scope;
 use crate::domain::side::{PositionMode, PositionSide, Side};
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::matching::event::Liquidation;
@@ -55,13 +58,6 @@ pub struct OpenOrders {
     pub external: Vec<ExternalOrder>,
 }
 
-/// What is asked about: some symbols cost less than all.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
-    Symbols(BTreeSet<Symbol>),
-    All,
-}
-
 /// Which fills are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FillSweep {
@@ -80,44 +76,6 @@ pub struct FillSweep {
 pub enum ReportedFill {
     Ours(Fill),
     External(ExternalFill),
-}
-
-/// A fill of an order that is not ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExternalFill {
-    pub trade_id: TradeId,
-    pub symbol: Symbol,
-    pub side: Side,
-    /// `None` in one-way mode.
-    pub position_side: Option<PositionSide>,
-    pub price: Price,
-    pub qty: Qty,
-    /// In quote currency.
-    pub fee: Quote,
-    pub cause: ExternalCause,
-    pub at: Timestamp,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExternalCause {
-    /// A person or another program.
-    Manual,
-    Liquidation,
-    /// Auto-deleveraging.
-    Deleveraging,
-    /// The contract was delisted or settled.
-    Settlement,
-}
-
-/// Funding of one position at one time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FundingPayment {
-    /// The exchange's id of the payment.
-    pub id: String,
-    pub symbol: Symbol,
-    /// Received, or paid when negative; in quote currency.
-    pub amount: Quote,
-    pub at: Timestamp,
 }
 
 /// A position as the exchange sees it; only open ones are reported.

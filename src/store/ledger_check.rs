@@ -1,6 +1,6 @@
 //! The ledger proves itself: what is stored beside the fills equals what follows from them.
 //!
-//! Fills are the truth. Positions, statistics, order totals and paper wallets are recomputed from them with the same
+//! Fills are the truth. Positions, statistics, order totals and wallets are recomputed from them with the same
 //! arithmetic that wrote them, account by account, and compared to the last digit. Only bot statistics can be
 //! rewritten ([`repair`]): whatever else differs needs a person.
 
@@ -43,7 +43,7 @@ pub const STATISTICS: &str = "bot statistics equal their fills";
 const ORDERS: &str = "orders equal their fills";
 const ORPHANS: &str = "every fill has its order";
 const DOUBLES: &str = "one open position a bot and symbol";
-const WALLETS: &str = "paper wallets equal their fills";
+const WALLETS: &str = "wallets equal their fills";
 const ALLOCATIONS: &str = "allocations are at most 100 %";
 
 const CHECKS: [&str; 8] = [POSITIONS, FILLS, STATISTICS, ORDERS, ORPHANS, DOUBLES, WALLETS, ALLOCATIONS];
@@ -147,6 +147,8 @@ struct AccountRow {
     id: u32,
     name: String,
     is_paper: bool,
+    /// It trades on a real exchange, for real.
+    is_live: bool,
     wallet: Option<Quote>,
     /// The paper book, when it is the one in use.
     book: Option<Result<BookState, String>>,
@@ -183,7 +185,8 @@ impl BookState {
 
 fn accounts(conn: &Connection) -> Result<Vec<AccountRow>, StoreError> {
     let mut statement = conn.prepare(
-        "SELECT a.id, a.name, a.exchange = 'paper' AS is_paper, st.wallet,
+        "SELECT a.id, a.name, a.exchange = 'paper' AS is_paper,
+                a.exchange <> 'paper' AND coalesce(s.dry_run, 1) = 0 AS is_live, st.wallet,
                 CASE WHEN a.exchange = 'paper' OR s.dry_run = 1 THEN k.state END AS book
          FROM accounts a
          LEFT JOIN account_settings s ON s.account_id = a.id
@@ -197,6 +200,7 @@ fn accounts(conn: &Connection) -> Result<Vec<AccountRow>, StoreError> {
             id: row.get("id")?,
             name: row.get("name")?,
             is_paper: row.get("is_paper")?,
+            is_live: row.get("is_live")?,
             wallet: column::parsed_opt(row, "wallet")?,
             book: book.map(|text| {
                 let kept: Result<KeptBook, _> = serde_json::from_str(&text);
@@ -258,6 +262,10 @@ fn check_account(
     if let Some(book) = &account.book {
         counts.wallets += 1;
         findings.wallet(book, &folded);
+    }
+    if account.is_live && account.wallet.is_some() {
+        counts.wallets += 1;
+        findings.live_wallet(&folded);
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ pub mod ledger_check;
 pub mod market_log;
 pub mod open;
 pub mod queries;
+pub mod rate_limits;
 pub mod schema;
 pub mod strategies;
 pub mod telegram_bots;

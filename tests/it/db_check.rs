@@ -30,7 +30,7 @@ fn a_difference_is_named_with_both_values() {
     }
     let json = home.run("--json db check").fails(5, &["\"exit_code\":5"]).json();
     let failed = json["checks"].as_array().unwrap().iter().find(|check| check["ok"] == false).unwrap();
-    assert_eq!(failed["name"], "paper wallets equal their fills");
+    assert_eq!(failed["name"], "wallets equal their fills");
     assert_eq!(failed["differences"][0]["stored"], "10073.7736");
     assert_eq!(failed["differences"][0]["recomputed"], "10073.7735");
 }

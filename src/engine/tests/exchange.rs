@@ -33,7 +33,10 @@ impl Rig {
                 };
                 vec![Event::QueryAnswered { id: id.clone(), answer }]
             }
-            Request::SweepFills => self.missed_fills().into_iter().map(Event::Fill).collect(),
+            Request::SweepFills => {
+                let fills = self.missed_fills().into_iter().map(Event::Fill);
+                fills.chain([Event::Swept { at: self.now }]).collect()
+            }
         }
     }
 
@@ -43,6 +46,8 @@ impl Rig {
         let reason = "as the test wants".to_owned();
         match fate {
             Some(Fate::Refused) => return PlaceAnswer::Refused { code: "test".to_owned(), reason },
+            Some(Fate::WouldTrigger) => return PlaceAnswer::WouldTrigger { reason },
+            Some(Fate::TooLate) => return PlaceAnswer::TooLate,
             Some(Fate::NotSent) => return PlaceAnswer::NotSent { reason },
             Some(Fate::LostOrder) => return PlaceAnswer::Unknown { reason },
             Some(Fate::LostAnswer) | None => {}

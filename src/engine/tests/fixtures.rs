@@ -45,8 +45,11 @@ pub(super) fn account() -> AccountConfig {
             hedge: false,
             conditional_orders: true,
             resend_is_safe: false,
+            consistent_snapshots: true,
+            may_hold_external: false,
             horizon: DurationMs::from_secs(90),
         },
+        close_if_unprotected: true,
         equity_interval: DurationMs::from_secs(3_600),
     }
 }

@@ -3,12 +3,16 @@
 //! One bar is one minute. Each bar is matched first, what happened is told to the machine, then the machine gets its
 //! cycle: an entry decided at minute n fills at the open of the bar that closes at minute n + 1.
 
+mod cash;
+mod chasing;
 mod dca;
 mod exchange;
 mod exits;
 mod fixtures;
 mod guards;
 mod halts;
+mod late_answers;
+mod live;
 mod observation;
 mod orders;
 mod properties;
@@ -17,5 +21,4 @@ mod reconciling;
 mod rig;
 mod script;
 mod sharing;
-
 mod sizing;

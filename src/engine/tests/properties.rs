@@ -90,7 +90,8 @@ fn check_ledger(rig: &Rig) {
     assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
 }
 
-/// What rests in the book to protect is no more than what is held, bot by bot.
+/// What rests in the book to protect is no more than what is held, bot by bot; but on a real exchange a bot that is
+/// alone on its side keeps an old stop until the new one rests.
 fn check_protection(rig: &Rig) {
     for order in rig.book.open_orders() {
         let key = order.client_order_id.key().unwrap();
@@ -99,7 +100,13 @@ fn check_protection(rig: &Rig) {
         if key.purpose == Purpose::StopLoss && !rig.cancels_fail {
             // It may cover less while the fate of its successor is unknown, never more.
             let held = rig.position(key.bot.unwrap(), order.symbol.as_str()).map(|held| held.qty);
-            assert!(held.is_some_and(|held| order.remaining_qty() <= held), "{held:?} {order:?}");
+            let alike = rig.rows.values().filter(|row| {
+                let position = &row.position;
+                position.is_open() && position.symbol == order.symbol && position.side == order.position_side
+            });
+            let may_be_more = !rig.config.venue.consistent_snapshots && alike.count() == 1;
+            let fits = held.is_some_and(|held| order.remaining_qty() <= held || may_be_more);
+            assert!(fits, "{held:?} {order:?}");
         }
     }
 }

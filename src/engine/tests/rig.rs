@@ -5,20 +5,25 @@ use std::sync::Arc;
 
 use super::exchange::{report, told};
 use super::fixtures::*;
-use crate::domain::ids::{AccountId, ClientOrderId, CycleId, TradeId};
+use crate::domain::fill::Fill;
+use crate::domain::funding::FundingPayment;
+use crate::domain::ids::{AccountId, ClientOrderId, CycleId};
 use crate::domain::instrument::Symbol;
 use crate::domain::market::MarketStep;
 use crate::domain::money::Price;
 use crate::domain::order::{Order, Purpose};
+use crate::domain::scope::Scope;
 use crate::domain::side::PositionMode;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::engine::booked::{BOOKED_MIN, BookedTrade};
 use crate::engine::config::AccountConfig;
 use crate::engine::cycle::Cycle;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::event::*;
 use crate::engine::machine::AccountMachine;
-use crate::engine::state::{BOOKED_MAX, ENDED_MAX, SavedAccount};
-use crate::engine::turn::{BookedFill, Notice, PositionRow, Record, Request, Turn};
+use crate::engine::orders::ENDED_MIN;
+use crate::engine::state::{DurableState, SavedAccount};
+use crate::engine::turn::{BookedFill, CashAdjustment, Notice, PositionRow, Record, Request, Turn};
 use crate::matching::book::{Book, trade_number};
 use crate::matching::config::BookConfig;
 use crate::matching::fixtures as paper;
@@ -28,7 +33,9 @@ use crate::signal::{Gates, Signal};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Refused,
+    WouldTrigger,
     NotSent,
+    TooLate,
     /// It reaches the book and the answer is lost.
     LostAnswer,
     /// It does not reach the book, and nobody says so.
@@ -65,6 +72,8 @@ pub(super) struct Rig {
     pub decisions: Vec<Decision>,
     pub notices: Vec<Notice>,
     pub fills: Vec<BookedFill>,
+    pub funding: Vec<FundingPayment>,
+    pub adjustments: Vec<CashAdjustment>,
     /// Records that have no list of their own, as text.
     pub others: Vec<String>,
     pub rows: BTreeMap<ClientOrderId, PositionRow>,
@@ -99,6 +108,8 @@ impl Rig {
             decisions: Vec::new(),
             notices: Vec::new(),
             fills: Vec::new(),
+            funding: Vec::new(),
+            adjustments: Vec::new(),
             others: Vec::new(),
             rows: BTreeMap::new(),
             orders: BTreeMap::new(),
@@ -119,6 +130,10 @@ impl Rig {
     pub(super) fn snapshot(&self) -> Snapshot {
         let positions = self.book.positions().iter();
         Snapshot {
+            taken_at: self.now,
+            covers: Scope::All,
+            external_orders: BTreeMap::new(),
+            external_fills: Vec::new(),
             open_orders: self.book.open_orders().iter().map(report).collect(),
             positions: positions
                 .map(|net| NetPosition { symbol: net.symbol.clone(), side: net.side, qty: net.qty })
@@ -128,9 +143,21 @@ impl Rig {
         }
     }
 
-    pub(super) fn missed_fills(&self) -> Vec<crate::domain::fill::Fill> {
-        let after = self.machine.last_booked().map_or(0, |id| trade_number(id).expect("an id of the book"));
+    pub(super) fn missed_fills(&self) -> Vec<Fill> {
+        let after =
+            self.machine.fill_sweep().after.map_or(0, |id| trade_number(&id).expect("an id of the book"));
         self.book.fills_since(after).cloned().collect()
+    }
+
+    /// Time passes.
+    pub(super) fn wait(&mut self, secs: i64) {
+        self.now = self.now.plus(DurationMs::from_secs(secs));
+    }
+
+    /// A cycle between two bars that finds BTC at `price`; nothing matches.
+    pub(super) fn quote_price(&mut self, price: &str) {
+        self.prices.insert(symbol(BTC), price.parse().unwrap());
+        self.look_again(&[]);
     }
 
     /// A minute in which BTC stays at `price`.
@@ -243,6 +270,8 @@ impl Rig {
                 self.orders.insert(order.client_order_id.clone(), order);
             }
             Record::Fill(fill) => self.fills.push(fill),
+            Record::Funding(payment) => self.funding.push(payment),
+            Record::CashAdjustment(adjustment) => self.adjustments.push(adjustment),
             Record::Position(row) => {
                 self.rows.insert(row.position.id.clone(), row);
             }
@@ -271,17 +300,26 @@ impl Rig {
         let mut ended: Vec<Order> =
             self.orders.values().filter(|order| order.times.finished_at.is_some()).cloned().collect();
         ended.sort_by_key(|order| (order.times.decided_at, order.client_order_id.clone()));
-        let mut booked: Vec<(Symbol, TradeId)> = self
+        let state: DurableState = serde_json::from_str(&json).unwrap();
+        let retold = |at: Timestamp| state.retold_since().is_some_and(|since| at >= since);
+        let count = self.fills.len();
+        let booked = self
             .fills
             .iter()
-            .map(|booked| (booked.fill.symbol.clone(), booked.fill.trade_id.clone()))
-            .collect();
-        booked.drain(..booked.len().saturating_sub(BOOKED_MAX));
+            .enumerate()
+            .filter(|(index, booked)| index + BOOKED_MIN >= count || retold(booked.fill.at));
+        let booked = booked.map(|(_, booked)| BookedTrade::of(&booked.fill)).collect();
+        let count = ended.len();
+        let mut index = 0;
+        ended.retain(|order| {
+            index += 1;
+            index + ENDED_MIN > count || order.times.finished_at.is_some_and(retold)
+        });
         let saved = SavedAccount {
-            durable: serde_json::from_str(&json).unwrap(),
+            durable: state,
             positions: self.rows.values().filter(|row| row.position.is_open()).cloned().collect(),
             working: self.orders.values().filter(|order| !order.status.is_final()).cloned().collect(),
-            ended: ended.split_off(ended.len().saturating_sub(ENDED_MAX)),
+            ended,
             booked,
         };
         self.machine = AccountMachine::restore(AccountId::new(1), self.config.clone(), saved);

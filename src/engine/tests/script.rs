@@ -25,6 +25,8 @@ pub(super) struct Minute {
 #[derive(Debug, Clone)]
 pub(super) struct Setup {
     pub hedge: bool,
+    /// A real exchange, or paper.
+    pub live: bool,
     pub resends: bool,
     pub auto_exit: bool,
     pub dca: bool,
@@ -53,16 +55,17 @@ pub(super) fn minutes() -> impl Strategy<Value = Vec<Minute>> {
 }
 
 pub(super) fn setups() -> impl Strategy<Value = Setup> {
-    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let flags = prop::array::uniform7(any::<bool>());
     let numbers = (1_u32..=100, 1_u8..=20, 1_u32..100, 1_u32..=4, 1_u32..=3, 1_u32..8);
     (flags, numbers).prop_map(
         |(
-            (hedge, resends, auto_exit, dca, trails, participation),
+            [hedge, live, resends, auto_exit, dca, trails, participation],
             (entry_pct, leverage, first, all, own, stop),
         )| {
             Setup {
                 hedge,
-                resends,
+                live,
+                resends: resends && !live,
                 auto_exit,
                 dca,
                 trails,
@@ -93,6 +96,8 @@ impl Setup {
         let mut config = account();
         config.venue.hedge = self.hedge;
         config.venue.resend_is_safe = self.resends;
+        config.venue.consistent_snapshots = !self.live;
+        config.venue.may_hold_external = self.live;
         let flag = |on: bool| if on { "on" } else { "off" };
         let (entry, leverage) = (self.entry_pct.to_string(), self.leverage.to_string());
         let (limit, stop) = (self.max_positions[0].to_string(), self.stop_pct.to_string());

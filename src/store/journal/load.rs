@@ -7,10 +7,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::{StoreError, column};
 use super::{order_row, position_row};
 use crate::domain::ids::{AccountId, BotId, TradeId};
-use crate::domain::instrument::Symbol;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
-use crate::engine::state::{BOOKED_MAX, DurableState, ENDED_MAX, SavedAccount};
+use crate::engine::booked::{BOOKED_MIN, BookedTrade};
+use crate::engine::orders::{ENDED_MAX, ENDED_MIN};
+use crate::engine::state::{DurableState, SavedAccount};
+use crate::engine::turn::PositionRow;
 
 /// An account as it was last committed.
 #[derive(Debug)]
@@ -21,7 +23,8 @@ pub struct LoadedAccount {
     pub paper_book: Option<String>,
 }
 
-/// Loads an account's machine state. An account that never ran has an empty one.
+/// Loads an account's machine state. An account that never ran has an empty one. On a real exchange, what was done in
+/// dry run and what was done for real are kept apart: only that of the life it leads now is loaded.
 pub fn load_account(conn: &Connection, account: AccountId) -> Result<LoadedAccount, StoreError> {
     let id = account.get();
     let row: Option<(String, Option<i64>)> = conn
@@ -31,30 +34,18 @@ pub fn load_account(conn: &Connection, account: AccountId) -> Result<LoadedAccou
     let (state, last_cycle_at) = row.unwrap_or_else(|| ("{}".to_owned(), None));
     let durable: DurableState = serde_json::from_str(&state)
         .map_err(|error| StoreError::corrupt(format!("state of account {account}: {error}")))?;
-    let positions = conn
-        .prepare_cached(
-            "SELECT * FROM bot_positions WHERE account_id = ?1 AND closed_at IS NULL AND bot_id IS NOT NULL",
-        )?
-        .query_map([id], position_row::read)?
-        .collect::<Result<_, _>>()?;
-    let working = conn
-        .prepare_cached(
-            "SELECT * FROM orders WHERE account_id = ?1
-                 AND status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')",
-        )?
-        .query_map([id], order_row::read)?
-        .collect::<Result<_, _>>()?;
+    let rows = LifeRows { conn, account: id, dry_run: dry_run_of(conn, id)? };
     let paper_book = conn
         .prepare_cached("SELECT state FROM paper_books WHERE account_id = ?1")?
         .query_row([id], |row| row.get(0))
         .optional()?;
     Ok(LoadedAccount {
         saved: SavedAccount {
+            positions: rows.positions()?,
+            working: rows.working()?,
+            ended: rows.ended(durable.retold_since())?,
+            booked: rows.booked(durable.retold_since())?,
             durable,
-            positions,
-            working,
-            ended: ended(conn, id)?,
-            booked: booked(conn, id)?,
         },
         last_cycle_at: last_cycle_at.map(Timestamp::from_ms),
         paper_book,
@@ -70,28 +61,90 @@ pub fn bots_with_positions(conn: &Connection) -> Result<BTreeSet<BotId>, StoreEr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn ended(conn: &Connection, account: u32) -> Result<Vec<Order>, StoreError> {
-    let mut orders = conn
+/// The `dry_run` of the rows that belong to the life the account leads; `None`: all of them, on the embedded exchange.
+fn dry_run_of(conn: &Connection, account: u32) -> Result<Option<bool>, StoreError> {
+    let found: Option<Option<bool>> = conn
         .prepare_cached(
-            "SELECT * FROM orders WHERE account_id = ?1 AND finished_at IS NOT NULL
-             ORDER BY decided_at DESC, client_order_id DESC LIMIT ?2",
+            "SELECT CASE WHEN a.exchange <> 'paper' THEN coalesce(s.dry_run, 1) END
+             FROM accounts a LEFT JOIN account_settings s ON s.account_id = a.id WHERE a.id = ?1",
         )?
-        .query_map(params![account, i64::try_from(ENDED_MAX).unwrap_or(i64::MAX)], order_row::read)?
-        .collect::<Result<Vec<_>, _>>()?;
-    orders.reverse();
-    Ok(orders)
+        .query_row([account], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
 }
 
-fn booked(conn: &Connection, account: u32) -> Result<Vec<(Symbol, TradeId)>, StoreError> {
-    let mut booked = conn
-        .prepare_cached(
-            "SELECT symbol, trade_id FROM fills WHERE account_id = ?1 ORDER BY at DESC, length(trade_id) DESC,
-                 trade_id DESC LIMIT ?2",
-        )?
-        .query_map(params![account, i64::try_from(BOOKED_MAX).unwrap_or(i64::MAX)], |row| {
-            Ok((column::parsed(row, "symbol")?, TradeId(row.get("trade_id")?)))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    booked.reverse();
-    Ok(booked)
+/// The rows of an account in one of its lives.
+struct LifeRows<'a> {
+    conn: &'a Connection,
+    account: u32,
+    dry_run: Option<bool>,
+}
+
+impl LifeRows<'_> {
+    fn positions(&self) -> Result<Vec<PositionRow>, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT * FROM bot_positions WHERE account_id = ?1 AND closed_at IS NULL AND bot_id IS NOT NULL
+                 AND dry_run = coalesce(?2, dry_run)",
+        )?;
+        let rows = statement.query_map(params![self.account, self.dry_run], position_row::read)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn working(&self) -> Result<Vec<Order>, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT * FROM orders WHERE account_id = ?1 AND dry_run = coalesce(?2, dry_run)
+                 AND status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')",
+        )?;
+        let rows = statement.query_map(params![self.account, self.dry_run], order_row::read)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn ended(&self, since: Option<Timestamp>) -> Result<Vec<Order>, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT * FROM orders WHERE account_id = ?1 AND dry_run = coalesce(?2, dry_run)
+                 AND finished_at IS NOT NULL
+                 AND (finished_at >= ?3 OR client_order_id IN (
+                     SELECT client_order_id FROM orders WHERE account_id = ?1 AND dry_run = coalesce(?2, dry_run)
+                         AND finished_at IS NOT NULL
+                     ORDER BY decided_at DESC, client_order_id DESC LIMIT ?4))
+             ORDER BY decided_at DESC, client_order_id DESC LIMIT ?5",
+        )?;
+        let rows = statement.query_map(
+            params![self.account, self.dry_run, since_ms(since), limit(ENDED_MIN), limit(ENDED_MAX)],
+            order_row::read,
+        )?;
+        let mut orders = rows.collect::<Result<Vec<_>, _>>()?;
+        orders.reverse();
+        Ok(orders)
+    }
+
+    fn booked(&self, since: Option<Timestamp>) -> Result<Vec<BookedTrade>, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT symbol, trade_id, at FROM (
+                 SELECT symbol, trade_id, at,
+                     row_number() OVER (ORDER BY at DESC, length(trade_id) DESC, trade_id DESC) AS age
+                 FROM fills WHERE account_id = ?1 AND dry_run = coalesce(?2, dry_run))
+             WHERE age <= ?4 OR at >= ?3 ORDER BY age DESC",
+        )?;
+        let rows = statement.query_map(
+            params![self.account, self.dry_run, since_ms(since), limit(BOOKED_MIN)],
+            |row| {
+                Ok(BookedTrade {
+                    symbol: column::parsed(row, "symbol")?,
+                    trade_id: TradeId(row.get("trade_id")?),
+                    at: column::timestamp(row, "at")?,
+                })
+            },
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Later than everything where nothing is told again.
+fn since_ms(since: Option<Timestamp>) -> i64 {
+    since.map_or(i64::MAX, Timestamp::ms)
+}
+
+fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -2,6 +2,7 @@
 //!
 //! Called inside the writer's savepoint, so a turn is there as a whole or not at all.
 
+mod cash;
 mod load;
 mod order_row;
 pub(super) mod position_row;
@@ -146,6 +147,8 @@ fn record_one(
             order_row::note(conn, order, turn.at.max(order.times.decided_at), detail)
         }
         Record::Fill(fill) => write_fill(conn, account, fill),
+        Record::Funding(payment) => cash::write_funding(conn, account, payment),
+        Record::CashAdjustment(adjustment) => cash::write_adjustment(conn, account, *adjustment),
         Record::Position(row) => rows.write_position(conn, account, row),
         Record::BotStats(stats) => add_stats(conn, *stats),
         Record::BotError { bot, error } => set_bot(
@@ -182,8 +185,8 @@ fn write_fill(conn: &Connection, account: AccountId, booked: &BookedFill) -> Res
     let fill = &booked.fill;
     conn.prepare_cached(
         "INSERT INTO fills (account_id, symbol, trade_id, client_order_id, bot_id, position_id, side, position_side,
-             price, qty, fee, fee_asset, liquidity, realized_pnl, dry_run, at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             price, qty, fee, fee_asset, liquidity, realized_pnl, dry_run, at, number)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(params![
         account.get(),
@@ -202,6 +205,7 @@ fn write_fill(conn: &Connection, account: AccountId, booked: &BookedFill) -> Res
         booked.realized_pnl.to_string(),
         booked.dry_run,
         fill.at.ms(),
+        i64::try_from(booked.number).unwrap_or(i64::MAX),
     ])?;
     Ok(())
 }
@@ -306,3 +310,6 @@ fn write_notice(
     ])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,6 +140,13 @@ impl Findings<'_> {
         }
     }
 
+    /// What a real account began with, what was transferred, its funding and its fills make its cash.
+    pub(super) fn live_wallet(&mut self, folded: &Folded) {
+        if let Some(wallet) = self.account.wallet {
+            self.compare(WALLETS, "account", "wallet", &wallet, &(folded.cash + folded.cash_without_fills));
+        }
+    }
+
     pub(super) fn allocation(&mut self, bots: &[BotRow]) {
         let active = bots.iter().filter(|bot| bot.is_active);
         let sum = active.fold(Pct::ZERO, |sum, bot| sum + bot.allocation);

@@ -1,4 +1,4 @@
-//! An account's fills, folded in the order of the exchange.
+//! An account's fills, folded in the order they were booked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,8 +42,10 @@ pub(super) struct Folded {
     pub(super) misfits: Vec<Misfit>,
     /// What the fills and the funding of the paper book did to its wallet.
     pub(super) paper_result: Quote,
-    /// What the booked fills did to the account's cash by our own ledger.
+    /// What the booked fills did to the account's cash by our own ledger, in the life it leads now.
     pub(super) cash: Quote,
+    /// Funding and adjustments of an account that trades for real.
+    pub(super) cash_without_fills: Quote,
     /// The exchange's positions: of all bots together.
     nets: BTreeMap<(Symbol, PositionSide), Position>,
 }
@@ -55,6 +57,8 @@ struct Booked {
     position: Option<String>,
     realized_pnl: Quote,
     dry_run: bool,
+    /// When it was booked, counted; those without a number were booked first, in the order of the exchange.
+    number: i64,
     /// The paper book has executed it, the account has not heard of it yet.
     is_pending: bool,
 }
@@ -71,13 +75,16 @@ impl Folded {
             let sums = folded.orders.entry(booked.fill.client_order_id.clone()).or_default();
             sums.0 = sums.0.plus(booked.fill.qty);
             sums.1 += booked.fill.price.notional(booked.fill.qty);
-            if account.is_paper || booked.dry_run {
+            let is_paper = account.is_paper || booked.dry_run;
+            if is_paper {
                 folded.settle(&booked.fill);
             }
-            folded.book(&booked);
+            folded.book(&booked, is_paper != account.is_live);
         }
         if account.is_paper {
             folded.paper_result += funding(conn, account)?;
+        } else {
+            folded.cash_without_fills = funding(conn, account)? + adjustments(conn, account)?;
         }
         Ok(folded)
     }
@@ -106,8 +113,10 @@ impl Folded {
         }
     }
 
-    fn book(&mut self, booked: &Booked) {
-        self.cash -= booked.fill.fee;
+    fn book(&mut self, booked: &Booked, moves_cash: bool) {
+        if moves_cash {
+            self.cash -= booked.fill.fee;
+        }
         let Some(id) = &booked.position else {
             return self.expect(booked, Quote::ZERO);
         };
@@ -118,7 +127,9 @@ impl Folded {
                     Applied::Reduced { realized_pnl } => (realized_pnl, false),
                     Applied::Closed { realized_pnl } => (realized_pnl, true),
                 };
-                self.cash += realized;
+                if moves_cash {
+                    self.cash += realized;
+                }
                 self.expect(booked, realized);
                 let won = is_closed
                     && self.positions.get(id).is_some_and(|position| position.net_pnl() > Quote::ZERO);
@@ -138,12 +149,14 @@ impl Folded {
         let fill = &booked.fill;
         let is_entry = fill.side == fill.position_side.entry_side();
         match self.positions.get_mut(id) {
-            // A late fill of the opening order after the position was closed begins a new life under the same id.
+            // Before fills were numbered, a late fill of the opening order began a new life under the same id.
             Some(position) if position.is_open() || !is_entry => {
                 position.apply(fill).map_err(|error: OverClose| error.to_string())
             }
             Some(_) | None if is_entry => {
-                self.positions.insert(id.to_owned(), Position::open(booked.bot, Leverage::ONE, fill));
+                let id = id.parse().map_err(|_| format!("position id `{id}` cannot be read"))?;
+                let position = Position { id, ..Position::open(booked.bot, Leverage::ONE, fill) };
+                self.positions.insert(position.id.as_str().to_owned(), position);
                 Ok(Applied::Increased)
             }
             Some(_) | None => Err("closes a position that was not open".to_owned()),
@@ -165,7 +178,7 @@ impl Folded {
     }
 }
 
-/// All fills of the account in the order of the exchange, with those of the paper book that are not booked yet.
+/// All fills of the account in the order they were booked, with those of the paper book that are not booked yet.
 fn booked(conn: &Connection, account: &AccountRow) -> Result<Vec<Booked>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT * FROM fills WHERE account_id = ?1")?;
     let rows = statement.query_map(params![account.id], |row| {
@@ -175,6 +188,7 @@ fn booked(conn: &Connection, account: &AccountRow) -> Result<Vec<Booked>, StoreE
             position: row.get("position_id")?,
             realized_pnl: column::parsed(row, "realized_pnl")?,
             dry_run: row.get("dry_run")?,
+            number: row.get("number")?,
             is_pending: false,
         })
     })?;
@@ -190,15 +204,22 @@ fn booked(conn: &Connection, account: &AccountRow) -> Result<Vec<Booked>, StoreE
             position: None,
             realized_pnl: Quote::ZERO,
             dry_run: true,
+            number: i64::MAX,
             is_pending: true,
         }));
     }
-    fills.sort_by_cached_key(|booked| booking_order(booked.fill.at, &booked.fill.trade_id));
+    fills.sort_by_cached_key(|booked| (booked.number, booking_order(booked.fill.at, &booked.fill.trade_id)));
     Ok(fills)
 }
 
 fn funding(conn: &Connection, account: &AccountRow) -> Result<Quote, StoreError> {
     let mut statement = conn.prepare_cached("SELECT amount FROM funding_payments WHERE account_id = ?1")?;
+    let rows = statement.query_map(params![account.id], |row| column::parsed(row, "amount"))?;
+    Ok(rows.collect::<Result<Vec<Quote>, _>>()?.into_iter().sum())
+}
+
+fn adjustments(conn: &Connection, account: &AccountRow) -> Result<Quote, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT amount FROM cash_adjustments WHERE account_id = ?1")?;
     let rows = statement.query_map(params![account.id], |row| column::parsed(row, "amount"))?;
     Ok(rows.collect::<Result<Vec<Quote>, _>>()?.into_iter().sum())
 }

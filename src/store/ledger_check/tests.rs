@@ -117,7 +117,7 @@ fn two_bots_on_one_side_share_the_exchanges_average() {
             "DELETE FROM fills WHERE account_id = 1; DELETE FROM bot_positions WHERE account_id = 1;
              DELETE FROM orders WHERE account_id = 1;
              INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, column3, column2, column4, 'long', column5, '1',
-                 '0', 'USDT', 'taker', column6, 1, {at} + column7
+                 '0', 'USDT', 'taker', column6, 1, {at} + column7, column7
              FROM (VALUES ('P1', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'buy', '100', '0', 1),
                           ('P2', 'tfaaaaaacaaaaabbqfsyjiqaaaab', 2, 'buy', '200', '0', 2),
                           ('P3', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'sell', '150', '50', 3))"
@@ -180,4 +180,23 @@ fn repair_rewrites_statistics_only_and_is_audited() {
     let report = audit::verify(store.conn()).unwrap();
     assert_eq!((report.entries, report.fault), (1, None));
     assert_eq!(store.transaction(|conn| repair(conn, "cli:op", now)).unwrap(), []);
+}
+
+#[test]
+fn fills_are_folded_in_the_order_they_were_booked() {
+    // An exit that was booked before the second entry was told realized its part of the first entry's cost alone.
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    let misfits = |second_entry: i64, first_exit: i64| {
+        let sql = format!(
+            "UPDATE fills SET number = 1 WHERE account_id = 1 AND trade_id IN ('P1', 'P3');
+             UPDATE fills SET number = {second_entry} WHERE account_id = 1 AND trade_id = 'P2';
+             UPDATE fills SET number = {first_exit} WHERE account_id = 1 AND trade_id = 'P9';
+             UPDATE fills SET number = 4 WHERE account_id = 1 AND trade_id = 'P10'"
+        );
+        store.conn().execute_batch(&sql).unwrap();
+        check(store.conn()).unwrap().into_iter().any(|it| it.name == FILLS && !it.ok)
+    };
+    assert!(!misfits(2, 3));
+    assert!(misfits(3, 2));
 }

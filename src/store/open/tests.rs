@@ -207,3 +207,24 @@ fn readers_cannot_write_and_see_foreign_changes() {
     writer.transaction(|conn| Ok(conn.execute_batch(insert)?)).unwrap();
     assert_ne!(reader.data_version().unwrap(), before);
 }
+
+#[test]
+fn signals_survive_the_move_to_several_markets() {
+    let scratch = Scratch::empty();
+    let path = old_database(&scratch, 6);
+    connect(&path, OpenMode::ReadWrite)
+        .unwrap()
+        .execute_batch(
+            "INSERT INTO signals VALUES (1, 'BTCUSDT', '1m', 60000, '100', 'long', 0, 0, 0.5, 'up', '[]', 90000)",
+        )
+        .unwrap();
+    Store::migrate(&path).unwrap();
+    let store = Store::open(&path, OpenMode::ReadOnly).unwrap();
+    let kept: (String, String, i64) = store
+        .conn()
+        .query_row("SELECT market, symbol, expires_at FROM signals", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    assert_eq!(kept, (String::new(), "BTCUSDT".to_owned(), 90_000));
+}

@@ -1,7 +1,7 @@
 //! Results per account and bot, and their sums per quote asset.
 //!
 //! On a paper book these agree to the last digit: initial balance + net realized profit of all fills + funding +
-//! unrealized profit = equity. The wallet is the exchange's figure: where two bots hold the same side of a symbol the
+//! unrealized profit = equity; on a real one, with its adjustments in place of an initial balance. The wallet is the exchange's figure: where two bots hold the same side of a symbol the
 //! exchange averages their entries, so until both are closed it may realize other parts of the same profit.
 
 use std::collections::BTreeMap;
@@ -34,6 +34,8 @@ pub struct AccountPnl {
     pub tally: Tally,
     /// Received when positive.
     pub funding: Quote,
+    /// What a real account began with, and what came (or went) since without a fill or funding of ours.
+    pub adjustments: Quote,
     /// Of the paper book.
     pub initial_balance: Option<Quote>,
     /// As the exchange last said; `None` before the first run, and for the book that is not in use.
@@ -122,7 +124,8 @@ pub fn report(conn: &Connection, filter: &Filter) -> Result<PnlReport, StoreErro
     }
     let papers = purses.iter().map(|(id, purse)| (*id, purse.is_paper_account())).collect();
     let tallies = tallies(conn, &papers, filter)?;
-    let funding = if is_whole { funding(conn)? } else { BTreeMap::new() };
+    let (funding, adjustments) =
+        if is_whole { (funding(conn)?, adjustments(conn)?) } else { (BTreeMap::new(), BTreeMap::new()) };
     let bots = bot_names(conn, filter.account)?;
     let mut accounts = Vec::new();
     for (id, purse) in &purses {
@@ -133,8 +136,15 @@ pub fn report(conn: &Connection, filter: &Filter) -> Result<PnlReport, StoreErro
             if own.is_empty() && (book != purse.book || !is_whole) {
                 continue;
             }
-            let funding = funding.get(&(*id, book)).copied().unwrap_or_default();
-            accounts.push(account_pnl(purse, book, &own, &bots, funding));
+            let cash = CashWithoutFills {
+                funding: funding.get(&(*id, book)).copied().unwrap_or_default(),
+                adjustments: adjustments
+                    .get(id)
+                    .filter(|_| book == BookKind::Real)
+                    .copied()
+                    .unwrap_or_default(),
+            };
+            accounts.push(account_pnl(purse, book, &own, &bots, cash));
         }
     }
     accounts.sort_by(|a, b| (&a.account, a.book).cmp(&(&b.account, b.book)));
@@ -144,12 +154,19 @@ pub fn report(conn: &Connection, filter: &Filter) -> Result<PnlReport, StoreErro
 
 type BotNames = BTreeMap<u32, (String, bool)>;
 
+/// What moved the cash of a book beside its fills.
+#[derive(Clone, Copy)]
+struct CashWithoutFills {
+    funding: Quote,
+    adjustments: Quote,
+}
+
 fn account_pnl(
     purse: &Purse,
     book: BookKind,
     own: &[(&TallyKey, &Tally)],
     names: &BotNames,
-    funding: Quote,
+    cash: CashWithoutFills,
 ) -> AccountPnl {
     let mut sum = Tally::default();
     let mut bots = Vec::new();
@@ -169,10 +186,11 @@ fn account_pnl(
         book,
         quote_asset: purse.quote_asset(book).to_owned(),
         tally: sum,
-        funding,
+        funding: cash.funding,
+        adjustments: cash.adjustments,
         initial_balance: purse.initial_balance.filter(|_| book == BookKind::Paper),
         wallet: purse.wallet.filter(|_| book == purse.book),
-        equity: purse.equity(book, &sum, funding),
+        equity: purse.equity(book, &sum, cash.funding),
         bots,
     }
 }
@@ -243,6 +261,16 @@ pub(super) fn funding(conn: &Connection) -> Result<BTreeMap<(u32, BookKind), Quo
     while let Some(row) = rows.next()? {
         let amount: Quote = column::parsed(row, "amount")?;
         *sums.entry((row.get("account_id")?, BookKind::of(row.get("is_paper")?))).or_default() += amount;
+    }
+    Ok(sums)
+}
+
+fn adjustments(conn: &Connection) -> Result<BTreeMap<u32, Quote>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT account_id, amount FROM cash_adjustments")?;
+    let mut rows = statement.query([])?;
+    let mut sums: BTreeMap<u32, Quote> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        *sums.entry(row.get("account_id")?).or_default() += column::parsed(row, "amount")?;
     }
     Ok(sums)
 }

@@ -1,0 +1,81 @@
+//! What others do on the account: reported, and left alone.
+
+use crate::domain::external::{ExternalCause, ExternalFill};
+use crate::domain::funding::FundingPayment;
+use crate::domain::instrument::Symbol;
+use crate::domain::side::PositionSide;
+
+use super::booked::BookedTrade;
+use super::event::Liquidation;
+use super::machine::{AccountMachine, HeldKey};
+use super::state::Held;
+use super::turn::{NoticeKind, Record, Severity};
+
+impl AccountMachine {
+    /// A forced close of what our bots hold is booked; everything else is somebody else's trading. It is told once a
+    /// symbol until the next snapshot has shown what came of it.
+    pub(super) fn hear_external_fill(&mut self, fill: &ExternalFill) {
+        let side = fill.reduced_side();
+        let is_ours = self.held.values().any(|held| {
+            let position = held.position();
+            position.symbol == fill.symbol && position.side == side
+        });
+        if fill.cause != ExternalCause::Manual && is_ours {
+            self.book_liquidation(&forced_close(fill, side));
+            return;
+        }
+        let trade = BookedTrade { symbol: fill.symbol.clone(), trade_id: fill.trade_id.clone(), at: fill.at };
+        let is_new = self.heard_external.note(trade, self.durable.retold_since());
+        let is_first = is_new && !self.doubted.contains_key(&fill.symbol);
+        if is_new {
+            self.doubt(&fill.symbol);
+        }
+        if is_first {
+            let fields = [
+                ("symbol", fill.symbol.to_string()),
+                ("side", fill.side.to_string()),
+                ("price", fill.price.to_string()),
+                ("qty", fill.qty.to_string()),
+                ("cause", fill.cause.to_string()),
+            ];
+            self.notify(NoticeKind::External, Severity::Info, fields);
+        }
+    }
+
+    pub(super) fn book_funding(&mut self, payment: FundingPayment) {
+        if !self.durable.funding.note(&payment) {
+            return;
+        }
+        if let Some(wallet) = self.durable.wallet.as_mut() {
+            *wallet += payment.amount;
+        }
+        self.turn.records.push(Record::Funding(payment));
+    }
+
+    /// Somebody else's holding on one side of a symbol, as last seen.
+    pub(super) fn is_held_externally(&self, symbol: &Symbol, side: PositionSide) -> bool {
+        self.durable.external.get(symbol).is_some_and(|external| !external.on(side).is_zero())
+    }
+
+    /// Whether the exchange holds more on this side of the symbol than this bot's position: reduce-only alone does not
+    /// keep two orders of the bot from closing more than it holds.
+    pub(super) fn is_shared(&self, key: &HeldKey) -> bool {
+        let Some(side) = self.held.get(key).map(|held| held.position().side) else { return false };
+        let holds_too = |(other, held): (&HeldKey, &Held)| {
+            other.0 != key.0 && other.1 == key.1 && held.position().side == side
+        };
+        self.held.iter().any(holds_too) || self.is_held_externally(&key.1, side)
+    }
+}
+
+fn forced_close(fill: &ExternalFill, side: PositionSide) -> Liquidation {
+    Liquidation {
+        trade_id: fill.trade_id.clone(),
+        symbol: fill.symbol.clone(),
+        side,
+        qty: fill.qty,
+        price: fill.price,
+        fee: fill.fee,
+        at: fill.at,
+    }
+}

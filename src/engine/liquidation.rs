@@ -1,0 +1,84 @@
+//! Closed by force: the exchange reduces a net position, and each bot's part of it is booked under an order of its own.
+
+use std::sync::Arc;
+
+use crate::domain::fill::{Fill, Liquidity};
+use crate::domain::money::{Qty, Quote};
+use crate::domain::order::{Order, OrderKind, OrderStatus, Purpose};
+
+use super::booked::liquidation_part;
+use super::decision::{Action, Code};
+use super::event::Liquidation;
+use super::intent::Intent;
+use super::ledger::fill_fields;
+use super::machine::{AccountMachine, HeldKey};
+use super::state::Leaving;
+use super::turn::{NoticeKind, Record, Severity};
+
+impl AccountMachine {
+    /// The exchange closed (a part of) a net position: what the bots hold of it is closed at the same price, bot by bot,
+    /// and the bots are stopped.
+    pub(super) fn book_liquidation(&mut self, liquidation: &Liquidation) {
+        if self.booked.has_part_of(&liquidation.symbol, &liquidation.trade_id) {
+            return;
+        }
+        let keys: Vec<HeldKey> = self
+            .held
+            .iter()
+            .filter(|(key, held)| key.1 == liquidation.symbol && held.position().side == liquidation.side)
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut fee_left = liquidation.fee;
+        let mut qty_left = liquidation.qty;
+        for key in keys {
+            let Some(held) = self.held.get(&key).filter(|_| !qty_left.is_zero()) else { continue };
+            let part = held.position().qty.min(qty_left);
+            let fee = fee_left.share(part, qty_left);
+            fee_left -= fee;
+            qty_left = qty_left.minus(part);
+            self.liquidate(&key, liquidation, part, fee);
+        }
+    }
+
+    fn liquidate(&mut self, key: &HeldKey, liquidation: &Liquidation, qty: Qty, fee: Quote) {
+        let Some(held) = self.held.get_mut(key) else { return };
+        let forced = Leaving { attempt: 1, ..Leaving::new(Code::Liquidated, Purpose::Flatten) };
+        let before = held.holding.exit.replace(forced);
+        let intent = Intent { qty, ..Intent::reduce(key, held, Purpose::Flatten, OrderKind::Market) };
+        let mut order = self.draw_up(intent);
+        order.status = OrderStatus::Open;
+        order.end_reason = Some("liquidated by the exchange".to_owned());
+        self.turn.records.push(Record::OrderIntended(order.clone()));
+        let fill = liquidation_fill(&order, liquidation, fee);
+        self.orders.insert(order);
+        let detail = format!("{} at {}", fill.qty, fill.price);
+        self.decide(key.0, &key.1, (Action::Exited, Code::Liquidated), detail);
+        self.notify(NoticeKind::Liquidation, Severity::Critical, fill_fields(key.0, &fill));
+        self.book_fill(&fill);
+        if let Some(held) = self.held.get_mut(key) {
+            // Only a part was taken; what is left goes on as before.
+            held.holding.exit = before;
+        }
+        if let Some(bot) = self.config.bots.get_mut(&key.0) {
+            Arc::make_mut(bot).is_running = false;
+        }
+        self.turn.records.push(Record::BotStopped { bot: key.0, reason: "liquidated".to_owned() });
+    }
+}
+
+fn liquidation_fill(order: &Order, liquidation: &Liquidation, fee: Quote) -> Fill {
+    let part = order.bot.map(|bot| liquidation_part(&liquidation.trade_id, bot));
+    Fill {
+        trade_id: part.unwrap_or_else(|| liquidation.trade_id.clone()),
+        client_order_id: order.client_order_id.clone(),
+        symbol: order.symbol.clone(),
+        side: order.side,
+        position_side: order.position_side,
+        price: liquidation.price,
+        qty: order.qty,
+        fee,
+        fee_asset: order.symbol.quote_asset().to_owned(),
+        liquidity: Liquidity::Taker,
+        at: liquidation.at,
+    }
+}

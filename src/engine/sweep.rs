@@ -1,0 +1,58 @@
+//! Which fills an account asks for, so that none is lost and none must be kept in mind for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::ids::{ClientOrderId, TradeId};
+use crate::domain::instrument::Symbol;
+use crate::domain::time::Timestamp;
+
+use super::machine::AccountMachine;
+use super::turn::Record;
+
+/// A question for fills.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FillSweepPlan {
+    /// All before is booked; by our clock, with an overlap that exceeds what clocks differ by.
+    pub since: Timestamp,
+    /// The fill that was booked last, for an exchange that tells fills in one order and forgets none.
+    pub after: Option<TradeId>,
+    /// Where fills of ours may have happened.
+    pub symbols: BTreeSet<Symbol>,
+    /// Orders that may have them, by the exchange's id where it is known.
+    pub orders: BTreeMap<String, ClientOrderId>,
+}
+
+impl AccountMachine {
+    /// Before the first sweep of an account that has no exact cursor: nothing of ours is older than its oldest order.
+    pub(super) fn begin_sweeps(&mut self) {
+        if self.config.venue.consistent_snapshots || self.durable.swept_until.is_some() {
+            return;
+        }
+        let oldest = self.orders.working().map(|order| order.times.decided_at).min();
+        self.durable.swept_until = Some(oldest.map_or(self.now, |oldest| oldest.min(self.now)));
+        self.turn.records.push(Record::StateChanged);
+    }
+
+    /// Everything that was filled before `at` and told by then is booked.
+    pub(super) fn note_swept(&mut self, at: Timestamp) {
+        if self.durable.swept_until.is_some_and(|until| until < at) {
+            self.durable.swept_until = Some(at);
+            self.turn.records.push(Record::StateChanged);
+        }
+    }
+
+    /// Which fills to ask for.
+    pub fn fill_sweep(&self) -> FillSweepPlan {
+        let since = self.durable.retold_since().unwrap_or_default();
+        let mut plan =
+            FillSweepPlan { since, after: self.booked.last().cloned(), ..FillSweepPlan::default() };
+        for order in self.orders.working().chain(self.orders.ended_since(since)) {
+            plan.symbols.insert(order.symbol.clone());
+            if let Some(id) = &order.exchange_order_id {
+                plan.orders.insert(id.clone(), order.client_order_id.clone());
+            }
+        }
+        plan.symbols.extend(self.held.keys().map(|(_, symbol)| symbol.clone()));
+        plan
+    }
+}

@@ -1,0 +1,236 @@
+//! Agreeing with an exchange whose answers are not of one moment, on an account that others trade on too.
+
+use super::fixtures::*;
+use super::rig::Rig;
+use crate::domain::external::{ExternalCause, ExternalFill};
+use crate::domain::ids::TradeId;
+use crate::domain::order::Purpose;
+use crate::domain::scope::Scope;
+use crate::domain::side::PositionSide::{self, Long, Short};
+use crate::domain::side::Side;
+use crate::engine::config::AccountConfig;
+use crate::engine::decision::Code;
+use crate::engine::event::{Event, NetPosition, Snapshot};
+use crate::engine::state::External;
+use crate::engine::turn::{NoticeKind, Request};
+
+/// The account of the fixtures on a real exchange.
+pub(super) fn live() -> AccountConfig {
+    let mut config = account();
+    config.venue.consistent_snapshots = false;
+    config.venue.may_hold_external = true;
+    config
+}
+
+fn there(side: PositionSide, qty: &str) -> NetPosition {
+    NetPosition { symbol: symbol(BTC), side, qty: qty.parse().unwrap() }
+}
+
+fn told(rig: &mut Rig, positions: &[NetPosition]) {
+    let snapshot = Snapshot { positions: positions.to_vec(), ..rig.snapshot() };
+    rig.handle(Event::Snapshot(snapshot));
+}
+
+fn blocked(rig: &Rig) -> bool {
+    rig.machine.durable_state().blocked.contains_key(&symbol(BTC))
+}
+
+fn external(rig: &Rig) -> Option<(String, String, u32)> {
+    let state = rig.machine.durable_state();
+    state.external.get(&symbol(BTC)).map(|it| (it.long.to_string(), it.short.to_string(), it.open_orders))
+}
+
+#[test]
+fn what_the_exchange_holds_beyond_the_bots_is_somebody_elses() {
+    // hedge, what a bot holds (1) or not, the exchange's positions -> theirs, long and short
+    let cases: [(bool, bool, Vec<NetPosition>, (&str, &str)); 5] = [
+        (false, true, vec![there(Long, "1.5")], ("0.5", "0")),
+        (false, false, vec![there(Short, "2")], ("0", "2")),
+        (true, true, vec![there(Long, "1"), there(Short, "3")], ("0", "3")),
+        (true, true, vec![there(Long, "1.25"), there(Short, "3")], ("0.25", "3")),
+        (true, false, vec![there(Long, "0.001")], ("0.001", "0")),
+    ];
+    for (hedge, holds, positions, (long, short)) in cases {
+        let mut config = live();
+        config.venue.hedge = hedge;
+        let mut rig = Rig::new(config);
+        if holds {
+            rig.open_long();
+        }
+        told(&mut rig, &positions);
+        assert_eq!(external(&rig), Some((long.to_owned(), short.to_owned(), 0)), "{positions:?}");
+        assert!(!blocked(&rig));
+        assert_eq!(rig.machine.wants_snapshot(), None, "it is explained");
+        assert!(rig.intended(Purpose::Exit).is_empty(), "and left alone");
+        rig.crash();
+        assert!(external(&rig).is_some(), "kept");
+        rig.recover();
+        assert_eq!(external(&rig), None, "gone with it");
+    }
+}
+
+#[test]
+fn in_one_way_mode_a_bot_does_not_trade_against_somebody_elses_position() {
+    for (hedge, codes) in [(false, vec![Code::WouldNet]), (true, vec![])] {
+        let mut config = live();
+        config.venue.hedge = hedge;
+        let mut rig = Rig::new(config);
+        told(&mut rig, &[there(Short, "2")]);
+        rig.enter(1, Long);
+        assert_eq!(rig.skips(), codes, "hedge {hedge}");
+    }
+}
+
+#[test]
+fn what_is_missing_blocks_its_symbol_when_it_is_seen_twice() {
+    for positions in [vec![], vec![there(Long, "0.4")], vec![there(Short, "1")]] {
+        let mut rig = Rig::new(live());
+        rig.open_long();
+        told(&mut rig, &positions);
+        assert!(!blocked(&rig), "a fill may be in one answer and not in another yet");
+        let seen_at = rig.now;
+        rig.wait(1);
+        told(&mut rig, &positions);
+        assert!(!blocked(&rig), "too soon to tell");
+        assert_eq!(rig.machine.wants_snapshot().map(|at| at.since(seen_at).ms()), Some(2_000));
+        rig.wait(1);
+        told(&mut rig, &positions);
+        assert!(blocked(&rig), "{positions:?}");
+        rig.wait(10);
+        told(&mut rig, &positions);
+        assert_eq!(rig.noticed(NoticeKind::OutOfSync), 1, "told once");
+        assert_eq!(rig.machine.wants_snapshot(), None);
+        told(&mut rig, &[there(Long, "1")]);
+        assert!(!blocked(&rig), "released");
+    }
+}
+
+#[test]
+fn a_difference_that_passes_blocks_nothing() {
+    let mut rig = Rig::new(live());
+    rig.open_long();
+    for positions in [vec![], vec![there(Long, "1")], vec![], vec![there(Long, "0.5")], vec![]] {
+        told(&mut rig, &positions);
+        rig.wait(5);
+    }
+    assert!(!blocked(&rig));
+}
+
+#[test]
+fn while_an_order_is_under_way_no_difference_counts() {
+    let mut config = live();
+    add_bot(&mut config, bot(2));
+    let mut rig = Rig::new(config);
+    rig.open_long();
+    rig.enter(2, Long);
+    for _ in 0..3 {
+        told(&mut rig, &[there(Long, "0.5")]);
+        rig.wait(5);
+        told(&mut rig, &[there(Long, "2")]);
+        rig.wait(5);
+    }
+    assert!(!blocked(&rig));
+    assert_eq!(external(&rig), None, "it is what bot 2 is buying");
+}
+
+#[test]
+fn only_orders_that_a_snapshot_must_know_are_missing_from_it() {
+    // symbols asked for, seconds from the acknowledgement to the snapshot -> asked for
+    let eth = Scope::Symbols([symbol(ETH)].into());
+    let btc = Scope::Symbols([symbol(BTC)].into());
+    for (covers, age_secs, asked) in
+        [(Scope::All, 5, true), (btc, 5, true), (eth, 5, false), (Scope::All, -1, false)]
+    {
+        let mut rig = Rig::new(live());
+        rig.enter(1, Long);
+        let taken_at = rig.now.plus(crate::domain::time::DurationMs::from_secs(age_secs));
+        rig.requests.clear();
+        let snapshot = Snapshot { open_orders: vec![], covers: covers.clone(), taken_at, ..rig.snapshot() };
+        rig.handle(Event::Snapshot(snapshot));
+        assert_eq!(matches!(rig.requests[..], [Request::Query { .. }]), asked, "{covers:?} {age_secs} s");
+    }
+}
+
+#[test]
+fn orders_of_others_are_counted_where_they_were_asked_for() {
+    let mut rig = Rig::new(live());
+    let orders = |rig: &mut Rig, covers: Scope, count: Option<u32>| {
+        let external_orders = count.map(|count| (symbol(BTC), count)).into_iter().collect();
+        let snapshot = Snapshot { external_orders, covers, ..rig.snapshot() };
+        rig.handle(Event::Snapshot(snapshot));
+        external(rig).map(|(_, _, orders)| orders)
+    };
+    assert_eq!(orders(&mut rig, Scope::All, Some(2)), Some(2));
+    assert_eq!(orders(&mut rig, Scope::Symbols([symbol(ETH)].into()), None), Some(2));
+    assert_eq!(orders(&mut rig, Scope::Symbols([symbol(BTC)].into()), None), None);
+}
+
+fn external_fill(trade: &str, qty: &str, cause: ExternalCause) -> ExternalFill {
+    ExternalFill {
+        trade_id: TradeId(trade.to_owned()),
+        symbol: symbol(BTC),
+        side: Side::Sell,
+        position_side: None,
+        price: "90".parse().unwrap(),
+        qty: qty.parse().unwrap(),
+        fee: quote("0.4"),
+        cause,
+        at: minute(3),
+    }
+}
+
+#[test]
+fn somebody_elses_trading_is_told_once_and_looked_into() {
+    let mut rig = Rig::new(live());
+    rig.open_long();
+    for trade in ["1", "2", "1"] {
+        rig.handle(Event::ExternalFill(external_fill(trade, "0.5", ExternalCause::Manual)));
+    }
+    assert_eq!(rig.noticed(NoticeKind::External), 1);
+    assert_eq!((rig.held().to_string().as_str(), rig.fills.len()), ("1", 1), "nothing of ours has changed");
+    assert!(rig.machine.wants_snapshot().is_some());
+    rig.wait(1);
+    told(&mut rig, &[there(Long, "1.5")]);
+    assert_eq!(rig.machine.wants_snapshot(), None);
+    rig.handle(Event::ExternalFill(external_fill("2", "0.5", ExternalCause::Manual)));
+    assert_eq!(rig.machine.wants_snapshot(), None, "a sweep repeats what the stream has told");
+    rig.handle(Event::ExternalFill(external_fill("3", "0.5", ExternalCause::Manual)));
+    assert_eq!(rig.noticed(NoticeKind::External), 2);
+}
+
+#[test]
+fn a_forced_close_takes_what_the_bots_hold_piece_by_piece() {
+    let mut config = live();
+    add_bot(&mut config, bot(2));
+    let mut rig = Rig::new(config);
+    rig.open_long();
+    rig.enter(2, Long);
+    rig.price("100");
+    // Two bots hold 1 each; 1.25 are taken, in two fills that are told twice.
+    for _ in 0..2 {
+        for (trade, qty) in [("71", "0.75"), ("72", "0.5")] {
+            rig.handle(Event::ExternalFill(external_fill(trade, qty, ExternalCause::Liquidation)));
+        }
+    }
+    assert!(rig.position(ONE, BTC).is_none());
+    assert_eq!(rig.position(TWO, BTC).unwrap().qty.to_string(), "0.75");
+    let fees: crate::domain::money::Quote = rig.fills.iter().map(|booked| booked.fill.fee).sum();
+    assert_eq!(fees, quote("0.8"));
+    assert_eq!(rig.noticed(NoticeKind::External), 0);
+    assert!(rig.machine.durable_state().holdings.values().all(|holding| holding.exit.is_none()));
+}
+
+#[test]
+fn on_a_spot_exchange_coins_that_no_bot_bought_are_left_alone() {
+    let mut config = live();
+    config.venue.spot = true;
+    config.venue.conditional_orders = false;
+    let mut rig = Rig::new(config);
+    told(&mut rig, &[there(Long, "0.00000001")]);
+    rig.enter(1, Long);
+    assert_eq!(rig.intents.len(), 1, "dust keeps no bot from trading");
+    assert_eq!(
+        rig.machine.durable_state().external[&symbol(BTC)],
+        External { long: "0.00000001".parse().unwrap(), ..External::default() }
+    );
+}

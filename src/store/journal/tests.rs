@@ -1,0 +1,141 @@
+//! What a turn writes is what a restart reads.
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::domain::funding::FundingPayment;
+use crate::domain::ids::{CycleId, OrderKey};
+use crate::domain::kind::ExchangeKind;
+use crate::domain::order::Purpose;
+use crate::engine::turn::{CashAdjustment, CashAdjustmentKind};
+use crate::store::accounts;
+use crate::store::check;
+use crate::store::queries::{Filter, pnl};
+use crate::store::scratch::Scratch;
+
+const AT: fn(i64) -> Timestamp = Timestamp::from_ms;
+
+fn turn(account: AccountId, records: Vec<Record>, state: &str, wallet: &str) -> TurnRows {
+    TurnRows {
+        account,
+        at: AT(5),
+        records,
+        state: Some(StateRow {
+            state: state.to_owned(),
+            last_cycle_at: None,
+            wallet: Some(wallet.parse().unwrap()),
+            equity: None,
+            breaker: "closed",
+            last_error: None,
+        }),
+        paper_book: None,
+    }
+}
+
+/// An account of Binance.
+fn account(conn: &Connection, dry_run: bool) -> AccountId {
+    let id = accounts::insert(conn, "a", ExchangeKind::Binance, AT(1)).unwrap();
+    conn.execute(
+        "INSERT INTO account_settings (account_id, dry_run) VALUES (?1, ?2)
+         ON CONFLICT (account_id) DO UPDATE SET dry_run = ?2",
+        params![id.get(), dry_run],
+    )
+    .unwrap();
+    id
+}
+
+/// `count` orders of each life that ended, and were filled once each, a second after one another.
+fn history(conn: &Connection, account: AccountId, count: i64) {
+    for (dry_run, word) in [(true, 'p'), (false, 'r')] {
+        for n in 0..count {
+            let at = n * 1_000;
+            let order = ClientOrderId::new(&OrderKey {
+                account,
+                bot: None,
+                cycle: CycleId::at(AT(at)),
+                purpose: Purpose::Entry,
+                leg: u16::from(dry_run),
+                attempt: 1,
+            });
+            let order = order.as_str();
+            conn.execute(
+                "INSERT INTO orders (client_order_id, account_id, symbol, side, position_side, purpose, order_type, qty,
+                     reduce_only, leverage, reserved_margin, cycle_id, status, filled_qty, filled_notional, dry_run,
+                     decided_at, finished_at)
+                 VALUES (?1, ?2, 'BTCUSDT', 'buy', 'long', 'entry', 'market', '1', 0, 1, '0', 0, 'filled', '1', '100',
+                     ?3, ?4, ?4)",
+                params![order, account.get(), dry_run, at],
+            )
+            .unwrap();
+            conn.execute(
+                "INSERT INTO fills (account_id, symbol, trade_id, client_order_id, side, position_side, price, qty, fee,
+                     fee_asset, liquidity, realized_pnl, dry_run, at)
+                 VALUES (?1, 'BTCUSDT', ?2, ?3, 'buy', 'long', '100', '1', '0', 'USDT', 'taker', '0', ?4, ?5)",
+                params![account.get(), format!("{word}{n}"), order, dry_run, at],
+            )
+            .unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_restart_reads_what_may_still_be_told_of_the_life_it_leads() {
+    // dry run, swept until (s) -> orders, trades
+    for (dry_run, swept_until, ended, booked) in [
+        (true, None, 32, 128),
+        (false, None, 32, 128),
+        (false, Some(270), 50, 128),
+        (false, Some(130), 190, 190),
+    ] {
+        let scratch = Scratch::new();
+        let store = scratch.open();
+        let conn = store.conn();
+        let id = account(conn, dry_run);
+        history(conn, id, 200);
+        let state =
+            swept_until.map_or("{}".to_owned(), |secs| format!(r#"{{"swept_until":{}}}"#, secs * 1_000));
+        record_turn(conn, &turn(id, Vec::new(), &state, "0")).unwrap();
+        let saved = load_account(conn, id).unwrap().saved;
+        let case = format!("dry run {dry_run}, swept until {swept_until:?}");
+        assert_eq!((saved.ended.len(), saved.booked.len()), (ended, booked), "{case}");
+        let word = if dry_run { 'p' } else { 'r' };
+        assert!(saved.booked.iter().all(|trade| trade.trade_id.0.starts_with(word)), "{case}");
+        assert!(saved.ended.iter().all(|order| order.dry_run == dry_run), "{case}");
+        assert_eq!(saved.booked.last().unwrap().trade_id.0, format!("{word}199"), "{case}: newest last");
+        assert!(saved.ended.is_sorted_by_key(|order| order.times.decided_at), "{case}");
+    }
+}
+
+#[test]
+fn cash_without_fills_is_part_of_the_result_and_of_the_check() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let conn = store.conn();
+    let id = account(conn, false);
+    let adjusted = |kind, amount: &str| {
+        Record::CashAdjustment(CashAdjustment { kind, amount: amount.parse().unwrap(), at: AT(2) })
+    };
+    let funding = || {
+        Record::Funding(FundingPayment {
+            id: "77".to_owned(),
+            symbol: "BTCUSDT".parse().unwrap(),
+            amount: "-1.5".parse().unwrap(),
+            at: AT(4),
+        })
+    };
+    let records = vec![
+        adjusted(CashAdjustmentKind::Opening, "1000"),
+        adjusted(CashAdjustmentKind::TransferOrExternal, "-200"),
+        funding(),
+    ];
+    record_turn(conn, &turn(id, records, "{}", "798.5")).unwrap();
+    let report = pnl::report(conn, &Filter::default()).unwrap();
+    let own = &report.accounts[0];
+    let figures = (own.adjustments.to_string(), own.funding.to_string(), own.equity.unwrap().to_string());
+    assert_eq!(figures, ("800".to_owned(), "-1.5".to_owned(), "798.5".to_owned()));
+    let holds = || check::check(conn).into_iter().all(|result| result.ok);
+    assert!(holds());
+    conn.execute("UPDATE account_state SET wallet = '800'", []).unwrap();
+    assert!(!holds());
+    assert!(record_turn(conn, &turn(id, vec![funding()], "{}", "797")).is_err(), "booked once");
+}
