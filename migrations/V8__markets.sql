@@ -1,7 +1,7 @@
 -- Several markets in one database: each exchange has its own prices, rules and signals, also of a symbol that another
 -- has too. The market '' is the one that a tape or the synthetic market plays to everybody.
 CREATE TABLE market_instruments (
-    market       TEXT NOT NULL,
+    market       TEXT NOT NULL DEFAULT '',
     symbol       TEXT NOT NULL,
     tick         TEXT NOT NULL,
     step         TEXT NOT NULL,
@@ -26,7 +26,7 @@ DROP TABLE prices;
 ALTER TABLE market_prices RENAME TO prices;
 
 CREATE TABLE market_signals (
-    market       TEXT NOT NULL,
+    market       TEXT NOT NULL DEFAULT '',
     strategy_id  INTEGER NOT NULL,
     symbol       TEXT NOT NULL,
     timeframe    TEXT NOT NULL,

@@ -24,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "domain", "matching", "signal", "strategy", "engine", "clock", "config", "market", "exchange",
-            "store", "daemon",
+            "store", "vault", "daemon",
         ],
     ),
     (
@@ -37,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "market",
+            "exchange",
             "simulator",
             "store",
             "vault",

@@ -45,7 +45,7 @@ pub(super) fn run(args: &DemoArgs, context: &Context) -> Result<(), CliError> {
         args.minutes, args.seed
     ));
     let source = market_source::synthetic(args.seed, Some(args.minutes))?;
-    let options = run::options(&demo, demo.config()?.clone(), source, Speed::Max, None);
+    let options = run::replay_options(&demo, demo.config()?.clone(), source, Speed::Max, None);
     let mut progress = RunProgress::start(out);
     let _logs = logging::start(demo.config()?, &progress)?;
     run::drive(options, Some(LONGEST), &mut progress)?;

@@ -177,7 +177,6 @@ impl From<ControlError> for CliError {
             ControlError::SwitchWithPositions { .. } | ControlError::BotHoldsPositions { .. } => {
                 (Exit::Refused, "open_positions")
             }
-            ControlError::LiveUnsupported { .. } => (Exit::Refused, "live_unsupported"),
             ControlError::Unconfirmed { .. } => (Exit::Refused, "needs_confirmation"),
             ControlError::SpotOnly { .. } => (Exit::Refused, "spot_exchange"),
             ControlError::AccountBusy { .. } => (Exit::Refused, "account_busy"),

@@ -25,7 +25,7 @@ const RULE_CANDLES: usize = 1_000;
 #[derive(Debug, Args)]
 pub(super) struct MarketArgs {
     /// Candle file (CSV or .csv.gz: open_time_ms,open,high,low,close,volume); several make one tape
-    #[arg(long, value_name = "FILE", num_args = 1.., required_unless_present = "synthetic", conflicts_with = "synthetic")]
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "synthetic")]
     tape: Vec<PathBuf>,
     /// Play the deterministic synthetic market instead of a tape
     #[arg(long)]
@@ -53,6 +53,11 @@ pub(super) struct MarketSource {
 }
 
 impl MarketArgs {
+    /// Whether a market is named at all.
+    pub(super) const fn is_given(&self) -> bool {
+        self.synthetic || !self.tape.is_empty()
+    }
+
     /// Reads the tape or sets up the synthetic market; what is odd about a tape is told.
     pub(super) fn open(&self, context: &Context) -> Result<MarketSource, CliError> {
         if self.synthetic {

@@ -1,6 +1,7 @@
-//! `run`: the daemon, on a tape or on the synthetic market.
+//! `run`: the daemon, on the exchanges, on a tape, or on the synthetic market.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,17 +11,18 @@ use super::market_source::{MarketArgs, MarketSource};
 use super::progress::RunProgress;
 use super::{CliError, Context, Exit};
 use crate::config::Config;
-use crate::daemon::fleet::{EndReason, Fleet, RunOptions, RunReport, Speed};
+use crate::daemon::fleet::{EndReason, Fleet, MarketPlan, RunOptions, RunReport, Speed};
 use crate::daemon::shutdown::Shutdown;
 use crate::store::StoreError;
+use crate::vault::Vault;
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     market: MarketArgs,
-    /// `max`, or how many times as fast as the market was
-    #[arg(long, value_name = "max|N", default_value = "max")]
-    speed: SpeedArg,
+    /// Of a tape or the synthetic market: `max`, or how many times as fast as the market was [default: max]
+    #[arg(long, value_name = "max|N")]
+    speed: Option<SpeedArg>,
     /// Stop after this many cycles
     #[arg(long, value_name = "N")]
     cycles: Option<u64>,
@@ -45,10 +47,15 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
     let config = context.config()?.clone();
     // Opened for writing at once: what is wrong with the database shows before the market is read.
     let store = context.write_store()?;
-    context.unlock(&store)?;
+    let vault = context.unlock(&store)?;
     drop(store);
-    let source = args.market.open(context)?;
-    let options = options(context, config, source, args.speed.0, args.cycles);
+    let options = if args.market.is_given() {
+        let source = args.market.open(context)?;
+        let speed = args.speed.map_or(Speed::Max, |speed| speed.0);
+        replay_options(context, config, source, speed, args.cycles)
+    } else {
+        live_options(context, config, vault, args)?
+    };
     let mut progress = RunProgress::start(context.out);
     let _logs = logging::start(context.config()?, &progress)?;
     let report = drive(options, None, &mut progress)?;
@@ -56,8 +63,29 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
     summarise(context, &report)
 }
 
-/// What a run needs beside its market.
-pub(super) fn options(
+/// The exchanges themselves.
+fn live_options(
+    context: &Context,
+    config: Config,
+    vault: Vault,
+    args: &RunArgs,
+) -> Result<RunOptions, CliError> {
+    if args.speed.is_some() {
+        return Err(CliError::usage("--speed is for a tape or the synthetic market")
+            .hint("against `tradefleet simulate` set live.speed in the configuration"));
+    }
+    Ok(RunOptions {
+        database: context.database_path(),
+        config,
+        market: MarketPlan::Live { vault: Arc::new(vault) },
+        source: "exchanges".to_owned(),
+        host: host_name(),
+        cycles_max: args.cycles,
+    })
+}
+
+/// A tape or the synthetic market, played.
+pub(super) fn replay_options(
     context: &Context,
     config: Config,
     source: MarketSource,
@@ -67,10 +95,8 @@ pub(super) fn options(
     RunOptions {
         database: context.database_path(),
         config,
-        feed: source.feed,
-        instruments: source.instruments,
+        market: MarketPlan::Replay { feed: Box::new(source.feed), instruments: source.instruments, speed },
         source: source.name,
-        speed,
         host: host_name(),
         cycles_max,
     }

@@ -28,9 +28,11 @@ pub(super) fn add(turn: &mut Turn<'_>, new: &NewAccount) -> Result<(), ControlEr
     for assignment in &new.values {
         assign(&mut row, assignment, turn.by.limits)?;
     }
-    require_dry_run(&row)?;
     let mut added = Diff::added("exchange", new.exchange.as_str());
     seal_keys(turn, &mut row, &mut added)?;
+    if trades_with_money(&row) {
+        require_live(turn, &row)?;
+    }
     write(turn, &row)?;
     accounts::set_tags(turn.conn, id, &new.tags, now)?;
     if !new.tags.is_empty() {
@@ -67,6 +69,9 @@ pub(super) fn replace_keys(turn: &mut Turn<'_>, name: &str) -> Result<(), Contro
     turn.touch(row.id);
     let mut replaced = Diff::default();
     seal_keys(turn, &mut row, &mut replaced)?;
+    // Whose keys they are is asked anew; the account they belong to stays pinned.
+    row.position_mode = None;
+    row.withdraw_key_allowed = false;
     accounts::update(turn.conn, &row, turn.by.now)?;
     turn.record(subject("replace_keys", &row), replaced)
 }
@@ -197,23 +202,20 @@ fn seal_keys(turn: &Turn<'_>, row: &mut AccountRow, diff: &mut Diff) -> Result<(
     Ok(())
 }
 
-/// Only the embedded exchange may be traded outside a dry run.
-fn require_dry_run(row: &AccountRow) -> Result<(), ControlError> {
-    if row.settings.dry_run || row.exchange == ExchangeKind::Paper {
-        return Ok(());
-    }
-    Err(ControlError::LiveUnsupported { account: row.name.clone(), exchange: row.exchange })
+const fn trades_with_money(row: &AccountRow) -> bool {
+    !row.settings.dry_run && !matches!(row.exchange, ExchangeKind::Paper)
 }
 
 /// Whether dry run may be switched to what `row` says.
 fn require_switch(turn: &Turn<'_>, row: &AccountRow) -> Result<(), ControlError> {
-    require_dry_run(row)?;
     let open = holdings::open_of_account(turn.conn, row.id)?;
     if open > 0 {
         return Err(ControlError::SwitchWithPositions { account: row.name.clone(), open });
     }
-    if !row.settings.dry_run && !turn.by.confirmed {
-        return Err(ControlError::Unconfirmed { account: row.name.clone() });
-    }
-    Ok(())
+    if row.settings.dry_run { Ok(()) } else { require_live(turn, row) }
+}
+
+/// Leaving dry run takes a word. (The keys are there: an account of a real exchange cannot be added without.)
+fn require_live(turn: &Turn<'_>, row: &AccountRow) -> Result<(), ControlError> {
+    if turn.by.confirmed { Ok(()) } else { Err(ControlError::Unconfirmed { account: row.name.clone() }) }
 }

@@ -31,10 +31,6 @@ pub enum ControlError {
     KeysUnused { exchange: ExchangeKind, fields: &'static str },
     #[error("account `{account}` has {open} open positions: dry_run cannot be switched while it holds them")]
     SwitchWithPositions { account: String, open: u32 },
-    #[error(
-        "account `{account}` cannot leave dry run: this version trades {exchange} in dry run only, live connectors are not part of it"
-    )]
-    LiveUnsupported { account: String, exchange: ExchangeKind },
     #[error("account `{account}` is about to leave dry run")]
     Unconfirmed { account: String },
     #[error("{key} = `{value}` makes no sense on {exchange}: it is a spot exchange, {why}")]
@@ -99,9 +95,6 @@ impl ControlError {
                 "close them first (`tradefleet halt {account} --flatten`, `bot stop NAME --close`), or remove \
                  their bots with `--positions release` and close them yourself"
             ),
-            Self::LiveUnsupported { .. } => {
-                "keep dry_run on: its orders go to the account's paper book at live prices".to_owned()
-            }
             Self::Unconfirmed { .. } => "repeat with --yes if that is what you want".to_owned(),
             Self::BotHoldsPositions { .. } => {
                 "`--positions close` lets the daemon close them, `--positions release` leaves them to you"

@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
+use super::desk::MarketView;
+use super::pace::MarketId;
 use super::roster::Roster;
 use crate::config::Config;
 use crate::domain::ids::{CycleId, StrategyId};
@@ -12,7 +16,6 @@ use crate::domain::money::Price;
 use crate::domain::time::{Timeframe, Timestamp};
 use crate::engine::cycle::Cycle;
 use crate::engine::settings::SymbolScope;
-use crate::market::feed::Feed;
 use crate::signal::gates::RegimeGate;
 use crate::signal::universe::Universe;
 use crate::signal::{Signal, SignalKey};
@@ -58,34 +61,78 @@ impl Analyst {
         }
     }
 
-    /// Computes what the roster's bots follow from now on; what is new is warmed up from the feed's history.
-    /// Returns what the feed cannot give, in words.
-    pub fn plan(&mut self, roster: &Roster, feed: &mut Feed) -> Vec<String> {
-        self.named = roster.named_symbols();
+    /// Computes what the roster's bots follow from now on; what is new is warmed up from the market's
+    /// history. Returns what the market cannot give, in words.
+    pub fn plan(&mut self, roster: &Roster, market: MarketId, view: &mut dyn MarketView) -> Vec<String> {
+        self.named = roster.named_symbols(market);
         let mut missing = Vec::new();
+        let mut wanted = self.wanted(roster, market, view, &mut missing);
+        wanted.retain(|(_, _, symbol, _)| view.is_ready(symbol));
+        let needed = self.needed(&wanted, view);
+        missing.extend(view.unmet(&needed));
+        view.subscribe(&needed);
+        self.take_plan(&wanted, view);
+        missing.dedup();
+        missing
+    }
+
+    /// The series that [`Self::plan`] will ask the view for, and with how much history each begins.
+    pub fn series(
+        &mut self,
+        roster: &Roster,
+        market: MarketId,
+        view: &dyn MarketView,
+    ) -> BTreeMap<(Symbol, Timeframe), usize> {
+        let wanted = self.wanted(roster, market, view, &mut Vec::new());
+        let mut series: BTreeMap<_, usize> =
+            self.needed(&wanted, view).into_iter().map(|series| (series, 0)).collect();
+        for (_, spec, symbol, timeframe) in &wanted {
+            let bars = spec.params.history_bars() as usize;
+            let most = series.entry((symbol.clone(), spec.timeframe.unwrap_or(*timeframe))).or_default();
+            *most = bars.max(*most);
+        }
+        series
+    }
+
+    /// The symbols of the universe, by the exchange's own volumes.
+    pub fn tell_volumes(
+        &mut self,
+        volumes: BTreeMap<Symbol, Decimal>,
+        named: &BTreeSet<Symbol>,
+    ) -> Arc<Vec<Symbol>> {
+        self.universe.tell(volumes, named)
+    }
+
+    fn wanted<'a>(
+        &self,
+        roster: &'a Roster,
+        market: MarketId,
+        view: &dyn MarketView,
+        missing: &mut Vec<String>,
+    ) -> Vec<Wanted<'a>> {
         let mut wanted = Vec::new();
-        for (strategy, scope) in &roster.wishes {
+        for (strategy, scope) in roster.wishes(market) {
             let Some(spec) = roster.specs.get(strategy) else { continue };
-            for symbol in symbols_of(scope, feed) {
-                match feed.base_timeframe(&symbol) {
+            for symbol in symbols_of(scope, view) {
+                match view.base_timeframe(&symbol) {
                     Some(base) => wanted.push((*strategy, spec, symbol, self.timeframe.unwrap_or(base))),
                     None => missing.push(format!("the market has no {symbol}, which a bot names")),
                 }
             }
         }
-        let mut needed = needed_bars(&wanted);
-        if let Some((timeframe, anchors)) = &self.gate_timeframe {
-            let known = anchors.iter().filter(|symbol| feed.base_timeframe(symbol).is_some());
-            needed.extend(known.map(|symbol| (symbol.clone(), *timeframe)));
-        }
-        missing.extend(feed.unmet(&needed).iter().map(ToString::to_string));
-        feed.subscribe(&needed);
-        self.take_plan(&wanted, feed);
-        missing.dedup();
-        missing
+        wanted
     }
 
-    fn take_plan(&mut self, wanted: &[Wanted<'_>], feed: &Feed) {
+    fn needed(&self, wanted: &[Wanted<'_>], view: &dyn MarketView) -> BTreeSet<(Symbol, Timeframe)> {
+        let mut needed = needed_bars(wanted);
+        if let Some((timeframe, anchors)) = &self.gate_timeframe {
+            let known = anchors.iter().filter(|symbol| view.base_timeframe(symbol).is_some());
+            needed.extend(known.map(|symbol| (symbol.clone(), *timeframe)));
+        }
+        needed
+    }
+
+    fn take_plan(&mut self, wanted: &[Wanted<'_>], view: &dyn MarketView) {
         let mut plan = SignalPlan::default();
         for (strategy, spec, symbol, timeframe) in wanted {
             plan.add(*strategy, spec, symbol, *timeframe);
@@ -96,16 +143,21 @@ impl Analyst {
                 self.board.keys().into_iter().map(|(key, _, bars)| (key, bars)).collect();
             for key in added {
                 let bars = history.get(&key).map_or(0, |bars| *bars as usize);
-                self.board.warm(&key, &feed.history(&key.symbol, key.timeframe, at, bars));
+                self.board.warm(&key, &view.history(&key.symbol, key.timeframe, at, bars));
             }
         }
         let mut timeframes: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-        for (strategy, spec, symbol, feed) in wanted {
-            timeframes.entry(*strategy).or_default().insert(symbol.clone(), spec.timeframe.unwrap_or(*feed));
+        for (strategy, spec, symbol, base) in wanted {
+            timeframes.entry(*strategy).or_default().insert(symbol.clone(), spec.timeframe.unwrap_or(*base));
         }
         self.timeframes = Arc::new(timeframes);
         let strategies = wanted.iter().map(|(strategy, ..)| *strategy);
         self.representatives = Arc::new(strategies.map(|id| (id, self.board.representative(id))).collect());
+    }
+
+    /// From when on history counts as known; a live market begins now, not with its first step.
+    pub fn begin(&mut self, at: Timestamp) {
+        self.at.get_or_insert(at);
     }
 
     /// Takes in one step of the market and says what it means.
@@ -165,10 +217,10 @@ impl Analyst {
 /// One thing to compute.
 type Wanted<'a> = (StrategyId, &'a StrategySpec, Symbol, Timeframe);
 
-fn symbols_of(scope: &SymbolScope, feed: &Feed) -> Vec<Symbol> {
+fn symbols_of(scope: &SymbolScope, view: &dyn MarketView) -> Vec<Symbol> {
     match scope {
         SymbolScope::One(symbol) => vec![symbol.clone()],
-        SymbolScope::Universe => feed.symbols().cloned().collect(),
+        SymbolScope::Universe => view.symbols(),
     }
 }
 

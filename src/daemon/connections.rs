@@ -13,6 +13,8 @@ use crate::config::LiveConfig;
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::time::DurationMs;
+use crate::exchange::Sleep;
+use crate::exchange::connect_gate::ConnectGate;
 use crate::exchange::dialect::{self, AccountParts, Credentials};
 use crate::exchange::egress::{BadEgress, Egress};
 use crate::exchange::governor::Governor;
@@ -20,10 +22,11 @@ use crate::exchange::http::HttpClient;
 use crate::exchange::line::Line;
 use crate::exchange::market_data::MarketData;
 use crate::exchange::server_clock::ServerClock;
-use crate::exchange::socket_runner::ConnectGate;
-use crate::exchange::{Exchange, Sleep};
 use crate::vault::{Field, Vault, VaultError};
 
+/// An answer that takes longer is lost.
+const REQUEST_TIMEOUT: DurationMs = DurationMs::from_secs(8);
+const REQUEST_TIMEOUT_LEAST: DurationMs = DurationMs::from_ms(500);
 /// A candle that nothing has closed is waited for so long after its end.
 const CANDLE_GRACE: DurationMs = DurationMs::from_secs(10);
 /// At a higher speed the same lag is more of the market's time.
@@ -45,7 +48,7 @@ pub enum ConnectError {
 struct Way {
     http: HttpClient,
     governor: Arc<Governor>,
-    gate: Arc<ConnectGate>,
+    gate: Option<Arc<ConnectGate>>,
 }
 
 pub struct Connections {
@@ -119,12 +122,19 @@ impl Connections {
         }
         let urls = self.config.urls(kind).ok_or(ConnectError::NoExchange(kind))?;
         let way = Way {
-            http: HttpClient::new(egress, &urls.rest)?,
+            http: HttpClient::new(egress, &urls.rest, self.timeout())?,
             governor: Governor::new(kind, egress.label(), dialect::limits(kind), Arc::clone(&self.sleep)),
-            gate: Arc::new(dialect::connect_gate(kind)),
+            gate: dialect::connect_gate(kind),
         };
         self.ways.insert((kind, egress.clone()), way.clone());
         Ok(way)
+    }
+
+    /// Of a whole request, by the wall's clock: against an exchange whose clock runs fast it must be over sooner.
+    fn timeout(&self) -> DurationMs {
+        DurationMs::from_ms(
+            (REQUEST_TIMEOUT.ms() / i64::from(self.config.speed.get())).max(REQUEST_TIMEOUT_LEAST.ms()),
+        )
     }
 
     /// The way out of an account: its own, or its place among those that are configured.
@@ -164,8 +174,7 @@ impl Connections {
         let urls = self.config.urls(kind).ok_or(ConnectError::NoExchange(kind))?.clone();
         let credentials = self.credentials(account, access)?;
         let line = Line::new(way.http, way.governor, self.server_clock(kind), Some(account));
-        let sleep = Arc::clone(&self.sleep);
-        let reopen = move |position_mode| -> Box<dyn Exchange> {
+        let reopen = move |position_mode| {
             dialect::account(AccountParts {
                 kind,
                 line: line.clone(),
@@ -173,11 +182,10 @@ impl Connections {
                 stream_url: urls.stream.clone(),
                 account_url: urls.account.clone(),
                 position_mode,
-                gate: Arc::clone(&way.gate),
-                sleep: Arc::clone(&sleep),
+                gate: way.gate.clone(),
             })
         };
-        Ok(LiveHandle::new(access, Box::new(reopen)))
+        LiveHandle::new(access, Box::new(reopen)).ok_or(ConnectError::NoExchange(kind))
     }
 
     fn credentials(&self, account: AccountId, access: &Access) -> Result<Credentials, VaultError> {

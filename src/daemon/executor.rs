@@ -39,6 +39,17 @@ pub enum Ended {
     Stopped,
     /// It cannot go on: what it must write is refused.
     Broken(StoreError),
+    /// Its keys must not be used: they belong to another account, or may do what they should not.
+    Refused(String),
+}
+
+/// Why the work cannot go on.
+#[derive(Debug, thiserror::Error)]
+enum Halted {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Identity(String),
 }
 
 pub struct Executor {
@@ -100,14 +111,14 @@ impl Executor {
 
     /// Works until it is asked to stop.
     pub async fn run(mut self) -> Ended {
-        let outcome = self.work().await;
-        match outcome {
+        match self.work().await {
             Ok(()) => Ended::Stopped,
-            Err(error) => Ended::Broken(error),
+            Err(Halted::Store(error)) => Ended::Broken(error),
+            Err(Halted::Identity(reason)) => Ended::Refused(reason),
         }
     }
 
-    async fn work(&mut self) -> Result<(), StoreError> {
+    async fn work(&mut self) -> Result<(), Halted> {
         self.recover().await?;
         loop {
             // What an exchange reports goes before what the market says: a fill is never decided upon too late.
@@ -116,7 +127,7 @@ impl Executor {
                 () = self.handle.exchange_mut().changed() => self.listen().await?,
                 mail = self.seat.mail() => {
                     if self.attend(mail).await? {
-                        return self.checkpoint().await;
+                        return Ok(self.checkpoint().await?);
                     }
                 }
             }
@@ -124,7 +135,7 @@ impl Executor {
     }
 
     /// Works through the mailbox; true when it was asked to stop.
-    async fn attend(&mut self, mail: Mail) -> Result<bool, StoreError> {
+    async fn attend(&mut self, mail: Mail) -> Result<bool, Halted> {
         let Mail { cycles, config, stop } = mail;
         if let Some(configuration) = config {
             self.configure(*configuration).await?;
@@ -142,7 +153,7 @@ impl Executor {
     }
 
     /// One cycle: first what happened at the exchange up to it, then, for the newest, what to do about it.
-    async fn step(&mut self, cycle: &Cycle, is_newest: bool) -> Result<(), StoreError> {
+    async fn step(&mut self, cycle: &Cycle, is_newest: bool) -> Result<(), Halted> {
         if self.last_cycle.is_some_and(|last| cycle.at <= last) {
             return Ok(());
         }
@@ -156,11 +167,11 @@ impl Executor {
         }
         self.last_cycle = Some(cycle.at);
         let at = if self.handle.is_live() { self.now() } else { cycle.at };
-        self.handle_at(at, Event::Cycle(cycle)).await
+        Ok(self.handle_at(at, Event::Cycle(cycle)).await?)
     }
 
     /// Takes in what a stream has told between two cycles.
-    async fn listen(&mut self) -> Result<(), StoreError> {
+    async fn listen(&mut self) -> Result<(), Halted> {
         let now = self.now();
         let between = MarketStep { at: now, price_bars: Vec::new(), closed_bars: Vec::new() };
         self.hear(now, &between).await?;

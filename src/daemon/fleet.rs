@@ -1,20 +1,22 @@
 //! The daemon's main task: opens the database, takes the lease, starts an executor an account, and drives one cycle
-//! after another until the market ends or somebody asks it to stop.
+//! after another until the market ends or somebody asks it to stop. [`super::replay`] drives a tape, [`super::live`]
+//! the exchanges.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::analyst::Analyst;
+use super::connections::Connections;
 use super::control::Control;
 use super::counters::{Counters, Progress};
+use super::desk::Desks;
+use super::live::Live;
 use super::pace::Pace;
 use super::recorder::Recorder;
-use super::roster::{Roster, RosterTerms};
+use super::replay::Replay;
+use super::roster::{Roster, RosterTerms, Stage};
 use super::shutdown::Shutdown;
 use super::supervisor::Supervisor;
-use super::timer::WallTimer;
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::domain::ids::AccountId;
@@ -23,6 +25,7 @@ use crate::domain::time::Timestamp;
 use crate::market::feed::Feed;
 use crate::store::lease::{Lease, LeaseClaim};
 use crate::store::{OpenMode, Store, StoreError, Writer, market_log};
+use crate::vault::Vault;
 
 /// How fast virtual time runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,15 +40,35 @@ pub enum Speed {
 pub struct RunOptions {
     pub database: PathBuf,
     pub config: Config,
-    pub feed: Feed,
-    /// Trading rules of symbols the database does not know yet.
-    pub instruments: BTreeMap<Symbol, Instrument>,
+    pub market: MarketPlan,
     /// Where the market comes from, for people.
     pub source: String,
-    pub speed: Speed,
     pub host: String,
     /// Stop after this many cycles.
     pub cycles_max: Option<u64>,
+}
+
+/// The market of a run.
+pub enum MarketPlan {
+    Replay {
+        feed: Box<Feed>,
+        /// Trading rules of symbols the database does not know yet.
+        instruments: BTreeMap<Symbol, Instrument>,
+        speed: Speed,
+    },
+    Live {
+        /// Opens the keys of the accounts.
+        vault: Arc<Vault>,
+    },
+}
+
+impl MarketPlan {
+    const fn stage(&self, config: &Config) -> Stage {
+        match self {
+            Self::Replay { .. } => Stage::Replay,
+            Self::Live { .. } => Stage::Live { paper_market: config.live.paper_market },
+        }
+    }
 }
 
 /// How a run ended.
@@ -78,33 +101,46 @@ pub struct RunReport {
     pub ended_at: Timestamp,
 }
 
-/// How long executors may hold a cycle up before it goes on without them.
-const CYCLE_PATIENCE: Duration = Duration::from_secs(30);
-/// How long the database may take nothing before a run in virtual time gives up. What was confirmed is there; the rest
-/// is done again after a restart.
-const STORE_PATIENCE: Duration = Duration::from_secs(10);
-
 /// A running fleet.
 pub struct Fleet {
-    feed: Feed,
-    speed: Speed,
-    cycles_max: Option<u64>,
-    pace: Arc<Pace>,
-    analyst: Analyst,
-    supervisor: Supervisor,
-    control: Control,
-    recorder: Recorder,
-    counters: Arc<Counters>,
-    writer: Writer,
-    lease: Lease,
-    roster: Roster,
-    terms: RosterTerms,
-    /// The fleet's clock: everything up to here was handled before this run.
-    resume_at: Timestamp,
+    pub(super) desks: Desks,
+    pub(super) cycles_max: Option<u64>,
+    pub(super) pace: Arc<Pace>,
+    pub(super) supervisor: Supervisor,
+    pub(super) control: Control,
+    pub(super) counters: Arc<Counters>,
+    pub(super) writer: Writer,
+    pub(super) roster: Roster,
+    pub(super) terms: RosterTerms,
     /// The last cycle that was handed out.
-    last_cycle_at: Timestamp,
+    pub(super) last_cycle_at: Timestamp,
+    driver: Option<Driver>,
+    recorder: Recorder,
+    lease: Lease,
     started_at: Timestamp,
 }
+
+/// Who moves the fleet from cycle to cycle.
+pub(super) enum Driver {
+    Replay(Replay),
+    Live(Live),
+}
+
+/// What a run begins with, besides the store.
+pub(super) struct Opening {
+    pub desks: Desks,
+    pub pace: Arc<Pace>,
+    pub driver: Driver,
+    /// The ways to the exchanges; none in a replay.
+    pub connections: Option<Connections>,
+    /// The fleet's clock at the start.
+    pub from: Timestamp,
+    /// Where accounts begin that never ran.
+    pub admit_from: Timestamp,
+}
+
+/// Told now and then how far a run has come.
+pub(super) type Report<'a> = &'a mut (dyn FnMut(&Progress) + Send);
 
 impl Fleet {
     /// Opens the database, takes the lease and starts the executors. Nothing trades yet.
@@ -119,53 +155,69 @@ impl Fleet {
             source: options.source.clone(),
         };
         let lease = Lease::acquire(store.conn(), &claim, started_at)?;
-        let terms = RosterTerms {
-            limits: options.config.limits,
-            equity_interval: options.config.engine.equity_interval,
-            instruments: Arc::new(settle_instruments(
-                &store,
-                &options.instruments,
-                &options.config,
-                started_at,
-            )?),
+        let config = &options.config;
+        let mut terms = RosterTerms::new(config, options.market.stage(config));
+        let opening = match options.market {
+            MarketPlan::Replay { feed, instruments, speed } => {
+                let settled = settle_instruments(&store, &instruments, config, started_at)?;
+                terms.instruments.insert(None, Arc::new(settled));
+                Opening::replay(*feed, speed, &Roster::read(store.conn(), &terms)?, config)
+            }
+            MarketPlan::Live { vault } => {
+                let roster = Roster::read(store.conn(), &terms)?;
+                Opening::live(Connections::new(&config.live, vault), &roster, config).await
+            }
         };
+        terms.instruments.extend(opening.desks.instruments(config));
         let roster = Roster::read(store.conn(), &terms)?;
         let control = Control::open(&options.database, shutdown)?;
         let writer = Writer::start(store)?;
         let counters = Arc::new(Counters::default());
-        let resume_at = resume_point(&roster, &options.feed);
-        let pace = Pace::new(resume_at);
-        let recorder = Recorder::new(&lease, writer.clone(), options.source, started_at, &options.config);
+        let connections = opening.connections;
         let mut fleet = Self {
-            analyst: Analyst::new(&options.config),
-            feed: options.feed,
-            speed: options.speed,
+            desks: opening.desks,
             cycles_max: options.cycles_max,
-            supervisor: Supervisor::new(Arc::clone(&pace), writer.clone(), Arc::clone(&counters)),
-            pace,
+            supervisor: Supervisor::new(
+                Arc::clone(&opening.pace),
+                writer.clone(),
+                Arc::clone(&counters),
+                connections,
+            ),
+            pace: opening.pace,
+            recorder: Recorder::new(&lease, writer.clone(), options.source, started_at, config),
             control,
-            recorder,
             counters,
             writer,
             lease,
             roster,
             terms,
-            resume_at,
-            last_cycle_at: resume_at,
+            last_cycle_at: opening.from,
+            driver: Some(opening.driver),
             started_at,
         };
-        if fleet.roster.running_bots() == 0 {
-            let accounts = fleet.roster.entrants.len();
-            tracing::warn!(accounts, "no bot is running: nothing will be opened");
-        }
+        fleet.tell_what_is_odd();
         fleet.plan();
-        fleet.admit_newcomers(fleet_clock(&fleet.roster).unwrap_or(resume_at)).await?;
+        fleet.admit_newcomers(opening.admit_from).await?;
         Ok(fleet)
     }
 
+    fn tell_what_is_odd(&self) {
+        if self.roster.running_bots() == 0 {
+            let accounts = self.roster.entrants.len();
+            tracing::warn!(accounts, "no bot is running: nothing will be opened");
+        }
+        for name in &self.roster.left_out {
+            tracing::warn!(account = name, "trades with money (dry_run off): it takes no part in a replay");
+        }
+    }
+
     /// Drives the fleet to the end of the market, or until it is asked to stop. `report` is called now and then.
-    pub async fn run(mut self, mut report: impl FnMut(&Progress)) -> Result<RunReport, StoreError> {
-        let driven = self.drive(&mut report).await;
+    pub async fn run(mut self, mut report: impl FnMut(&Progress) + Send) -> Result<RunReport, StoreError> {
+        let driven = match self.driver.take() {
+            Some(Driver::Replay(replay)) => self.replay(replay, &mut report).await,
+            Some(Driver::Live(live)) => self.live(live, &mut report).await,
+            None => Ok(EndReason::NothingLeft),
+        };
         let end = match driven {
             Ok(end) => end,
             Err(error) => {
@@ -176,85 +228,18 @@ impl Fleet {
         self.supervisor.drain().await?;
         let progress = self.progress();
         report(&progress);
-        self.recorder.finish(&mut self.analyst, progress, end.as_str()).await?;
+        self.recorder.finish(self.desks.analysts(), progress, end.as_str()).await?;
         let epoch = self.lease.epoch();
         self.writer.run(move |conn| Lease::release(conn, epoch, wall_now())).await?;
         self.writer.stop().await;
         Ok(RunReport { end, progress, started_at: self.started_at, ended_at: wall_now() })
     }
 
-    async fn drive(&mut self, report: &mut impl FnMut(&Progress)) -> Result<EndReason, StoreError> {
-        self.settle(report).await?;
-        let mut driven: u64 = 0;
-        let mut pulse = WallTimer::new(Duration::from_millis(50));
-        while let Some(step) = self.feed.next_step() {
-            let cycle = self.analyst.observe(step);
-            if cycle.at <= self.resume_at {
-                continue;
-            }
-            self.wait_for(cycle.at, driven > 0, report).await?;
-            self.pace.advance(cycle.at).await;
-            self.pace.publish(None, &cycle);
-            self.last_cycle_at = cycle.at;
-            self.counters.cycle(self.analyst.computed());
-            self.settle(report).await?;
-            if pulse.is_due() {
-                self.attend(report).await?;
-            }
-            driven += 1;
-            if self.control.is_stopping() {
-                return Ok(EndReason::Stopped);
-            }
-            if self.cycles_max.is_some_and(|most| driven >= most) {
-                return Ok(EndReason::CyclesDone);
-            }
-        }
-        Ok(if driven == 0 { EndReason::NothingLeft } else { EndReason::MarketEnded })
-    }
-
-    /// Waits as long as the market took between two steps, at the speed asked for.
-    async fn wait_for(
-        &mut self,
-        to: Timestamp,
-        is_waiting: bool,
-        report: &mut impl FnMut(&Progress),
-    ) -> Result<(), StoreError> {
-        let (Speed::Times(times), true) = (self.speed, is_waiting) else { return Ok(()) };
-        let wait = u64::try_from(to.since(self.last_cycle_at).ms()).unwrap_or(0) / u64::from(times.max(1));
-        let timer = WallTimer::new(Duration::from_millis(wait));
-        while let Some(left) = timer.left().filter(|_| !self.control.is_stopping()) {
-            tokio::time::sleep(left.min(Duration::from_millis(50))).await;
-            self.attend(report).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until every executor is quiet; one that is stuck for long is left behind and takes up the newest cycle
-    /// when it is back.
-    async fn settle(&mut self, report: &mut impl FnMut(&Progress)) -> Result<(), StoreError> {
-        let patience = WallTimer::new(CYCLE_PATIENCE);
-        let mut store_patience: Option<WallTimer> = None;
-        loop {
-            let quiet = tokio::time::timeout(Duration::from_millis(100), self.pace.wait_quiet()).await;
-            if quiet.is_ok() {
-                return Ok(());
-            }
-            self.attend(report).await?;
-            if self.counters.store_failures() == 0 {
-                store_patience = None;
-            } else if store_patience.get_or_insert_with(|| WallTimer::new(STORE_PATIENCE)).left().is_none() {
-                return Err(self.counters.store_error());
-            }
-            if patience.left().is_none() {
-                tracing::warn!(accounts = ?self.pace.busy(), "accounts do not finish the cycle; it goes on without them");
-                return Ok(());
-            }
-        }
-    }
-
     /// Everything that is not the market: commands, executors that ended, the run's row, the heartbeat.
-    async fn attend(&mut self, report: &mut impl FnMut(&Progress)) -> Result<(), StoreError> {
-        self.supervisor.reap().await?;
+    pub(super) async fn attend(&mut self, report: Report<'_>) -> Result<(), StoreError> {
+        if self.supervisor.reap().await? {
+            self.reload().await?;
+        }
         let commands = self.control.pending()?;
         if !commands.is_empty() {
             self.reload().await?;
@@ -262,16 +247,18 @@ impl Fleet {
         }
         let progress = self.progress();
         report(&progress);
-        self.recorder.keep(&mut self.analyst, progress).await;
+        self.recorder.keep(self.desks.analysts(), progress).await;
         Ok(())
     }
 
     /// Takes over what people changed: settings at once, newcomers from here on, leavers no more.
-    async fn reload(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn reload(&mut self) -> Result<(), StoreError> {
         let roster = self.control.read_roster(&self.terms)?;
         for account in self.supervisor.running().collect::<Vec<AccountId>>() {
             match roster.entrants.get(&account) {
                 None => self.pace.stop(account),
+                // Another exchange behind it, or real money instead of paper: it starts anew, once it has stopped.
+                Some(entrant) if self.supervisor.must_restart(entrant) => self.pace.stop(account),
                 Some(entrant) => {
                     let before = self.roster.entrants.get(&account).map(|known| &known.configuration);
                     if before != Some(&entrant.configuration) {
@@ -296,34 +283,20 @@ impl Fleet {
         self.supervisor.admit(&newcomers, from).await
     }
 
-    fn plan(&mut self) {
-        for missing in self.analyst.plan(&self.roster, &mut self.feed) {
-            tracing::warn!("{missing}");
-        }
+    pub(super) fn plan(&mut self) {
+        self.follow();
+        self.desks.plan(&self.roster);
     }
 
     fn progress(&self) -> Progress {
         Progress {
             counts: self.counters.read(),
-            cycles_total: self.feed.steps_hint(),
+            cycles_total: self.desks.steps_hint(),
             at: self.last_cycle_at,
             accounts: self.roster.entrants.len(),
             bots: self.roster.running_bots(),
         }
     }
-}
-
-/// The latest moment any account has handled; `None` for a fleet that never ran.
-fn fleet_clock(roster: &Roster) -> Option<Timestamp> {
-    roster.entrants.values().filter_map(|entrant| entrant.last_cycle_at).max()
-}
-
-/// From where the market must be played again: the account that is furthest behind. Accounts that are ahead ignore
-/// what they have handled.
-fn resume_point(roster: &Roster, feed: &Feed) -> Timestamp {
-    let furthest_behind = roster.entrants.values().filter_map(|entrant| entrant.last_cycle_at).min();
-    let before_the_market = Timestamp::from_ms(feed.span().0.ms().saturating_sub(1));
-    furthest_behind.unwrap_or(before_the_market)
 }
 
 /// Trading rules stay what they were when a symbol was first traded, unless the configuration says otherwise.
@@ -333,21 +306,26 @@ fn settle_instruments(
     config: &Config,
     now: Timestamp,
 ) -> Result<BTreeMap<Symbol, Instrument>, StoreError> {
-    let known = market_log::instruments(store.conn())?;
+    let known = market_log::instruments(store.conn(), None)?;
     let mut settled = known.clone();
     for (symbol, rules) in offered {
         settled.entry(symbol.clone()).or_insert_with(|| rules.clone());
     }
+    override_rules(&mut settled, config);
+    for rules in settled.values().filter(|rules| known.get(&rules.symbol) != Some(rules)) {
+        market_log::write_instrument(store.conn(), None, rules, now)?;
+    }
+    Ok(settled)
+}
+
+/// What the configuration says of a symbol counts more than what the market says.
+pub(super) fn override_rules(instruments: &mut BTreeMap<Symbol, Instrument>, config: &Config) {
     for (symbol, over) in &config.instruments {
-        if let Some(rules) = settled.get_mut(symbol) {
+        if let Some(rules) = instruments.get_mut(symbol) {
             rules.tick = over.tick.unwrap_or(rules.tick);
             rules.step = over.step.unwrap_or(rules.step);
             rules.min_qty = over.min_qty.unwrap_or(rules.min_qty);
             rules.min_notional = over.min_notional.unwrap_or(rules.min_notional);
         }
     }
-    for rules in settled.values().filter(|rules| known.get(&rules.symbol) != Some(rules)) {
-        market_log::write_instrument(store.conn(), rules, now)?;
-    }
-    Ok(settled)
 }

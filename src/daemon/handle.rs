@@ -3,27 +3,30 @@
 use std::sync::Arc;
 
 use super::pace::Configuration;
-use super::roster;
+use super::roster::{self, Access};
+use crate::domain::side::PositionMode;
 use crate::exchange::Exchange;
+use crate::exchange::assess::{Expected, assess};
 use crate::exchange::faults::PaperAccount;
+use crate::exchange::report::AccountProfile;
 
 pub enum Handle {
     Paper(Box<PaperAccount>),
-    Live(Box<dyn Exchange>),
+    Live(LiveHandle),
 }
 
 impl Handle {
     pub fn exchange(&self) -> &dyn Exchange {
         match self {
             Self::Paper(paper) => paper.as_ref(),
-            Self::Live(live) => live.as_ref(),
+            Self::Live(live) => live.exchange(),
         }
     }
 
     pub fn exchange_mut(&mut self) -> &mut dyn Exchange {
         match self {
             Self::Paper(paper) => paper.as_mut(),
-            Self::Live(live) => live.as_mut(),
+            Self::Live(live) => live.exchange_mut(),
         }
     }
 
@@ -42,5 +45,59 @@ impl Handle {
         }
         let venue = &mut configuration.account.venue;
         *venue = roster::venue(venue.spot, self.exchange().capabilities());
+    }
+}
+
+/// Opens the account anew in a position mode.
+pub type Reopen = Box<dyn Fn(PositionMode) -> Option<Box<dyn Exchange>> + Send>;
+
+/// A real account. Until it is identified nobody knows whose it is, and nothing is sent but the question.
+pub struct LiveHandle {
+    exchange: Box<dyn Exchange>,
+    reopen: Reopen,
+    expected: Expected,
+    is_identified: bool,
+}
+
+impl LiveHandle {
+    /// An account whose position mode is known was identified before.
+    pub fn new(access: &Access, reopen: Reopen) -> Option<Self> {
+        let mode = access.position_mode;
+        Some(Self {
+            exchange: reopen(mode.unwrap_or(PositionMode::OneWay))?,
+            reopen,
+            expected: Expected {
+                uid: access.pinned_uid.clone(),
+                withdraw_key_allowed: access.withdraw_key_allowed,
+            },
+            is_identified: mode.is_some(),
+        })
+    }
+
+    pub fn exchange(&self) -> &dyn Exchange {
+        self.exchange.as_ref()
+    }
+
+    pub fn exchange_mut(&mut self) -> &mut dyn Exchange {
+        self.exchange.as_mut()
+    }
+
+    pub const fn is_identified(&self) -> bool {
+        self.is_identified
+    }
+
+    /// Takes over what the exchange says of the account.
+    ///
+    /// # Errors
+    /// Why these keys must not be used.
+    pub fn identify(&mut self, profile: &AccountProfile) -> Result<(), String> {
+        if let Some(finding) = assess(profile, &self.expected).into_iter().find(|finding| finding.is_fatal) {
+            return Err(format!("{}: {}", finding.what, finding.fix));
+        }
+        if let Some(exchange) = profile.position_mode.and_then(&self.reopen) {
+            self.exchange = exchange;
+        }
+        self.is_identified = true;
+        Ok(())
     }
 }

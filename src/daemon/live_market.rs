@@ -35,8 +35,6 @@ const GROUPS_MAX: usize = 4;
 struct Group {
     series: BTreeSet<Series>,
     sockets: Vec<SocketHandle<MarketEvent>>,
-    /// How many of them are connected.
-    up: usize,
 }
 
 /// What came back for one series, asked for at that time.
@@ -163,22 +161,18 @@ impl LiveMarket {
         let sockets = protocols
             .map(|protocol| SocketRunner::spawn(self.http.clone(), protocol, Arc::clone(&self.sleep), None))
             .collect();
-        self.groups.push(Group { series, sockets, up: 0 });
+        self.groups.push(Group { series, sockets });
     }
 
     /// Takes in what came since the last call and asks for what is missing; true when a symbol has become ready.
     pub fn take_in(&mut self, now: Timestamp) -> bool {
         for group in &mut self.groups {
-            for socket in &group.sockets {
+            for socket in &mut group.sockets {
                 while let Some(news) = socket.pop() {
                     match news {
                         SocketNews::Event(event) => hear(&mut self.bars, event),
-                        SocketNews::Up => {
-                            group.up += 1;
-                            self.bars.interrupted(&group.series);
-                        }
+                        SocketNews::Up => self.bars.interrupted(&group.series),
                         SocketNews::Down { reason } => {
-                            group.up = group.up.saturating_sub(1);
                             self.bars.interrupted(&group.series);
                             tracing::debug!(exchange = %self.data.kind(), reason, "a market socket is down");
                         }
@@ -218,7 +212,7 @@ impl LiveMarket {
         let up: BTreeSet<&Series> = self
             .groups
             .iter()
-            .filter(|group| group.up == group.sockets.len())
+            .filter(|group| group.sockets.iter().all(SocketHandle::is_up))
             .flat_map(|group| &group.series)
             .collect();
         for missing in self.bars.missing() {
@@ -232,8 +226,7 @@ impl LiveMarket {
             let depth = self.depth.get(&series).copied().unwrap_or_default().max(HISTORY_LEAST);
             let length = series.1.duration();
             let bars = i64::try_from(depth).unwrap_or(i64::MAX);
-            let from =
-                missing.from.unwrap_or_else(|| series.1.bar_start(now).minus(length.times(bars)));
+            let from = missing.from.unwrap_or_else(|| series.1.bar_start(now).minus(length.times(bars)));
             self.fetching.insert(series.clone());
             self.fetches.spawn(fetch(Arc::clone(&self.data), series, from, now));
         }
@@ -254,12 +247,7 @@ fn hear(bars: &mut LiveBars, event: MarketEvent) {
 }
 
 /// Page after page, until nothing is left before `until`.
-async fn fetch(
-    data: Arc<dyn MarketData>,
-    series: Series,
-    from: Timestamp,
-    until: Timestamp,
-) -> Fetched {
+async fn fetch(data: Arc<dyn MarketData>, series: Series, from: Timestamp, until: Timestamp) -> Fetched {
     let length = series.1.duration();
     let page = length.times(i64::try_from(data.page_len()).unwrap_or(1).max(1));
     let mut candles = Vec::new();

@@ -3,13 +3,18 @@
 //! [`fleet`] is the story; [`executor`] is one account's part of it; [`pace`] keeps their time.
 
 pub mod analyst;
+pub mod connections;
 pub mod control;
 pub mod counters;
+pub mod desk;
 pub mod executor;
 pub mod fleet;
 pub mod handle;
+pub mod live;
+pub mod live_market;
 pub mod pace;
 pub mod recorder;
+pub mod replay;
 pub mod roster;
 pub mod shutdown;
 pub mod supervisor;

@@ -30,7 +30,7 @@ use crate::exchange::{BoxFuture, Sleep};
 const CYCLES_WAITING_MAX: usize = 4_096;
 
 /// Whose prices an account trades at: one exchange's, or those of the tape (`None`) that everybody is played.
-pub type Market = Option<ExchangeKind>;
+pub type MarketId = Option<ExchangeKind>;
 
 /// What an executor finds in its mailbox.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ enum State {
 }
 
 struct Member {
-    market: Market,
+    market: MarketId,
     state: State,
     mail: Mail,
     wake: Arc<Notify>,
@@ -135,7 +135,7 @@ impl Pace {
     }
 
     /// Admits an executor. It counts as active until it first asks for mail.
-    pub fn join(self: &Arc<Self>, account: AccountId, market: Market) -> Seat {
+    pub fn join(self: &Arc<Self>, account: AccountId, market: MarketId) -> Seat {
         let wake = Arc::new(Notify::new());
         let mut inner = self.lock();
         let member = Member { market, state: State::Active, mail: Mail::default(), wake: Arc::clone(&wake) };
@@ -145,7 +145,7 @@ impl Pace {
     }
 
     /// Hands a cycle to every executor of its market.
-    pub fn publish(&self, market: Market, cycle: &Arc<Cycle>) {
+    pub fn publish(&self, market: MarketId, cycle: &Arc<Cycle>) {
         let mut guard = self.lock();
         let inner = &mut *guard;
         for member in inner.members.values_mut().filter(|member| member.market == market) {
@@ -325,7 +325,7 @@ pub struct AccountClock {
 impl Sleep for AccountClock {
     fn sleep(&self, duration: DurationMs) -> BoxFuture<'static, ()> {
         if let Source::Real(clock) = self.pace.source {
-            return Box::pin(tokio::time::sleep(clock.wall(duration)));
+            return RealSleep(clock).sleep(duration);
         }
         let deadline = self.pace.now().plus(duration);
         Box::pin(VirtualSleep { clock: self.clone(), deadline, key: None })
@@ -333,6 +333,20 @@ impl Sleep for AccountClock {
 
     fn now(&self) -> Timestamp {
         self.pace.now()
+    }
+}
+
+/// Real time for what belongs to no account.
+#[derive(Debug, Clone, Copy)]
+pub struct RealSleep(pub SteadyClock);
+
+impl Sleep for RealSleep {
+    fn sleep(&self, duration: DurationMs) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(self.0.wall(duration)))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
     }
 }
 

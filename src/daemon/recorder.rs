@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::analyst::Analyst;
 use super::counters::Progress;
+use super::pace::MarketId;
 use super::timer::WallTimer;
 use crate::clock::wall_now;
 use crate::config::{Config, RetentionConfig};
@@ -43,11 +44,11 @@ impl Recorder {
     }
 
     /// Writes, if it is time to.
-    pub async fn keep(&mut self, analyst: &mut Analyst, progress: Progress) {
+    pub async fn keep(&mut self, analysts: Vec<(MarketId, &mut Analyst)>, progress: Progress) {
         if !self.keep.is_due() {
             return;
         }
-        let job = self.write(analyst, progress);
+        let job = self.write(analysts, progress);
         self.writer.post(job).await;
         if self.prune.is_due() {
             let retention = self.retention.clone();
@@ -60,14 +61,14 @@ impl Recorder {
     /// The last word of a run; durable when this returns.
     pub async fn finish(
         &mut self,
-        analyst: &mut Analyst,
+        analysts: Vec<(MarketId, &mut Analyst)>,
         progress: Progress,
         end_reason: &'static str,
     ) -> Result<(), StoreError> {
         self.run.ended_at = Some(wall_now());
         self.run.end_reason = Some(end_reason.to_owned());
         let retention = self.retention.clone();
-        let job = self.write(analyst, progress);
+        let job = self.write(analysts, progress);
         self.writer
             .run(move |conn| {
                 job(conn)?;
@@ -78,7 +79,7 @@ impl Recorder {
 
     fn write(
         &mut self,
-        analyst: &mut Analyst,
+        analysts: Vec<(MarketId, &mut Analyst)>,
         progress: Progress,
     ) -> impl FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send + use<> {
         let at = progress.at;
@@ -86,15 +87,21 @@ impl Recorder {
         self.run.bots = progress.bots;
         self.run.cycles = progress.counts.cycles;
         self.run.last_cycle_at = Some(at);
-        self.run.signal_keys = analyst.keys();
-        self.run.signals_computed = analyst.computed();
+        self.run.signal_keys = analysts.iter().map(|(_, analyst)| analyst.keys()).sum();
+        self.run.signals_computed = analysts.iter().map(|(_, analyst)| analyst.computed()).sum();
         self.run.turns = progress.counts.turns;
         self.run.commits = self.writer.counters().commits;
-        let (run, prices, signals) = (self.run.clone(), analyst.prices(), analyst.take_signals());
+        let run = self.run.clone();
+        let markets: Vec<_> = analysts
+            .into_iter()
+            .map(|(market, analyst)| (market, analyst.prices(), analyst.take_signals()))
+            .collect();
         move |conn| {
             market_log::write_run(conn, &run)?;
-            market_log::write_prices(conn, &prices, at)?;
-            market_log::write_signals(conn, &signals)?;
+            for (market, prices, signals) in &markets {
+                market_log::write_prices(conn, *market, prices, at)?;
+                market_log::write_signals(conn, *market, signals)?;
+            }
             Lease::heartbeat(conn, run.epoch, wall_now())
         }
     }

@@ -72,12 +72,7 @@ impl Fleet {
     }
 
     /// Waits as long as the market took between two steps, at the speed asked for.
-    async fn wait_for(
-        &mut self,
-        to: Timestamp,
-        speed: Speed,
-        report: Report<'_>,
-    ) -> Result<(), StoreError> {
+    async fn wait_for(&mut self, to: Timestamp, speed: Speed, report: Report<'_>) -> Result<(), StoreError> {
         let Speed::Times(times) = speed else { return Ok(()) };
         let wait = u64::try_from(to.since(self.last_cycle_at).ms()).unwrap_or(0) / u64::from(times.max(1));
         let timer = WallTimer::new(Duration::from_millis(wait));

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use super::pace::Configuration;
+use super::pace::{Configuration, MarketId};
+use crate::config::Config;
 use crate::domain::ids::{AccountId, BotId, StrategyId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
+use crate::domain::side::PositionMode;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::config::{AccountConfig, BotConfig, Halt, Venue};
 use crate::engine::settings::{PaperSettings, PolicyLimits, SymbolScope};
@@ -30,7 +32,40 @@ use crate::strategy::{ExitPlan, StrategyKind, StrategyParams, StrategySpec};
 pub struct RosterTerms {
     pub limits: PolicyLimits,
     pub equity_interval: DurationMs,
-    pub instruments: Arc<BTreeMap<Symbol, Instrument>>,
+    pub stage: Stage,
+    /// Trading rules by market.
+    pub instruments: BTreeMap<MarketId, Arc<BTreeMap<Symbol, Instrument>>>,
+}
+
+impl RosterTerms {
+    pub fn new(config: &Config, stage: Stage) -> Self {
+        Self {
+            limits: config.limits,
+            equity_interval: config.engine.equity_interval,
+            stage,
+            instruments: BTreeMap::new(),
+        }
+    }
+}
+
+/// What the fleet trades on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// A tape or the synthetic market, the same for everybody; every account is on paper.
+    Replay,
+    /// The exchanges. Accounts of the exchange `paper` trade at the prices of this one.
+    Live { paper_market: ExchangeKind },
+}
+
+impl Stage {
+    /// Whose prices an account of `exchange` trades at.
+    pub const fn market_of(self, exchange: ExchangeKind) -> MarketId {
+        match (self, exchange) {
+            (Self::Replay, _) => None,
+            (Self::Live { paper_market }, ExchangeKind::Paper) => Some(paper_market),
+            (Self::Live { .. }, exchange) => Some(exchange),
+        }
+    }
 }
 
 /// One account that takes part.
@@ -38,8 +73,52 @@ pub struct RosterTerms {
 pub struct Entrant {
     pub id: AccountId,
     pub name: String,
+    pub exchange: ExchangeKind,
+    pub market: MarketId,
+    /// How it trades with money; `None`: on paper. (Without keys it cannot leave dry run.)
+    pub access: Option<Access>,
     pub configuration: Configuration,
     pub last_cycle_at: Option<Timestamp>,
+}
+
+/// What it takes to reach an account at its exchange. The keys are sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    pub exchange: ExchangeKind,
+    pub api_key: String,
+    pub api_secret: String,
+    pub passphrase: Option<String>,
+    pub proxy: Option<String>,
+    pub bind_address: Option<String>,
+    /// The account these keys must belong to.
+    pub pinned_uid: Option<String>,
+    pub withdraw_key_allowed: bool,
+    /// `None`: not asked since the keys changed.
+    pub position_mode: Option<PositionMode>,
+}
+
+impl Access {
+    /// `None` for an account without keys.
+    pub fn of(account: &AccountRow) -> Option<Self> {
+        Some(Self {
+            exchange: account.exchange,
+            api_key: account.api_key.clone()?,
+            api_secret: account.api_secret.clone()?,
+            passphrase: account.passphrase.clone(),
+            proxy: account.proxy.clone(),
+            bind_address: account.bind_address.clone(),
+            pinned_uid: account.exchange_uid.clone(),
+            withdraw_key_allowed: account.withdraw_key_allowed,
+            position_mode: account.position_mode,
+        })
+    }
+
+    /// Whether the other leads to the same account in the same way: what the exchange says of it may have been learnt
+    /// meanwhile.
+    pub fn is_same_way(&self, other: &Self) -> bool {
+        let learnt = |access: &Self| Self { pinned_uid: None, position_mode: None, ..access.clone() };
+        learnt(self) == learnt(other)
+    }
 }
 
 /// Everybody who takes part, as the database says now.
@@ -47,10 +126,12 @@ pub struct Entrant {
 pub struct Roster {
     /// Active accounts that are not quarantined.
     pub entrants: BTreeMap<AccountId, Entrant>,
+    /// Accounts that trade with money, and so take no part in a replay.
+    pub left_out: Vec<String>,
     /// By strategy id, those that somebody follows.
     pub specs: BTreeMap<StrategyId, StrategySpec>,
     /// What each bot follows that is running, or still holds a position.
-    pub wishes: BTreeSet<(StrategyId, SymbolScope)>,
+    wishes: BTreeMap<MarketId, BTreeSet<(StrategyId, SymbolScope)>>,
 }
 
 impl Roster {
@@ -70,10 +151,14 @@ impl Roster {
             if health.quarantined_at.is_some() {
                 continue;
             }
+            if terms.stage == Stage::Replay && trades_with_money(&account) {
+                roster.left_out.push(account.name);
+                continue;
+            }
             let bots = by_account.remove(&account.id).unwrap_or_default();
             roster.admit(&account, &bots, health, &holding, terms);
         }
-        let followed: BTreeSet<StrategyId> = roster.wishes.iter().map(|(id, _)| *id).collect();
+        let followed: BTreeSet<StrategyId> = roster.wishes.values().flatten().map(|(id, _)| *id).collect();
         roster.specs.retain(|id, _| followed.contains(id));
         Ok(roster)
     }
@@ -86,9 +171,11 @@ impl Roster {
         holding: &BTreeSet<BotId>,
         terms: &RosterTerms,
     ) {
+        let market = terms.stage.market_of(account.exchange);
+        let wishes = self.wishes.entry(market).or_default();
         for bot in bots.iter().filter(|bot| bot.is_running || holding.contains(&bot.id)) {
             if let Some(strategy) = bot.strategy_id {
-                self.wishes.insert((strategy, bot.settings.symbol.clone()));
+                wishes.insert((strategy, bot.settings.symbol.clone()));
             }
         }
         let bots =
@@ -101,7 +188,7 @@ impl Roster {
                 settings: account.settings.clone(),
                 limits: terms.limits,
                 bots,
-                instruments: Arc::clone(&terms.instruments),
+                instruments: terms.instruments.get(&market).map(Arc::clone).unwrap_or_default(),
                 halt,
                 venue: venue(
                     account.exchange == ExchangeKind::Upbit,
@@ -115,6 +202,9 @@ impl Roster {
         let entrant = Entrant {
             id: account.id,
             name: account.name.clone(),
+            exchange: account.exchange,
+            market,
+            access: if trades_with_money(account) { Access::of(account) } else { None },
             configuration,
             last_cycle_at: health.last_cycle_at,
         };
@@ -134,10 +224,19 @@ impl Roster {
         }
     }
 
-    /// The symbols that running bots name.
-    pub fn named_symbols(&self) -> BTreeSet<Symbol> {
-        self.wishes
-            .iter()
+    /// What is followed in one market.
+    pub fn wishes(&self, market: MarketId) -> impl Iterator<Item = &(StrategyId, SymbolScope)> {
+        self.wishes.get(&market).into_iter().flatten()
+    }
+
+    /// Markets that somebody trades in.
+    pub fn markets(&self) -> BTreeSet<MarketId> {
+        self.entrants.values().map(|entrant| entrant.market).collect()
+    }
+
+    /// The symbols that running bots name in one market.
+    pub fn named_symbols(&self, market: MarketId) -> BTreeSet<Symbol> {
+        self.wishes(market)
             .filter_map(|(_, scope)| match scope {
                 SymbolScope::One(symbol) => Some(symbol.clone()),
                 SymbolScope::Universe => None,
@@ -151,6 +250,10 @@ impl Roster {
         };
         self.entrants.values().map(running).sum()
     }
+}
+
+fn trades_with_money(account: &AccountRow) -> bool {
+    account.exchange != ExchangeKind::Paper && !account.settings.dry_run
 }
 
 /// The strategy's parameters as they are computed with.

@@ -10,21 +10,22 @@ use rusqlite::Connection;
 use serde_json::json;
 use tokio::task::{Id, JoinError, JoinSet};
 
+use super::connections::Connections;
 use super::counters::Counters;
 use super::executor::{Ended, Executor, Parts};
 use super::handle::Handle;
-use super::pace::{Pace, Seat};
-use super::roster::{self, Entrant};
+use super::pace::{AccountClock, MarketId, Pace, Seat};
+use super::roster::{self, Access, Entrant};
 use super::timer::WallTimer;
 use crate::clock::wall_now;
 use crate::domain::ids::AccountId;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::machine::AccountMachine;
-use crate::exchange::Exchange;
 use crate::exchange::faults::PaperAccount;
+use crate::exchange::paper::BadPaperState;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::journal::LoadedAccount;
-use crate::store::{StoreError, Writer, journal, latches};
+use crate::store::{StoreError, Writer, journal, latches, market_log};
 
 /// How long the last executors may take to finish.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
@@ -42,14 +43,25 @@ pub struct Supervisor {
     /// Which account a task serves.
     accounts: BTreeMap<Id, AccountId>,
     names: BTreeMap<AccountId, String>,
+    /// How each was seated: what cannot be changed while it runs.
+    ways: BTreeMap<AccountId, Option<Access>>,
+    /// The ways to the exchanges; none in a replay.
+    connections: Option<Connections>,
 }
 
 impl Supervisor {
-    pub fn new(pace: Arc<Pace>, writer: Writer, counters: Arc<Counters>) -> Self {
+    pub fn new(
+        pace: Arc<Pace>,
+        writer: Writer,
+        counters: Arc<Counters>,
+        connections: Option<Connections>,
+    ) -> Self {
         Self {
             pace,
             writer,
             counters,
+            ways: BTreeMap::new(),
+            connections,
             tasks: JoinSet::new(),
             accounts: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -59,11 +71,12 @@ impl Supervisor {
     /// Loads accounts and starts their executors, in order.
     pub async fn admit(&mut self, entrants: &[Entrant], from: Timestamp) -> Result<(), StoreError> {
         for together in entrants.chunks(LOADED_TOGETHER) {
-            let ids: Vec<AccountId> = together.iter().map(|entrant| entrant.id).collect();
+            let ids: Vec<_> = together.iter().map(|entrant| (entrant.id, entrant.market)).collect();
             let loaded = self
                 .writer
                 .run(move |conn| {
-                    ids.into_iter().map(|id| load(conn, id, from)).collect::<Result<Vec<_>, _>>()
+                    let load = |(id, market)| load(conn, id, from, market);
+                    ids.into_iter().map(load).collect::<Result<Vec<_>, _>>()
                 })
                 .await?;
             for (entrant, loaded) in together.iter().zip(loaded) {
@@ -82,8 +95,9 @@ impl Supervisor {
     ) -> Result<(), StoreError> {
         let id = entrant.id;
         self.names.insert(id, entrant.name.clone());
-        let seat = self.pace.join(id, None);
-        match loaded.and_then(|loaded| build(entrant, loaded, &seat)) {
+        self.ways.insert(id, entrant.access.clone());
+        let seat = self.pace.join(id, entrant.market);
+        match loaded.and_then(|loaded| self.build(entrant, loaded, &seat)) {
             Ok(parts) => {
                 let executor = Executor::new(parts, self.writer.clone(), Arc::clone(&self.counters), seat);
                 let handle = self.tasks.spawn(executor.run());
@@ -99,16 +113,39 @@ impl Supervisor {
         self.accounts.values().copied()
     }
 
+    /// Whether it trades in another way than it was seated with: on paper instead of with money, with other keys, or by
+    /// another address.
+    pub fn must_restart(&self, entrant: &Entrant) -> bool {
+        match (self.ways.get(&entrant.id), &entrant.access) {
+            (Some(Some(before)), Some(now)) => !before.is_same_way(now),
+            (Some(before), now) => before.is_some() != now.is_some(),
+            (None, _) => false,
+        }
+    }
+
+    /// Measures the exchanges' clocks anew.
+    pub async fn synchronise_clocks(&mut self) {
+        if let Some(connections) = &mut self.connections {
+            connections.synchronise_known().await;
+        }
+    }
+
+    pub const fn connections(&self) -> Option<&Connections> {
+        self.connections.as_ref()
+    }
+
     pub fn is_running(&self, account: AccountId) -> bool {
         self.accounts.values().any(|running| *running == account)
     }
 
-    /// Deals with executors that have ended since the last call.
-    pub async fn reap(&mut self) -> Result<(), StoreError> {
+    /// Deals with executors that have ended since the last call; true when there were any.
+    pub async fn reap(&mut self) -> Result<bool, StoreError> {
+        let mut has_ended = false;
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.take_leave(ended).await?;
+            has_ended = true;
         }
-        Ok(())
+        Ok(has_ended)
     }
 
     /// Asks everybody to finish and waits until all have.
@@ -144,6 +181,7 @@ impl Supervisor {
         let Some(account) = self.accounts.remove(&id) else { return Ok(()) };
         match ended {
             Ok((_, Ended::Broken(error))) => self.quarantine(account, &error.to_string()).await,
+            Ok((_, Ended::Refused(reason))) => self.quarantine(account, &reason).await,
             Err(error) if error.is_panic() => {
                 let reason = format!("panicked: {}", panic_text(error.into_panic().as_ref()));
                 self.quarantine(account, &reason).await
@@ -151,6 +189,23 @@ impl Supervisor {
             // The other errors are our own aborts.
             Ok((_, Ended::Stopped)) | Err(_) => Ok(()),
         }
+    }
+
+    fn build(&mut self, entrant: &Entrant, loaded: LoadedAccount, seat: &Seat) -> Result<Parts, String> {
+        let mut handle = match (&entrant.access, &mut self.connections) {
+            (Some(access), Some(connections)) => {
+                Handle::Live(connections.open(entrant.id, access).map_err(|error| error.to_string())?)
+            }
+            _ => {
+                let paper = open_paper(entrant, loaded.paper_book.as_deref(), seat.clock());
+                Handle::Paper(Box::new(paper.map_err(|error| error.to_string())?))
+            }
+        };
+        let mut configuration = entrant.configuration.clone();
+        handle.configure(&mut configuration);
+        let machine = AccountMachine::restore(entrant.id, configuration.account, loaded.saved);
+        let name = entrant.name.clone();
+        Ok(Parts { account: entrant.id, name, machine, handle, last_cycle: loaded.last_cycle_at })
     }
 
     async fn quarantine(&mut self, account: AccountId, reason: &str) -> Result<(), StoreError> {
@@ -181,8 +236,9 @@ fn load(
     conn: &Connection,
     id: AccountId,
     from: Timestamp,
+    market: MarketId,
 ) -> Result<Result<LoadedAccount, String>, StoreError> {
-    latches::enrol(conn, id, from)?;
+    latches::enrol(conn, id, from, market_log::market_word(market))?;
     match journal::load_account(conn, id) {
         Ok(loaded) => Ok(Ok(loaded)),
         Err(StoreError::Corrupt { detail }) => Ok(Err(detail)),
@@ -190,24 +246,18 @@ fn load(
     }
 }
 
-fn build(entrant: &Entrant, loaded: LoadedAccount, seat: &Seat) -> Result<Parts, String> {
-    let paper = &entrant.configuration.paper;
-    let mut exchange = PaperAccount::open(
-        roster::book_config(paper),
-        loaded.paper_book.as_deref(),
+fn open_paper(
+    entrant: &Entrant,
+    stored: Option<&str>,
+    clock: AccountClock,
+) -> Result<PaperAccount, BadPaperState> {
+    PaperAccount::open(
+        roster::book_config(&entrant.configuration.paper),
+        stored,
         Arc::clone(&entrant.configuration.account.instruments),
         entrant.id,
-        Arc::new(seat.clock()),
+        Arc::new(clock),
     )
-    .map_err(|error| error.to_string())?;
-    exchange.set_faults(roster::faults(paper));
-    exchange.inner_mut().set_terms(&roster::book_config(paper));
-    let mut config = entrant.configuration.account.clone();
-    config.venue = roster::venue(config.venue.spot, exchange.capabilities());
-    let machine = AccountMachine::restore(entrant.id, config, loaded.saved);
-    let name = entrant.name.clone();
-    let handle = Handle::Paper(Box::new(exchange));
-    Ok(Parts { account: entrant.id, name, machine, handle, last_cycle: loaded.last_cycle_at })
 }
 
 fn panic_text(payload: &(dyn Any + Send)) -> &str {

@@ -14,7 +14,7 @@ use crate::domain::order::{Order, Purpose};
 use crate::domain::time::Timestamp;
 
 use super::booked::Booked;
-use super::config::{AccountConfig, BotConfig};
+use super::config::{AccountConfig, BotConfig, Venue};
 use super::cycle::Cycle;
 use super::decision::{Action, Code, Decision};
 use super::discrepancies::Sighting;
@@ -149,6 +149,16 @@ impl AccountMachine {
     /// share a symbol, the exchange's wallet differs from it while positions are open, since it averages their costs.
     pub const fn wallet(&self) -> Option<Quote> {
         self.durable.wallet
+    }
+
+    /// What the exchange turned out to offer.
+    pub const fn set_venue(&mut self, venue: Venue) {
+        self.config.venue = venue;
+    }
+
+    /// Whether anything of the account is at stake: a position, or an order that may still do something.
+    pub fn is_engaged(&self) -> bool {
+        !self.held.is_empty() || self.orders.working().next().is_some()
     }
 
     pub const fn margin_mode(&self) -> MarginMode {

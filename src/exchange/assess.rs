@@ -50,7 +50,11 @@ pub fn assess(profile: &AccountProfile, expected: &Expected) -> Vec<Finding> {
     }
     let offset = profile.clock_offset.ms().abs();
     if offset > CLOCK_MAX.ms() {
-        add(false, format!("the clocks differ by {offset} ms"), "set this machine's clock by NTP; orders go by the exchange's");
+        add(
+            false,
+            format!("the clocks differ by {offset} ms"),
+            "set this machine's clock by NTP; orders go by the exchange's",
+        );
     } else if offset > CLOCK_WARN.ms() {
         add(false, format!("the clocks differ by {offset} ms"), "check this machine's NTP");
     }

@@ -243,6 +243,10 @@ impl<E: Exchange> Exchange for Faulty<E> {
         })
     }
 
+    fn is_streaming(&self) -> bool {
+        self.inner.is_streaming()
+    }
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         self.inner.changed()
     }

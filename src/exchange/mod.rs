@@ -19,9 +19,11 @@ use report::{
     PositionReport, ReportedFill, Scope, SymbolTerms,
 };
 
+pub mod assess;
 pub mod bitget;
 pub mod capabilities;
 pub mod connect_gate;
+pub mod dialect;
 pub mod echo_watch;
 pub mod egress;
 pub mod error;
@@ -86,6 +88,9 @@ pub trait Exchange: Send {
 
     /// Who the account is and what its key may do, for people.
     fn inspect(&mut self) -> Answer<'_, AccountProfile>;
+
+    /// Whether events are told as they happen. Without that the account is kept current by asking.
+    fn is_streaming(&self) -> bool;
 
     /// Resolves when [`Exchange::next_event`] has something new that no market step brought; never, for an exchange
     /// that only matches. Safe to drop and call again.

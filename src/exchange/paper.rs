@@ -176,6 +176,10 @@ impl Exchange for PaperExchange {
         })
     }
 
+    fn is_streaming(&self) -> bool {
+        true
+    }
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(pending())
     }

@@ -75,6 +75,12 @@ impl LiveBars {
         self.tracks.keys().cloned().collect()
     }
 
+    /// Whether every series of the symbol that is followed has its history.
+    pub fn is_loaded(&self, symbol: &Symbol) -> bool {
+        let mut tracks = self.tracks.iter().filter(|((of, _), _)| of == symbol).peekable();
+        tracks.peek().is_some() && tracks.all(|(_, track)| !track.closed.is_empty())
+    }
+
     /// The stream of these series was interrupted.
     pub fn interrupted(&mut self, series: &BTreeSet<Series>) {
         for (key, track) in &mut self.tracks {

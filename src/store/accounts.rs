@@ -8,6 +8,7 @@ use super::error::is_duplicate;
 use super::{StoreError, column, setting_columns};
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
+use crate::domain::side::PositionMode;
 use crate::domain::time::Timestamp;
 use crate::engine::settings::{AccountSettings, PaperSettings};
 
@@ -25,6 +26,10 @@ pub struct AccountRow {
     pub bind_address: Option<String>,
     /// The exchange's own id of the account, pinned when it was first verified.
     pub exchange_uid: Option<String>,
+    /// As the exchange said when it was last asked; `None`: not asked since the keys changed.
+    pub position_mode: Option<PositionMode>,
+    /// A person has said that a key which can withdraw may be used all the same.
+    pub withdraw_key_allowed: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub removed_at: Option<Timestamp>,
@@ -97,12 +102,13 @@ pub fn tagged(conn: &Connection, tag: &str) -> Result<Vec<AccountRow>, StoreErro
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Writes the name, the encrypted keys, proxy, bind address and exchange uid of `account`; nothing else of it.
+/// Writes the name, the encrypted keys, proxy, bind address and what the exchange said of `account`; nothing else.
 pub fn update(conn: &Connection, account: &AccountRow, now: Timestamp) -> Result<(), StoreError> {
     let changed = conn
         .prepare_cached(
             "UPDATE accounts SET name = ?2, api_key = ?3, api_secret = ?4, passphrase = ?5, proxy = ?6,
-                 bind_address = ?7, exchange_uid = ?8, updated_at = ?9
+                 bind_address = ?7, exchange_uid = ?8, position_mode_told = ?9, withdraw_key_allowed = ?10,
+                 updated_at = ?11
              WHERE id = ?1 AND removed_at IS NULL",
         )?
         .execute(params![
@@ -114,6 +120,8 @@ pub fn update(conn: &Connection, account: &AccountRow, now: Timestamp) -> Result
             account.proxy,
             account.bind_address,
             account.exchange_uid,
+            account.position_mode.map(PositionMode::as_str),
+            account.withdraw_key_allowed,
             now.ms()
         ])
         .map_err(|error| named(error, &account.name))?;
@@ -207,6 +215,26 @@ fn named(error: rusqlite::Error, name: &str) -> StoreError {
     }
 }
 
+/// Keeps what the exchange said of an account: its id there, which stays what it was first, and its position mode.
+pub fn identify(
+    conn: &Connection,
+    id: AccountId,
+    uid: Option<&str>,
+    mode: Option<PositionMode>,
+) -> Result<(), StoreError> {
+    let changed = conn
+        .prepare_cached(
+            "UPDATE accounts SET exchange_uid = coalesce(exchange_uid, ?2), position_mode_told = ?3 WHERE id = ?1",
+        )?
+        .execute(params![id.get(), uid, mode.map(PositionMode::as_str)])?;
+    found(changed, id)
+}
+
+fn mode_from_row(row: &Row<'_>) -> rusqlite::Result<Option<PositionMode>> {
+    let is_known = row.get::<_, Option<String>>("position_mode_told")?.is_some();
+    is_known.then(|| column::word(row, "position_mode_told", PositionMode::from_word)).transpose()
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
     Ok(AccountRow {
         id: AccountId::new(row.get("id")?),
@@ -219,6 +247,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
         proxy: row.get("proxy")?,
         bind_address: row.get("bind_address")?,
         exchange_uid: row.get("exchange_uid")?,
+        position_mode: mode_from_row(row)?,
+        withdraw_key_allowed: row.get("withdraw_key_allowed")?,
         created_at: column::timestamp(row, "created_at")?,
         updated_at: column::timestamp(row, "updated_at")?,
         removed_at: column::timestamp_opt(row, "removed_at")?,

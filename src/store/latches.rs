@@ -89,12 +89,13 @@ pub fn quarantine(
 }
 
 /// Where an account that never ran begins, so that a restart knows it too.
-pub fn enrol(conn: &Connection, account: AccountId, from: Timestamp) -> Result<(), StoreError> {
+pub fn enrol(conn: &Connection, account: AccountId, from: Timestamp, market: &str) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "INSERT INTO account_state (account_id, last_cycle_at, updated_at) VALUES (?1, ?2, ?2)
-         ON CONFLICT (account_id) DO UPDATE SET last_cycle_at = coalesce(last_cycle_at, excluded.last_cycle_at)",
+        "INSERT INTO account_state (account_id, last_cycle_at, market, updated_at) VALUES (?1, ?2, ?3, ?2)
+         ON CONFLICT (account_id) DO UPDATE SET market = excluded.market,
+             last_cycle_at = coalesce(last_cycle_at, excluded.last_cycle_at)",
     )?
-    .execute(params![account.get(), from.ms()])?;
+    .execute(params![account.get(), from.ms(), market])?;
     Ok(())
 }
 

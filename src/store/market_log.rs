@@ -8,36 +8,47 @@ use rusqlite::{Connection, Row, params};
 
 use super::{StoreError, column};
 use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::kind::ExchangeKind;
 use crate::domain::money::Price;
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 use crate::signal::Signal;
 
+/// How a market is written: the exchange's word, or nothing for a tape.
+pub fn market_word(market: Option<ExchangeKind>) -> &'static str {
+    market.map_or("", ExchangeKind::as_str)
+}
+
 pub fn write_prices(
     conn: &Connection,
+    market: Option<ExchangeKind>,
     prices: &BTreeMap<Symbol, Price>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let mut statement = conn.prepare_cached(
-        "INSERT INTO prices (symbol, price, at) VALUES (?1, ?2, ?3)
-         ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, at = excluded.at",
+        "INSERT INTO prices (market, symbol, price, at) VALUES (?4, ?1, ?2, ?3)
+         ON CONFLICT (market, symbol) DO UPDATE SET price = excluded.price, at = excluded.at",
     )?;
     for (symbol, price) in prices {
-        statement.execute(params![symbol.as_str(), price.to_string(), at.ms()])?;
+        statement.execute(params![symbol.as_str(), price.to_string(), at.ms(), market_word(market)])?;
     }
     Ok(())
 }
 
 /// Keeps signals; of those that nobody could act on, only the latest of each key.
-pub fn write_signals(conn: &Connection, signals: &[Signal]) -> Result<(), StoreError> {
+pub fn write_signals(
+    conn: &Connection,
+    market: Option<ExchangeKind>,
+    signals: &[Signal],
+) -> Result<(), StoreError> {
     for signal in signals {
         let key = &signal.key;
         let conditions = serde_json::to_string(&signal.conditions)
             .map_err(|error| StoreError::Other { detail: format!("signal conditions: {error}") })?;
         conn.prepare_cached(
             "INSERT OR REPLACE INTO signals (strategy_id, symbol, timeframe, bar_close_at, price, entry, exit_long,
-                 exit_short, confidence, reason, conditions, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 exit_short, confidence, reason, conditions, expires_at, market)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             key.strategy.get(),
@@ -52,16 +63,18 @@ pub fn write_signals(conn: &Connection, signals: &[Signal]) -> Result<(), StoreE
             signal.reason,
             conditions,
             signal.expires_at.ms(),
+            market_word(market),
         ])?;
         conn.prepare_cached(
             "DELETE FROM signals WHERE strategy_id = ?1 AND symbol = ?2 AND timeframe = ?3 AND bar_close_at < ?4
-                 AND entry IS NULL AND exit_long = 0 AND exit_short = 0",
+                 AND market = ?5 AND entry IS NULL AND exit_long = 0 AND exit_short = 0",
         )?
         .execute(params![
             key.strategy.get(),
             key.symbol.as_str(),
             key.timeframe.as_str(),
-            signal.bar_close_at.ms()
+            signal.bar_close_at.ms(),
+            market_word(market),
         ])?;
     }
     Ok(())
@@ -82,10 +95,14 @@ pub fn prune(conn: &Connection, decisions: u64, signals: u64) -> Result<(), Stor
     Ok(())
 }
 
-/// The trading rules under which the fleet trades.
-pub fn instruments(conn: &Connection) -> Result<BTreeMap<Symbol, Instrument>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT * FROM instruments")?;
-    let rows = statement.query_map([], |row| Ok((column::parsed(row, "symbol")?, instrument(row)?)))?;
+/// The trading rules under which the fleet trades in one market.
+pub fn instruments(
+    conn: &Connection,
+    market: Option<ExchangeKind>,
+) -> Result<BTreeMap<Symbol, Instrument>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM instruments WHERE market = ?1")?;
+    let rows = statement
+        .query_map([market_word(market)], |row| Ok((column::parsed(row, "symbol")?, instrument(row)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -101,12 +118,13 @@ fn instrument(row: &Row<'_>) -> rusqlite::Result<Instrument> {
 
 pub fn write_instrument(
     conn: &Connection,
+    market: Option<ExchangeKind>,
     instrument: &Instrument,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "INSERT OR REPLACE INTO instruments (symbol, tick, step, min_qty, min_notional, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR REPLACE INTO instruments (symbol, tick, step, min_qty, min_notional, updated_at, market)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
         instrument.symbol.as_str(),
@@ -115,6 +133,7 @@ pub fn write_instrument(
         instrument.min_qty.to_string(),
         instrument.min_notional.to_string(),
         now.ms(),
+        market_word(market),
     ])?;
     Ok(())
 }

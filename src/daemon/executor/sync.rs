@@ -2,32 +2,39 @@
 //! machine asks for it, and now and then in the background.
 
 use super::calls::timed;
-use super::{Executor, answers};
-use crate::domain::fill::Fill;
+use super::{Executor, Halted, answers};
+use crate::daemon::handle::Handle;
+use crate::daemon::roster;
 use crate::domain::ids::AccountId;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::breaker::Urgency;
 use crate::engine::event::{Event, Snapshot};
+use crate::engine::sweep::FillSweepPlan;
 use crate::exchange::Sleep;
 use crate::exchange::error::ExchangeError;
-use crate::exchange::report::{FillSweep, ReportedFill, Scope};
-use crate::store::StoreError;
+use crate::exchange::report::{ReportedFill, Scope};
+use crate::store::{StoreError, accounts};
 
-/// Between two comparisons of an account whose stream is up. A thousand accounts spread over it.
-const BACKGROUND_EVERY: DurationMs = DurationMs::from_secs(600);
+/// Between two comparisons of an account whose stream is up.
+const STREAMED_EVERY: DurationMs = DurationMs::from_secs(600);
+/// Without a stream: where something is at stake, and where nothing is.
+const ENGAGED_EVERY: DurationMs = DurationMs::from_secs(10);
+const IDLE_EVERY: DurationMs = DurationMs::from_secs(60);
+/// Between two questions for everything there is, also on symbols we have nothing on, and for funding.
+const WIDE_EVERY: DurationMs = DurationMs::from_secs(3_600);
 
 /// When the account is compared with its exchange next.
 #[derive(Debug)]
 pub(super) struct Schedule {
     account: AccountId,
     resync: bool,
-    /// The background comparison.
-    due_at: Option<Timestamp>,
+    narrow_at: Option<Timestamp>,
+    wide_at: Option<Timestamp>,
 }
 
 impl Schedule {
     pub(super) const fn new(account: AccountId) -> Self {
-        Self { account, resync: false, due_at: None }
+        Self { account, resync: false, narrow_at: None, wide_at: None }
     }
 
     pub(super) const fn want_resync(&mut self) {
@@ -38,70 +45,133 @@ impl Schedule {
         self.resync
     }
 
-    /// A comparison was made at `now`. Accounts take turns: each has its own place in the interval.
-    fn compared(&mut self, now: Timestamp) {
-        self.resync = false;
-        let place = i64::from(self.account.get()).wrapping_mul(7_919).rem_euclid(BACKGROUND_EVERY.ms());
-        let into = (now.ms() - place).rem_euclid(BACKGROUND_EVERY.ms());
-        self.due_at = Some(now.plus(DurationMs::from_ms(BACKGROUND_EVERY.ms() - into)));
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.resync || self.is_wide(now) || self.narrow_at.is_some_and(|due| now >= due)
     }
 
-    fn is_background_due(&self, now: Timestamp) -> bool {
-        self.due_at.is_some_and(|due| now >= due)
+    fn is_wide(&self, now: Timestamp) -> bool {
+        self.wide_at.is_some_and(|due| now >= due)
+    }
+
+    /// A comparison was made at `now`; the next narrow one is due `pause` later. Wide ones cost more: a thousand
+    /// accounts take turns, each with its own place in the hour.
+    fn compared(&mut self, now: Timestamp, pause: DurationMs) {
+        self.resync = false;
+        self.narrow_at = Some(now.plus(pause));
+        if self.wide_at.is_none_or(|due| now >= due) {
+            let place = i64::from(self.account.get()).wrapping_mul(7_919_000).rem_euclid(WIDE_EVERY.ms());
+            let into = (now.ms() - place).rem_euclid(WIDE_EVERY.ms());
+            self.wide_at = Some(now.plus(DurationMs::from_ms(WIDE_EVERY.ms() - into)));
+        }
     }
 }
 
 impl Executor {
     /// Asks what became of everything in flight, then compares. Tried again with each cycle until it succeeds.
-    pub(super) async fn recover(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn recover(&mut self) -> Result<(), Halted> {
         if !self.breaker.allows(Urgency::Protect, self.clock.now()) {
             return Ok(());
         }
-        self.handle(Event::Recover).await?;
-        match self.snapshot().await {
-            Ok(snapshot) => {
-                self.schedule.compared(self.clock.now());
-                self.handle(Event::Snapshot(snapshot)).await
-            }
-            // The breaker has noted it; so that people see it, the account's row does too.
-            Err(_) => self.checkpoint().await,
+        if !self.identify().await? {
+            return Ok(self.checkpoint().await?);
         }
+        let is_wide = self.handle.is_live() && self.schedule.is_wide(self.clock.now());
+        self.handle(Event::Recover).await?;
+        let Ok(snapshot) = self.snapshot(is_wide).await else {
+            // The breaker has noted it; so that people see it, the account's row does too.
+            return Ok(self.checkpoint().await?);
+        };
+        self.schedule.compared(self.clock.now(), self.pause());
+        self.handle(Event::Snapshot(snapshot)).await?;
+        if is_wide {
+            self.book_funding().await?;
+        }
+        Ok(())
+    }
+
+    /// Until the account is compared again without anything asking for it.
+    fn pause(&self) -> DurationMs {
+        match (self.handle.exchange().is_streaming(), self.machine.is_engaged()) {
+            (true, _) => STREAMED_EVERY,
+            (false, true) => ENGAGED_EVERY,
+            (false, false) => IDLE_EVERY,
+        }
+    }
+
+    /// What fails is asked for again in an hour: the machine knows from when on.
+    async fn book_funding(&mut self) -> Result<(), StoreError> {
+        let Some(since) = self.machine.funding_since() else { return Ok(()) };
+        let answer = timed(&self.clock, self.handle.exchange_mut().funding_since(since)).await;
+        for payment in self.heard(answer).unwrap_or_default() {
+            self.handle(Event::Funding(payment)).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the keys are those of this account and may be used. False: the exchange does not answer now.
+    async fn identify(&mut self) -> Result<bool, Halted> {
+        let Handle::Live(live) = &mut self.handle else { return Ok(true) };
+        if live.is_identified() {
+            return Ok(true);
+        }
+        let answer = timed(&self.clock, live.exchange_mut().inspect()).await;
+        let Ok(profile) = self.heard(answer) else { return Ok(false) };
+        let Handle::Live(live) = &mut self.handle else { return Ok(true) };
+        live.identify(&profile).map_err(Halted::Identity)?;
+        let capabilities = live.exchange().capabilities().clone();
+        self.machine.set_venue(roster::venue(false, &capabilities));
+        let (account, uid, mode) = (self.account, profile.uid, profile.position_mode);
+        self.writer.run(move |conn| accounts::identify(conn, account, uid.as_deref(), mode)).await?;
+        Ok(true)
     }
 
     /// A paper book is never out of step once it was compared.
     pub(super) fn is_due_to_compare(&self) -> bool {
-        let is_due = self.schedule.is_resync_due() || self.schedule.is_background_due(self.clock.now());
-        !self.machine.is_ready() || (self.handle.is_live() && is_due)
+        if !self.machine.is_ready() || !self.handle.is_live() {
+            return !self.machine.is_ready();
+        }
+        let now = self.clock.now();
+        self.schedule.is_due(now) || self.machine.wants_snapshot().is_some_and(|at| now >= at)
     }
 
-    async fn snapshot(&mut self) -> Result<Snapshot, ExchangeError> {
-        let answer = timed(&self.clock, self.handle.exchange_mut().open_orders(&Scope::All)).await;
-        let open_orders = self.heard(answer)?.ours;
+    /// Orders and positions first: a fill that comes meanwhile is found by the sweep, never missed between the two.
+    async fn snapshot(&mut self, is_wide: bool) -> Result<Snapshot, ExchangeError> {
+        let taken_at = self.now();
+        let plan = self.machine.fill_sweep();
+        let covers =
+            if is_wide || !self.handle.is_live() { Scope::All } else { Scope::Symbols(plan.symbols.clone()) };
+        let answer = timed(&self.clock, self.handle.exchange_mut().open_orders(&covers)).await;
+        let open_orders = self.heard(answer)?;
         let answer = timed(&self.clock, self.handle.exchange_mut().positions()).await;
         let positions = self.heard(answer)?;
-        let fills = self.missed_fills().await?;
+        let (fills, external_fills) = answers::split_fills(self.missed_fills(plan).await?);
         let answer = timed(&self.clock, self.handle.exchange_mut().balance()).await;
         let balance = self.heard(answer)?;
         Ok(Snapshot {
-            open_orders: open_orders.into_iter().map(answers::order_report).collect(),
+            taken_at,
+            covers,
+            external_orders: answers::external_orders(&open_orders.external),
+            open_orders: open_orders.ours.into_iter().map(answers::order_report).collect(),
             positions: positions.into_iter().map(answers::net_position).collect(),
             fills,
+            external_fills,
             wallet: balance.wallet,
         })
     }
 
     /// Fills that may not be booked yet, as events.
     pub(super) async fn sweep(&mut self) -> Result<Vec<Event<'static>>, ExchangeError> {
-        Ok(self.missed_fills().await?.into_iter().map(Event::Fill).collect())
+        let at = self.now();
+        let plan = self.machine.fill_sweep();
+        let (ours, external) = answers::split_fills(self.missed_fills(plan).await?);
+        let ours = ours.into_iter().map(Event::Fill);
+        let external = external.into_iter().map(Event::ExternalFill);
+        Ok(ours.chain(external).chain([Event::Swept { at }]).collect())
     }
 
-    async fn missed_fills(&mut self) -> Result<Vec<Fill>, ExchangeError> {
-        let sweep = FillSweep { after: self.machine.last_booked().cloned(), ..FillSweep::default() };
+    async fn missed_fills(&mut self, plan: FillSweepPlan) -> Result<Vec<ReportedFill>, ExchangeError> {
+        let sweep = answers::fill_sweep(plan);
         let answer = timed(&self.clock, self.handle.exchange_mut().fills_since(&sweep)).await;
-        let ours = |fill| match fill {
-            ReportedFill::Ours(fill) => Some(fill),
-            ReportedFill::External(_) => None,
-        };
-        Ok(self.heard(answer)?.into_iter().filter_map(ours).collect())
+        self.heard(answer)
     }
 }

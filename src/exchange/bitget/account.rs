@@ -224,6 +224,10 @@ impl Exchange for BitgetExchange {
         Box::pin(self.profile())
     }
 
+    fn is_streaming(&self) -> bool {
+        self.stream.is_up()
+    }
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(self.has_news())
     }

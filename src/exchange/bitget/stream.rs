@@ -53,6 +53,10 @@ impl Stream {
         }
     }
 
+    pub(super) fn is_up(&self) -> bool {
+        self.socket.is_up()
+    }
+
     /// An order was accepted: the stream must tell of it, if there is one.
     pub(super) fn expect_echo(&mut self, id: &ClientOrderId, now: Timestamp) {
         if self.socket.is_up() {

@@ -303,6 +303,10 @@ impl Exchange for UpbitExchange {
         Box::pin(self.profile())
     }
 
+    fn is_streaming(&self) -> bool {
+        self.socket.is_up()
+    }
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(self.socket.changed())
     }

@@ -92,14 +92,15 @@ fn followers(
                               ON r.kind = e.kind AND json(r.params) = json(e.params)
                           WHERE r.id = ?1 AND coalesce(e.timeframe, ?4) = ?4)
            AND b.is_active = 1 AND b.symbol IN (?2, '*') AND a.removed_at IS NULL
-           AND (?3 IS NULL OR b.account_id = ?3)
+           AND (?3 IS NULL OR b.account_id = ?3) AND coalesce(s.market, '') = ?5
          ORDER BY a.name, b.name",
     )?;
     let key = params![
         signal.strategy_id,
         signal.symbol.as_str(),
         account.map(AccountId::get),
-        signal.timeframe.as_str()
+        signal.timeframe.as_str(),
+        signal.market
     ];
     let rows = statement.query_map(key, follower_from_row)?;
     Ok(rows.collect::<Result<_, _>>()?)

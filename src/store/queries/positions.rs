@@ -67,8 +67,8 @@ pub fn list(conn: &Connection, filter: &Filter) -> Result<Vec<PositionRow>, Stor
                 json_extract(s.state, '$.holdings.' || p.id || '.timeframe') AS timeframe
          FROM bot_positions p JOIN accounts a ON a.id = p.account_id
          LEFT JOIN bot_instances b ON b.id = p.bot_id
-         LEFT JOIN prices m ON m.symbol = p.symbol
          LEFT JOIN account_state s ON s.account_id = p.account_id
+         LEFT JOIN prices m ON m.market = coalesce(s.market, '') AND m.symbol = p.symbol
          {} ORDER BY p.opened_at DESC, p.account_id DESC, p.id DESC LIMIT ?",
         conditions.sql()
     );

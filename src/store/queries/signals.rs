@@ -18,6 +18,8 @@ pub struct SignalRow {
     pub strategy: String,
     pub symbol: Symbol,
     pub timeframe: Timeframe,
+    /// The exchange it was computed at; nothing for a tape.
+    pub market: String,
     pub bar_close_at: Timestamp,
     /// Close of that bar.
     pub price: Price,
@@ -65,19 +67,21 @@ const SELECT: &str = "SELECT s.*, coalesce(t.name, '#' || s.strategy_id) AS stra
     FROM signals s LEFT JOIN strategies t ON t.id = s.strategy_id";
 
 const NEWEST_OF_KEY: &str = "s.bar_close_at = (SELECT max(n.bar_close_at) FROM signals n
-    WHERE n.strategy_id = s.strategy_id AND n.symbol = s.symbol AND n.timeframe = s.timeframe)";
+    WHERE n.strategy_id = s.strategy_id AND n.symbol = s.symbol AND n.timeframe = s.timeframe
+    AND n.market = s.market)";
 
 const ACTIONABLE: &str = "(s.entry IS NOT NULL OR s.exit_long = 1 OR s.exit_short = 1)";
 
 /// The latest signal of every key, ordered by (symbol, strategy, timeframe).
 pub fn latest(conn: &Connection, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
-    let order = "ORDER BY s.symbol, s.strategy_id, s.timeframe";
+    let order = "ORDER BY s.symbol, s.strategy_id, s.timeframe, s.market";
     list(conn, NEWEST_OF_KEY, filter, order)
 }
 
 /// The last actionable signals, ordered by (bar, symbol, strategy, timeframe).
 pub fn actionable(conn: &Connection, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
-    let order = "ORDER BY s.bar_close_at DESC, s.symbol DESC, s.strategy_id DESC, s.timeframe DESC";
+    let order =
+        "ORDER BY s.bar_close_at DESC, s.symbol DESC, s.strategy_id DESC, s.timeframe DESC, s.market DESC";
     let mut rows = list(conn, ACTIONABLE, filter, order)?;
     rows.reverse();
     Ok(rows)
@@ -86,10 +90,11 @@ pub fn actionable(conn: &Connection, filter: &SignalFilter) -> Result<Vec<Signal
 /// The last signal of the same key that asked for an entry.
 pub(super) fn last_entry(conn: &Connection, of: &SignalRow) -> Result<Option<SignalRow>, StoreError> {
     let sql = format!(
-        "{SELECT} WHERE s.strategy_id = ?1 AND s.symbol = ?2 AND s.timeframe = ?3 AND s.entry IS NOT NULL
+        "{SELECT} WHERE s.strategy_id = ?1 AND s.symbol = ?2 AND s.timeframe = ?3 AND s.market = ?4
+         AND s.entry IS NOT NULL
          ORDER BY s.bar_close_at DESC LIMIT 1"
     );
-    let key = params![of.strategy_id, of.symbol.as_str(), of.timeframe.as_str()];
+    let key = params![of.strategy_id, of.symbol.as_str(), of.timeframe.as_str(), of.market];
     Ok(conn.prepare_cached(&sql)?.query_row(key, from_row).optional()?)
 }
 
@@ -105,7 +110,9 @@ pub(super) fn followed_by(
         "{SELECT} WHERE s.symbol = ?2 AND s.bar_close_at = ?3 AND s.strategy_id IN
              (SELECT r.id FROM bot_instances b JOIN strategies own ON own.id = b.strategy_id
               JOIN strategies r ON r.kind = own.kind AND json(r.params) = json(own.params)
-              WHERE b.id = ?1 AND coalesce(own.timeframe, s.timeframe) = s.timeframe)
+              LEFT JOIN account_state t ON t.account_id = b.account_id
+              WHERE b.id = ?1 AND coalesce(own.timeframe, s.timeframe) = s.timeframe
+              AND coalesce(t.market, '') = s.market)
          ORDER BY s.strategy_id, s.timeframe LIMIT 1"
     );
     let key = params![bot, symbol.as_str(), at.ms()];
@@ -172,6 +179,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<SignalRow> {
         strategy: row.get("strategy")?,
         symbol: column::parsed(row, "symbol")?,
         timeframe: column::parsed(row, "timeframe")?,
+        market: row.get("market")?,
         bar_close_at: column::timestamp(row, "bar_close_at")?,
         price: column::parsed(row, "price")?,
         entry: has_entry.then(|| column::word(row, "entry", PositionSide::from_word)).transpose()?,

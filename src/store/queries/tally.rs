@@ -175,7 +175,8 @@ fn add_open(
     conditions.and_plain("p.closed_at IS NULL");
     let sql = format!(
         "SELECT p.account_id, p.bot_id, p.dry_run, p.*, m.price AS mark_price
-         FROM bot_positions p LEFT JOIN prices m ON m.symbol = p.symbol{}",
+         FROM bot_positions p LEFT JOIN account_state s ON s.account_id = p.account_id
+         LEFT JOIN prices m ON m.market = coalesce(s.market, '') AND m.symbol = p.symbol{}",
         conditions.sql()
     );
     let mut statement = conn.prepare_cached(&sql)?;
