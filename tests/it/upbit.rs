@@ -26,6 +26,7 @@ use tradefleet::exchange::socket_runner::{SocketNews, SocketRunner};
 use tradefleet::exchange::upbit::rest::limits;
 use tradefleet::exchange::upbit::sign::{Algorithm, Keys};
 use tradefleet::exchange::upbit::{HTTP_TIMEOUT, UpbitExchange, UpbitMarket, UpbitParts};
+use tradefleet::exchange::wire::{Access, Body, HttpRequest, Method};
 use tradefleet::exchange::{BoxFuture, Exchange, Sleep, place_one};
 use tradefleet::market::feed::Feed;
 use tradefleet::market::synthetic::{SyntheticConfig, SyntheticMarket, SyntheticSymbol};
@@ -209,6 +210,38 @@ async fn a_resting_order_is_listed_cancelled_and_told_to_have_ended() {
     assert_eq!(account.order_by_client_id(&btc(), &poor.client_order_id).await, Ok(None));
     let profile = account.inspect().await.unwrap();
     assert!(profile.key_expires_at.is_some_and(|at| at > wall_now()), "{profile:?}");
+}
+
+#[tokio::test]
+async fn an_order_whose_answer_is_lost_is_found_and_sent_again_does_no_harm() {
+    let server = simulated().await;
+    let mut account = account(&server);
+    let buy = order(
+        0,
+        Side::Buy,
+        "0.001",
+        OrderKind::Limit {
+            price: "80000000".parse().unwrap(),
+            time_in_force: TimeInForce::ImmediateOrCancel,
+        },
+    );
+    control(&server, "faults", r#"{"lost_answer_pct": 100.0, "lost_answer_hold_ms": 1}"#).await;
+    let lost = place_one(&mut account, &buy).await;
+    assert!(matches!(lost, Err(ExchangeError::Unknown { .. })), "{lost:?}");
+    control(&server, "calm", "{}").await;
+    let found = account.order_by_client_id(&btc(), &buy.client_order_id).await.unwrap().unwrap();
+    assert_eq!(found.status, OrderStatus::Filled);
+    assert_eq!(place_one(&mut account, &buy).await.unwrap().exchange_order_id, found.exchange_order_id);
+    let swept = account.fills_since(&FillSweep::default()).await.unwrap();
+    assert_eq!(swept.iter().filter(|fill| matches!(fill, ReportedFill::Ours(_))).count(), 1);
+}
+
+async fn control(server: &Server, path: &str, json: &str) {
+    let body = Some(Body { content_type: "application/json", text: json.to_owned() });
+    let (method, target) = (Method::Post, format!("/_sim/{path}"));
+    let request = HttpRequest { method, target, headers: Vec::new(), body };
+    let answer = line(server, None).http().send(&request, Access::Write).await.unwrap();
+    assert!(answer.is_success(), "{}", answer.body);
 }
 
 #[tokio::test]
