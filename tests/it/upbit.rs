@@ -9,7 +9,7 @@ use tradefleet::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey
 use tradefleet::domain::instrument::{Instrument, Symbol};
 use tradefleet::domain::kind::ExchangeKind;
 use tradefleet::domain::market::MarketStep;
-use tradefleet::domain::money::{Leverage, Quote};
+use tradefleet::domain::money::{Leverage, Pct, Qty, Quote};
 use tradefleet::domain::order::{Order, OrderKind, OrderStatus, OrderTimes, Purpose, TimeInForce};
 use tradefleet::domain::secret::Secret;
 use tradefleet::domain::side::{PositionSide, Side};
@@ -55,6 +55,10 @@ fn btc() -> Symbol {
 }
 
 async fn simulated() -> Server {
+    simulated_for(AccountSpec::demo(ExchangeKind::Upbit)).await
+}
+
+async fn simulated_for(account: AccountSpec) -> Server {
     let listed = SyntheticSymbol { symbol: btc(), price: "77000000".parse().unwrap(), decimals: 0 };
     let config = SyntheticConfig::with_default_symbols(1, Timestamp::default());
     let market = SyntheticMarket::new(SyntheticConfig { symbols: vec![listed], ..config }).unwrap();
@@ -75,7 +79,7 @@ async fn simulated() -> Server {
         address: "127.0.0.1:0".parse().unwrap(),
         clock: SimClock::start(1),
         market: data,
-        accounts: vec![AccountSpec::demo(ExchangeKind::Upbit)],
+        accounts: vec![account],
         faults: FaultSettings::default(),
         limits: LimitSpec::default(),
         seed: 1,
@@ -234,6 +238,32 @@ async fn an_order_whose_answer_is_lost_is_found_and_sent_again_does_no_harm() {
     assert_eq!(place_one(&mut account, &buy).await.unwrap().exchange_order_id, found.exchange_order_id);
     let swept = account.fills_since(&FillSweep::default()).await.unwrap();
     assert_eq!(swept.iter().filter(|fill| matches!(fill, ReportedFill::Ours(_))).count(), 1);
+}
+
+#[tokio::test]
+async fn what_the_book_cannot_give_at_once_expires() {
+    let demo = AccountSpec::demo(ExchangeKind::Upbit);
+    let participation_pct = Some(Pct::HUNDRED);
+    let server = simulated_for(AccountSpec { name: "small".to_owned(), participation_pct, ..demo }).await;
+    let mut account = account(&server);
+    let buy = order(0, Side::Buy, "0.5", OrderKind::Market);
+    place_one(&mut account, &buy).await.unwrap();
+    let mut filled = Vec::new();
+    let status = loop {
+        match next(&mut account).await {
+            ExchangeEvent::Fill(fill) => filled.push(fill),
+            ExchangeEvent::OrderEnded { status, .. } => break status,
+            _ => {}
+        }
+    };
+    assert_eq!(status, OrderStatus::Expired);
+    let report = account.order_by_client_id(&btc(), &buy.client_order_id).await.unwrap().unwrap();
+    assert_eq!(report.status, OrderStatus::Expired);
+    // How much was traded in the moment before is the market's affair.
+    let sum = filled.iter().fold(Qty::ZERO, |sum, fill| sum.plus(fill.qty));
+    assert!(sum == report.filled_qty && sum < buy.qty, "{filled:?} {report:?}");
+    let swept = account.fills_since(&FillSweep::default()).await.unwrap();
+    assert_eq!(swept, filled.into_iter().map(ReportedFill::Ours).collect::<Vec<_>>());
 }
 
 async fn control(server: &Server, path: &str, json: &str) {
