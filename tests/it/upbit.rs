@@ -250,10 +250,12 @@ async fn what_the_book_cannot_give_at_once_expires() {
     place_one(&mut account, &buy).await.unwrap();
     let mut filled = Vec::new();
     let status = loop {
-        match next(&mut account).await {
-            ExchangeEvent::Fill(fill) => filled.push(fill),
-            ExchangeEvent::OrderEnded { status, .. } => break status,
-            _ => {}
+        let event = next(&mut account).await;
+        if let ExchangeEvent::OrderEnded { status, .. } = event {
+            break status;
+        }
+        if let ExchangeEvent::Fill(fill) = event {
+            filled.push(fill);
         }
     };
     assert_eq!(status, OrderStatus::Expired);
