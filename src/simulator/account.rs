@@ -1,7 +1,7 @@
 //! One account: its book, and what an exchange knows beside it (ids on the wire, history, settings).
 //!
 //! The book names orders by ids of its own; here they stand beside the wire's. What happens is collected in `events`
-//! until the exchange takes them. Trading is in [`super::trading`], conditional orders in [`super::triggers`].
+//! until the exchange takes them. Trading is in `trading`, conditional orders in `triggers`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

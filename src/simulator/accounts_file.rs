@@ -192,3 +192,56 @@ fn taker_fee() -> Pct {
 fn pct(value: Decimal) -> Pct {
     Pct::try_new(value).unwrap_or(Pct::ZERO)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_read_and_made() {
+        let file = AccountsFile::parse(
+            r#"
+            [[account]]
+            exchange = "binance"
+            name = "a"
+            api_key = "k"
+            api_secret = "s"
+            balance = "12.5"
+            permissions = ["read", "withdraw"]
+            [generate]
+            binance = 2
+            upbit = 1
+            [limits]
+            max = { request_weight = 6000 }
+            "#,
+        )
+        .unwrap();
+        let names = |exchange| file.accounts(exchange).into_iter().map(|a| a.name).collect::<Vec<_>>();
+        assert_eq!(names(ExchangeKind::Binance), ["a", "binance-1", "binance-2"]);
+        assert_eq!(names(ExchangeKind::Upbit), ["upbit-1"]);
+        let [own, made, _] = &file.accounts(ExchangeKind::Binance)[..] else { panic!("three accounts") };
+        assert!(
+            own.may(Permission::Withdraw) && !own.may(Permission::Trade) && own.balance.to_string() == "12.5"
+        );
+        assert_eq!((made.api_key.as_str(), made.api_secret.as_str()), ("key-binance-1", "secret-binance-1"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_file_is_named() {
+        let account = |rest: &str| {
+            format!(
+                "[[account]]\nexchange = \"binance\"\nname = \"a\"\napi_key = \"k\"\napi_secret = \"s\"\n{rest}\n"
+            )
+        };
+        let twice = account("balance = \"1\"").repeat(2);
+        for (text, words) in [
+            (account("balance = 5"), "balance"),
+            (account("balance = \"1\"\nleverage = 3"), "leverage"),
+            (twice, "name"),
+            (account("balance = \"1\"").replace("binance", "paper"), "paper"),
+        ] {
+            let error = AccountsFile::parse(&text).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The market of one exchange: what its candles were, and what they are being now.
 //!
 //! Bars come from a [`Feed`]; their times are shifted by a whole number of bars, so that the bar after the warm-up
-//! is the one that is going on. Each bar is played as the parts that [`super::path`] cuts it into.
+//! is the one that is going on. Each bar is played as the parts that `path` cuts it into.
 
 use std::collections::BTreeMap;
 
@@ -264,25 +264,25 @@ impl Market {
             return None;
         }
         let series = self.series.get(symbol)?;
-        let starts = (from.map_or(i64::MIN, Timestamp::ms), to.map_or(i64::MAX, Timestamp::ms));
         let window = |candle: &Candle| window_start(candle.open_time, length);
-        let wanted = |candle: &&Candle| (starts.0..=starts.1).contains(&window(candle).ms());
-        let bars = series.history.iter().chain(&series.running);
+        let first = series.history.partition_point(|candle| from.is_some_and(|from| window(candle) < from));
+        let history = series.history.get(first..).unwrap_or_default();
+        let wanted = |candle: &&Candle| {
+            let start = window(candle);
+            from.is_none_or(|from| start >= from) && to.is_none_or(|to| start <= to)
+        };
+        let bars = history.iter().chain(&series.running);
         let mut found: Vec<CandleView> = Vec::new();
         let mut add = |candle: &Candle| match found.last_mut() {
             Some(last) if last.candle.open_time == window(candle) => last.add(candle),
             _ => found.push(CandleView::new(candle, window(candle), length)),
         };
+        let parts = usize::try_from(length.ms() / self.base.duration().ms()).unwrap_or(usize::MAX);
         if from.is_some() && to.is_none() {
-            let until = from.map_or(i64::MAX, |from| {
-                from.ms()
-                    .saturating_add(length.ms().saturating_mul(i64::try_from(limit + 1).unwrap_or(i64::MAX)))
-            });
-            bars.filter(wanted).take_while(|candle| candle.open_time.ms() < until).for_each(&mut add);
+            bars.filter(wanted).take(limit.saturating_mul(parts)).for_each(&mut add);
             found.truncate(limit);
             return Some(found);
         }
-        let parts = usize::try_from(length.ms() / self.base.duration().ms()).unwrap_or(usize::MAX);
         let enough = limit.saturating_add(2).saturating_mul(parts);
         let mut last: Vec<&Candle> = bars.rev().skip_while(|candle| !wanted(candle)).take(enough).collect();
         last.reverse();
@@ -367,3 +367,6 @@ fn window_start(at: Timestamp, length: DurationMs) -> Timestamp {
     let start = (at.ms() - offset).div_euclid(length.ms()) * length.ms() + offset;
     Timestamp::from_ms(start)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //!
 //! A [`venue::Venue`] is one exchange in no dialect: clock, market, accounts, rules, faults, limits, oracle. A
 //! [`dialect::Dialect`] speaks for it on the wire; a [`server::Server`] binds a port, applies the faults and hands
-//! the dialect what is left. `/_sim/` on the same port is [`control`]'s.
+//! the dialect what is left. `/_sim/` on the same port is answered by `control`.
 //!
 //! # To add a dialect
 //!
@@ -56,6 +56,7 @@ mod control;
 mod lock;
 mod oracle;
 mod path;
+mod settlement;
 mod socket;
 mod tasks;
 mod trading;

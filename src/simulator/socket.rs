@@ -54,13 +54,13 @@ pub(super) async fn run(
             }
         }
         let heard = tokio::select! {
-            message = stream.next() => client(message),
+            // A half-open peer does not even answer pings.
+            message = stream.next(), if !silent => client(message),
             update = ears.updates.recv() => market(update),
             event = ears.events.recv() => event.map_or(Heard::End, Heard::Account),
             _ = second.tick() => Heard::Second,
         };
         outgoing = match heard {
-            Heard::Client(_) if silent => Vec::new(),
             Heard::Client(text) => session.received(&text),
             Heard::Market(update) => session.market(&update),
             Heard::Account(event) => {
@@ -122,3 +122,6 @@ fn market(update: Result<Arc<MarketUpdate>, RecvError>) -> Heard {
         Err(RecvError::Closed) => Heard::End,
     }
 }
+
+#[cfg(test)]
+mod tests;

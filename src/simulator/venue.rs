@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use super::account::{Account, FirstIds};
 use super::accounts_file::AccountSpec;
 use super::clock::SimClock;
-use super::event::{AccountEvent, AccountIndex, Happening, OrderChange};
+use super::event::AccountIndex;
 use super::faults::{FaultSettings, Faults};
 use super::hub::{Events, Hub, Link};
 use super::limits::{Exceeded, Limit, LimitSpec, Limiter, Payer};
@@ -23,7 +23,6 @@ use super::oracle::Ledger;
 use super::order::{Conditional, NewConditional, NewOrder, OrderRecord};
 use super::refusal::Refusal;
 use super::stats::Stats;
-use super::trading::Quoted;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
 use crate::domain::money::{Leverage, Price, Qty};
@@ -32,8 +31,6 @@ use crate::domain::time::{DurationMs, Timestamp};
 
 /// Updates that a slow market socket may be behind before it misses some.
 const UPDATES_KEPT: usize = 256;
-/// Disagreements between book and oracle that are kept.
-const DISAGREEMENTS_MAX: usize = 100;
 
 /// What an exchange lets be done with a symbol.
 #[derive(Debug, Clone)]
@@ -61,20 +58,20 @@ pub struct VenueConfig {
 pub struct Venue {
     pub exchange: ExchangeKind,
     pub clock: SimClock,
-    market: RwLock<Market>,
-    rules: RwLock<BTreeMap<Symbol, SymbolRules>>,
-    accounts: Vec<Mutex<Account>>,
+    pub(super) market: RwLock<Market>,
+    pub(super) rules: RwLock<BTreeMap<Symbol, SymbolRules>>,
+    pub(super) accounts: Vec<Mutex<Account>>,
     names: BTreeMap<String, AccountIndex>,
     keys: BTreeMap<String, AccountIndex>,
     /// Who must hear of a move of which symbol.
-    interests: Mutex<BTreeMap<Symbol, BTreeSet<AccountIndex>>>,
-    ledgers: Mutex<Vec<Ledger>>,
-    disagreements: Mutex<Vec<String>>,
+    pub(super) interests: Mutex<BTreeMap<Symbol, BTreeSet<AccountIndex>>>,
+    pub(super) ledgers: Mutex<Vec<Ledger>>,
+    pub(super) disagreements: Mutex<Vec<String>>,
     pub(super) hub: Mutex<Hub>,
     pub(super) faults: Mutex<Faults>,
     pub(super) limits: Mutex<Limiter>,
     pub(super) stats: Mutex<Stats>,
-    updates: broadcast::Sender<Arc<MarketUpdate>>,
+    pub(super) updates: broadcast::Sender<Arc<MarketUpdate>>,
     paused: AtomicBool,
 }
 
@@ -288,111 +285,6 @@ impl Venue {
         found.flatten().ok_or(Refusal::UnknownOrder)
     }
 
-    fn quote_and_trade<R>(
-        &self,
-        account: AccountIndex,
-        symbol: &Symbol,
-        act: impl FnOnce(&mut Account, Quoted<'_>) -> Result<R, Refusal>,
-    ) -> Result<R, Refusal> {
-        let rules = self.rules(symbol.as_str()).ok_or_else(|| Refusal::UnknownSymbol(symbol.to_string()))?;
-        if !rules.trading {
-            return Err(Refusal::NotTrading(symbol.clone()));
-        }
-        let instrument = &rules.instrument;
-        self.trade(account, |account| {
-            let quote = self.market(|market| (market.price(symbol), market.last_volume(symbol)));
-            let (price, volume) = (quote.0.ok_or_else(|| Refusal::NotTrading(symbol.clone()))?, quote.1);
-            act(account, Quoted { instrument, price, volume, now: self.now() })
-        })
-    }
-
-    /// Lets `act` change an account and tells what came of it.
-    fn trade<R>(
-        &self,
-        account: AccountIndex,
-        act: impl FnOnce(&mut Account) -> Result<R, Refusal>,
-    ) -> Result<R, Refusal> {
-        let account = self.accounts.get(account.0).ok_or(Refusal::UnknownOrder)?;
-        let mut account = lock(account);
-        let outcome = act(&mut account);
-        self.settle(&mut account);
-        outcome
-    }
-
-    /// Books what happened with the oracle, finds the account again where the market moves it, tells its sockets.
-    fn settle(&self, account: &mut Account) {
-        let events = std::mem::take(&mut account.events);
-        if events.is_empty() {
-            return;
-        }
-        self.check_with_oracle(account, &events);
-        self.index(account);
-        let mut hub = lock(&self.hub);
-        for event in events {
-            hub.publish(event);
-        }
-    }
-
-    fn check_with_oracle(&self, account: &Account, events: &[AccountEvent]) {
-        let mut ledgers = lock(&self.ledgers);
-        let Some(ledger) = ledgers.get_mut(account.index().0) else { return };
-        let mut traded = false;
-        for event in events {
-            if let Happening::Order { change: OrderChange::Filled(fill), .. } = &event.happening {
-                ledger.record(fill, account.position_mode());
-                traded = true;
-            }
-        }
-        if traded && let Some(disagreement) = ledger.disagreement(account) {
-            tracing::error!(%disagreement, "book and oracle disagree");
-            let mut disagreements = lock(&self.disagreements);
-            if disagreements.len() < DISAGREEMENTS_MAX {
-                disagreements.push(disagreement);
-            }
-        }
-    }
-
-    fn index(&self, account: &mut Account) {
-        let wanted = account.interests();
-        if wanted == account.indexed {
-            return;
-        }
-        let mut interests = lock(&self.interests);
-        for symbol in account.indexed.difference(&wanted) {
-            if let Some(known) = interests.get_mut(symbol) {
-                known.remove(&account.index());
-            }
-        }
-        for symbol in wanted.difference(&account.indexed) {
-            interests.entry(symbol.clone()).or_default().insert(account.index());
-        }
-        drop(interests);
-        account.indexed = wanted;
-    }
-
-    /// Plays the next part of the market's bars; false once the data has ended.
-    pub(super) fn step(&self) -> bool {
-        let Some(update) = write(&self.market).advance() else { return false };
-        let mut concerned: BTreeSet<AccountIndex> = BTreeSet::new();
-        {
-            let interests = lock(&self.interests);
-            let of = |symbol| interests.get(symbol).into_iter().flatten().copied();
-            concerned.extend(update.symbols.iter().flat_map(|moved| of(&moved.symbol)));
-        }
-        let rules = read(&self.rules);
-        for index in concerned {
-            if let Some(account) = self.accounts.get(index.0) {
-                let mut account = lock(account);
-                play(&mut account, &update, &rules);
-                self.settle(&mut account);
-            }
-        }
-        drop(rules);
-        // Nobody may be listening.
-        let _listeners = self.updates.send(Arc::new(update));
-        true
-    }
-
     pub(super) fn next_step(&self) -> Option<Timestamp> {
         self.market(Market::next_time)
     }
@@ -417,15 +309,4 @@ impl Venue {
     pub(super) fn set_rules(&self, rules: SymbolRules) {
         write(&self.rules).insert(rules.instrument.symbol.clone(), rules);
     }
-}
-
-fn play(account: &mut Account, update: &MarketUpdate, rules: &BTreeMap<Symbol, SymbolRules>) {
-    let moved = account.indexed.iter().filter_map(|symbol| update.symbol(symbol));
-    let parts: Vec<_> = moved.map(|moved| (moved.symbol.clone(), moved.part)).collect();
-    for (symbol, part) in &parts {
-        let Some(rules) = rules.get(symbol) else { continue };
-        let (price, volume) = (part.close, part.volume);
-        account.trigger(part, Quoted { instrument: &rules.instrument, price, volume, now: update.at });
-    }
-    account.play(parts, update.at);
 }

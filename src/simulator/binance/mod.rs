@@ -1,7 +1,7 @@
 //! Binance USDS-M futures, as its clients see it.
 //!
 //! Facts: <https://developers.binance.com/docs/derivatives/usds-margined-futures>. The endpoints are the table in
-//! [`routes`]; what differs from the real exchange is in `docs/simulate.md`.
+//! `routes`; what differs from the real exchange is in `docs/simulate.md`.
 
 #[expect(clippy::unnecessary_wraps, reason = "every handler of the table has one shape")]
 mod account_data;
@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::error::Error;
 use self::listen_key::ListenKeys;
@@ -220,20 +220,20 @@ impl Dialect for Binance {
     }
 
     fn refuse(&self, refusal: ServerRefusal) -> Answer {
-        let error = match refusal {
-            ServerRefusal::Maintenance => Error { status: 503, ..Error::new(-1001, "Service Unavailable.") },
+        // Answers of 503 have no code.
+        let unavailable = |message: &str| Answer::json(503, &json!({ "msg": message }));
+        match refusal {
+            ServerRefusal::Maintenance => unavailable("Service Unavailable."),
+            ServerRefusal::Failed { .. } => {
+                unavailable("Unknown error, please check your request or try again later.")
+            }
+            ServerRefusal::RateLimited => self.0.error_answer(&too_many()),
             ServerRefusal::Banned { until } => {
                 let mut answer = Answer::json(418, &banned(until).to_json());
                 answer.headers.push(("retry-after", self.0.retry_after(until)));
-                return answer;
+                answer
             }
-            ServerRefusal::RateLimited => too_many(),
-            ServerRefusal::Failed { .. } => {
-                let message = "Unknown error, please check your request or try again later.";
-                Error { status: 503, ..Error::new(-1000, message) }
-            }
-        };
-        self.0.error_answer(&error)
+        }
     }
 
     fn second(&self) {

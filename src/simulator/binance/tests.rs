@@ -10,9 +10,11 @@ use sha2::Sha256;
 
 use super::Binance;
 use crate::domain::kind::ExchangeKind;
-use crate::simulator::dialect::{Answer, Dialect, Request};
+use crate::simulator::dialect::{Answer, Dialect, Request, Session};
 use crate::simulator::fixtures::{play_out, venue};
+use crate::simulator::hub::Events;
 use crate::simulator::venue::Venue;
+use tokio_tungstenite::tungstenite::Message;
 
 /// Where a client puts its parameters.
 #[derive(Clone, Copy)]
@@ -207,4 +209,67 @@ fn klines_end_with_the_running_one() {
     let opens: Vec<i64> = klines.iter().map(|kline| kline[0].as_i64().unwrap()).collect();
     assert!(opens.windows(2).all(|pair| pair[1] - pair[0] == 300_000), "{opens:?}");
     assert!(klines.last().unwrap()[6].as_i64().unwrap() >= client.venue.now().ms() - 60_000);
+}
+
+/// A connection to `path`, and what it hears of its accounts.
+fn connect(client: &Client, path: &str) -> Result<(Box<dyn Session>, Events), Answer> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let request = Request {
+        method: axum::http::Method::GET,
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: HeaderMap::new(),
+        body: String::new(),
+        peer: [127, 0, 0, 1].into(),
+    };
+    let (link, events, _updates) = client.venue.open_socket();
+    Ok((client.binance.socket(&request, link)?, events))
+}
+
+fn frames(messages: &[Message]) -> Vec<Value> {
+    messages.iter().map(|message| serde_json::from_str(message.to_text().unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn klines_are_pushed_until_they_close() {
+    let client = Client::new(&["50600"]);
+    let open = |path| connect(&client, path).map_err(|answer| answer.body).unwrap().0;
+    let mut combined = open("/market/stream?streams=btcusdt@kline_1m");
+    let mut plain = open("/market/ws/0");
+    let answer = plain.received(r#"{"method":"SUBSCRIBE","params":["btcusdt@kline_1m"],"id":7}"#);
+    assert_eq!(frames(&answer)[0], serde_json::json!({ "result": null, "id": 7 }));
+    let mut updates = client.venue.open_socket().2;
+    play_out(&client.venue);
+    let mut closed = Vec::new();
+    while let Ok(update) = updates.try_recv() {
+        let framed = frames(&combined.market(&update));
+        assert_eq!(framed[0]["stream"], "btcusdt@kline_1m");
+        let bare = frames(&plain.market(&update));
+        assert_eq!(framed[0]["data"], bare[0]);
+        closed.extend((bare[0]["k"]["x"] == true).then(|| bare[0]["k"]["c"].clone()));
+    }
+    assert_eq!(closed.last().unwrap(), "50600");
+    assert!(connect(&client, "/ws/btcusdt@kline_1m").is_err(), "the unrouted roots are gone");
+}
+
+#[test]
+fn a_user_stream_tells_what_happens_and_when_its_key_is_gone() {
+    let client = Client::new(&[]);
+    assert!(connect(&client, "/private/ws?listenKey=nonsense").is_err());
+    let key = client.send("POST", "/fapi/v1/listenKey", <(String, String)>::default());
+    let key: Value = serde_json::from_str(&key.body).unwrap();
+    let path = format!("/private/ws?listenKey={}", key["listenKey"].as_str().unwrap());
+    let (mut session, mut events) = connect(&client, &path).map_err(|answer| answer.body).unwrap();
+    client.ok("POST", ORDER, "symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01&newClientOrderId=mine");
+    let mut told = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        told.extend(frames(&session.event(&event)));
+    }
+    let order = &told[1]["o"];
+    assert_eq!((&order["x"], &order["X"], &order["c"]), (&"TRADE".into(), &"FILLED".into(), &"mine".into()));
+    assert_eq!((&order["L"], &order["n"], &order["t"]), (&"50000".into(), &"0.25".into(), &1.into()));
+    assert_eq!(told[2]["a"]["P"][0]["pa"], "0.01");
+    assert!(session.second().is_empty());
+    client.send("DELETE", "/fapi/v1/listenKey", <(String, String)>::default());
+    assert_eq!(frames(&session.second())[0]["e"], "listenKeyExpired");
 }
