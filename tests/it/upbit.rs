@@ -9,7 +9,7 @@ use tradefleet::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey
 use tradefleet::domain::instrument::{Instrument, Symbol};
 use tradefleet::domain::kind::ExchangeKind;
 use tradefleet::domain::market::MarketStep;
-use tradefleet::domain::money::{Leverage, Quote};
+use tradefleet::domain::money::{Leverage, Pct, Qty, Quote};
 use tradefleet::domain::order::{Order, OrderKind, OrderStatus, OrderTimes, Purpose, TimeInForce};
 use tradefleet::domain::secret::Secret;
 use tradefleet::domain::side::{PositionSide, Side};
@@ -26,6 +26,7 @@ use tradefleet::exchange::socket_runner::{SocketNews, SocketRunner};
 use tradefleet::exchange::upbit::rest::limits;
 use tradefleet::exchange::upbit::sign::{Algorithm, Keys};
 use tradefleet::exchange::upbit::{HTTP_TIMEOUT, UpbitExchange, UpbitMarket, UpbitParts};
+use tradefleet::exchange::wire::{Access, Body, HttpRequest, Method};
 use tradefleet::exchange::{BoxFuture, Exchange, Sleep, place_one};
 use tradefleet::market::feed::Feed;
 use tradefleet::market::synthetic::{SyntheticConfig, SyntheticMarket, SyntheticSymbol};
@@ -54,6 +55,10 @@ fn btc() -> Symbol {
 }
 
 async fn simulated() -> Server {
+    simulated_for(AccountSpec::demo(ExchangeKind::Upbit)).await
+}
+
+async fn simulated_for(account: AccountSpec) -> Server {
     let listed = SyntheticSymbol { symbol: btc(), price: "77000000".parse().unwrap(), decimals: 0 };
     let config = SyntheticConfig::with_default_symbols(1, Timestamp::default());
     let market = SyntheticMarket::new(SyntheticConfig { symbols: vec![listed], ..config }).unwrap();
@@ -74,7 +79,7 @@ async fn simulated() -> Server {
         address: "127.0.0.1:0".parse().unwrap(),
         clock: SimClock::start(1),
         market: data,
-        accounts: vec![AccountSpec::demo(ExchangeKind::Upbit)],
+        accounts: vec![account],
         faults: FaultSettings::default(),
         limits: LimitSpec::default(),
         seed: 1,
@@ -209,6 +214,66 @@ async fn a_resting_order_is_listed_cancelled_and_told_to_have_ended() {
     assert_eq!(account.order_by_client_id(&btc(), &poor.client_order_id).await, Ok(None));
     let profile = account.inspect().await.unwrap();
     assert!(profile.key_expires_at.is_some_and(|at| at > wall_now()), "{profile:?}");
+}
+
+#[tokio::test]
+async fn an_order_whose_answer_is_lost_is_found_and_sent_again_does_no_harm() {
+    let server = simulated().await;
+    let mut account = account(&server);
+    let buy = order(
+        0,
+        Side::Buy,
+        "0.001",
+        OrderKind::Limit {
+            price: "80000000".parse().unwrap(),
+            time_in_force: TimeInForce::ImmediateOrCancel,
+        },
+    );
+    control(&server, "faults", r#"{"lost_answer_pct": 100.0, "lost_answer_hold_ms": 1}"#).await;
+    let lost = place_one(&mut account, &buy).await;
+    assert!(matches!(lost, Err(ExchangeError::Unknown { .. })), "{lost:?}");
+    control(&server, "calm", "{}").await;
+    let found = account.order_by_client_id(&btc(), &buy.client_order_id).await.unwrap().unwrap();
+    assert_eq!(found.status, OrderStatus::Filled);
+    assert_eq!(place_one(&mut account, &buy).await.unwrap().exchange_order_id, found.exchange_order_id);
+    let swept = account.fills_since(&FillSweep::default()).await.unwrap();
+    assert_eq!(swept.iter().filter(|fill| matches!(fill, ReportedFill::Ours(_))).count(), 1);
+}
+
+#[tokio::test]
+async fn what_the_book_cannot_give_at_once_expires() {
+    let demo = AccountSpec::demo(ExchangeKind::Upbit);
+    let participation_pct = Some(Pct::HUNDRED);
+    let server = simulated_for(AccountSpec { name: "small".to_owned(), participation_pct, ..demo }).await;
+    let mut account = account(&server);
+    let buy = order(0, Side::Buy, "0.5", OrderKind::Market);
+    place_one(&mut account, &buy).await.unwrap();
+    let mut filled = Vec::new();
+    let status = loop {
+        let event = next(&mut account).await;
+        if let ExchangeEvent::OrderEnded { status, .. } = event {
+            break status;
+        }
+        if let ExchangeEvent::Fill(fill) = event {
+            filled.push(fill);
+        }
+    };
+    assert_eq!(status, OrderStatus::Expired);
+    let report = account.order_by_client_id(&btc(), &buy.client_order_id).await.unwrap().unwrap();
+    assert_eq!(report.status, OrderStatus::Expired);
+    // How much was traded in the moment before is the market's affair.
+    let sum = filled.iter().fold(Qty::ZERO, |sum, fill| sum.plus(fill.qty));
+    assert!(sum == report.filled_qty && sum < buy.qty, "{filled:?} {report:?}");
+    let swept = account.fills_since(&FillSweep::default()).await.unwrap();
+    assert_eq!(swept, filled.into_iter().map(ReportedFill::Ours).collect::<Vec<_>>());
+}
+
+async fn control(server: &Server, path: &str, json: &str) {
+    let body = Some(Body { content_type: "application/json", text: json.to_owned() });
+    let (method, target) = (Method::Post, format!("/_sim/{path}"));
+    let request = HttpRequest { method, target, headers: Vec::new(), body };
+    let answer = line(server, None).http().send(&request, Access::Write).await.unwrap();
+    assert!(answer.is_success(), "{}", answer.body);
 }
 
 #[tokio::test]

@@ -175,6 +175,8 @@ fn answers_mean_what_was_recorded() {
     for vector in &file.vectors {
         let body = vector.http_response.get();
         let meaning = &vector.parsed_response;
+        let answer = HttpAnswer { status: vector.http_status, ..HttpAnswer::default() };
+        findings.check(&vector.name, same("success", answer.is_success(), true));
         match (vector.http_method.as_str(), vector.path()) {
             ("GET", "/v1/ticker") => findings.check(&vector.name, ticker(body, meaning)),
             ("GET", "/v1/accounts") => findings.check(&vector.name, accounts(body, meaning)),

@@ -170,16 +170,19 @@ impl UpbitExchange {
     }
 
     async fn cancel_order(&self, id: &ClientOrderId) -> Result<(), ExchangeError> {
-        let _acknowledged: OrderRow =
-            self.rest.ask(&calls::cancel(OrderName::Identifier(id.as_str()))).await?;
+        match self.rest.ask::<OrderRow>(&calls::cancel(OrderName::Identifier(id.as_str()))).await {
+            // What an unclear answer means is told by the order, too.
+            Ok(_) | Err(ExchangeError::Unknown { .. }) => {}
+            Err(error) => return Err(error),
+        }
         for _ in 0..SETTLING_QUERIES {
             match self.find(id).await?.map(|row| row.state) {
                 Some(OrderState::Cancel) => return Ok(()),
-                Some(OrderState::Done) | None => {
-                    let reason = format!("order {id} has ended by itself");
+                Some(OrderState::Done) => {
+                    let reason = format!("order {id} has been filled");
                     return Err(ExchangeError::Refused { code: "not_open".to_owned(), reason });
                 }
-                Some(OrderState::Wait | OrderState::Watch) => {
+                Some(OrderState::Wait | OrderState::Watch) | None => {
                     self.rest.line().clock().sleep().sleep(SETTLING_PAUSE).await;
                 }
             }
@@ -353,7 +356,7 @@ fn capabilities() -> Capabilities {
         reduce_only: false,
         conditional_orders: false,
         batch_size_max: 1,
-        // The documentation does not say; longer ones have been seen to work.
+        // The documentation does not say how long they may be: this is more than ours have.
         client_id_len_max: 40,
         client_id_reuse: ClientIdReuse::Forever,
         send_deadline: SEND_DEADLINE,

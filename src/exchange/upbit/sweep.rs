@@ -86,7 +86,8 @@ async fn ended_rows(
     let now = rest.line().clock().now();
     let mut from = since.max(now.minus(LOOKBACK_MAX));
     let mut rows: Vec<OrderRow> = Vec::new();
-    while from <= now {
+    // Once at least: the exchange's time may be later than we know.
+    loop {
         let until = from.plus(SPAN_MAX);
         let listed: Vec<OrderRow> = rest.ask(&calls::closed_orders(market, from, until)).await?;
         let last = match listed.last() {
@@ -96,6 +97,8 @@ async fn ended_rows(
         rows.extend(listed);
         // A full answer goes on where it ended, unless all of it was made in one second.
         from = last.filter(|last| *last > from).unwrap_or(until);
+        if from > now {
+            return Ok(rows);
+        }
     }
-    Ok(rows)
 }

@@ -9,6 +9,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::money::{Qty, Quote};
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::DurationMs;
+use crate::matching::net_position::NetPosition;
 use crate::simulator::account::Account;
 use crate::simulator::order::OrderRecord;
 
@@ -60,9 +61,8 @@ pub(super) fn cash_row(account: &Account) -> Value {
 
 pub(super) fn coin_row(account: &Account, symbol: &Symbol) -> Value {
     let held = account.position(symbol, PositionSide::Long);
-    let average = held
-        .and_then(|held| held.entry_price_avg())
-        .map_or_else(|| "0".to_owned(), |price| price.to_string());
+    let average =
+        held.and_then(NetPosition::entry_price_avg).map_or_else(|| "0".to_owned(), |price| price.to_string());
     json!({
         "currency": coin(symbol), "balance": free_coins(account, symbol).to_string(),
         "locked": account.locked_qty(symbol).to_string(), "avg_buy_price": average,

@@ -9,6 +9,7 @@ use super::order_rows::{self, IDENTIFIER, TIME_IN_FORCE, TOTAL};
 use super::{account_data, ids};
 use crate::domain::fill::Liquidity;
 use crate::domain::instrument::Symbol;
+use crate::domain::money::Price;
 use crate::domain::side::Side;
 use crate::domain::time::Timestamp;
 use crate::simulator::account::Account;
@@ -64,7 +65,7 @@ impl MyOrder {
             state,
             trade_uuid: None,
             price: price.map(Number),
-            avg_price: Number(order.average_price().map_or(Decimal::ZERO, |price| price.decimal())),
+            avg_price: Number(order.average_price().map_or(Decimal::ZERO, Price::decimal)),
             volume: volume(order.qty.decimal()),
             remaining_volume: volume(order.remaining_qty().decimal()),
             executed_volume: Number(order.filled_qty.decimal()),

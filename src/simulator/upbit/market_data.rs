@@ -2,7 +2,7 @@
 
 use rust_decimal::{Decimal, dec};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::Error;
 use super::number::{self, Number, date_and_time, korean_bare, utc_bare};
@@ -48,18 +48,22 @@ pub(super) fn tick_at(price: Price) -> Price {
 }
 
 pub(super) fn markets(call: &Call<'_>) -> Reply {
-    let details = call.params.get("is_details").or(call.params.get("isDetails")) == Some("true");
-    let rows: Vec<_> = listed(call.venue)
-        .map(|symbol| {
-            let coin = coin(&symbol);
-            let mut row = json!({"market": symbol.as_str(), "korean_name": coin, "english_name": coin});
-            if details {
-                row["market_event"] = json!({"warning": false, "caution": {}});
-            }
-            row
-        })
-        .collect();
-    reply(&rows)
+    #[derive(Serialize)]
+    struct Row {
+        market: String,
+        korean_name: String,
+        english_name: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        market_event: Option<Value>,
+    }
+    let is_detailed = call.params.get("is_details").or(call.params.get("isDetails")) == Some("true");
+    let row = |symbol: Symbol| Row {
+        market: symbol.to_string(),
+        korean_name: coin(&symbol).to_owned(),
+        english_name: coin(&symbol).to_owned(),
+        market_event: is_detailed.then(|| json!({"warning": false, "caution": {}})),
+    };
+    reply(&listed(call.venue).map(row).collect::<Vec<_>>())
 }
 
 pub(super) fn instruments(call: &Call<'_>) -> Reply {
@@ -189,7 +193,7 @@ fn tickers_of(call: &Call<'_>, symbols: Vec<Symbol>) -> Reply {
 
 /// The last price is what is bid; what is asked begins one step above it.
 #[derive(Serialize)]
-pub(super) struct Orderbook {
+pub(super) struct Book {
     timestamp: i64,
     total_ask_size: Number,
     total_bid_size: Number,
@@ -205,7 +209,7 @@ struct Level {
     bid_size: Number,
 }
 
-pub(super) fn orderbook_of(venue: &Venue, symbol: &Symbol) -> Option<Orderbook> {
+pub(super) fn orderbook_of(venue: &Venue, symbol: &Symbol) -> Option<Book> {
     let instrument = venue.rules(symbol.as_str())?.instrument;
     let last = instrument.floor_price(venue.price(symbol)?).decimal();
     let tick = instrument.tick.decimal();
@@ -227,7 +231,7 @@ pub(super) fn orderbook_of(venue: &Venue, symbol: &Symbol) -> Option<Orderbook> 
             bid_size: Number(size(bid)),
         });
     }
-    Some(Orderbook {
+    Some(Book {
         timestamp: venue.now().ms(),
         total_ask_size: Number(total_ask),
         total_bid_size: Number(total_bid),
@@ -247,7 +251,7 @@ pub(super) fn orderbooks(call: &Call<'_>) -> Reply {
 /// The newest minutes stand for the trades in them.
 pub(super) fn trades(call: &Call<'_>) -> Reply {
     #[derive(Serialize)]
-    struct Trade {
+    struct PublicTrade {
         market: String,
         trade_date_utc: String,
         trade_time_utc: String,
@@ -263,7 +267,7 @@ pub(super) fn trades(call: &Call<'_>) -> Reply {
     let count = call.params.parse("count")?.unwrap_or(1).clamp(1, 500);
     let length = call.venue.market(|market| market.base().duration());
     let rows = newest_first(call.venue, &symbol, length, None, count)?;
-    let trade = |view: &CandleView| Trade {
+    let trade = |view: &CandleView| PublicTrade {
         market: symbol.to_string(),
         trade_date_utc: number::written(view.candle.open_time, 0, "%Y-%m-%d"),
         trade_time_utc: number::written(view.candle.open_time, 0, "%H:%M:%S"),

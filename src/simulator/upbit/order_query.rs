@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::account_data::{cash_row, coin_row};
 use super::error::Error;
-use super::market_data::{known, market};
+use super::market_data::{coin, known, market};
 use super::order_rows;
 use super::{Call, Reply, ids, reply};
+use crate::domain::money::Pct;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::simulator::account::Account;
 use crate::simulator::order::OrderRecord;
@@ -124,23 +126,23 @@ pub(super) fn chance(call: &Call<'_>) -> Reply {
     let rules = call.venue.rules(symbol.as_str()).ok_or_else(Error::unknown_market)?;
     let state = if rules.trading { "active" } else { "offline" };
     let min_total = rules.instrument.min_notional.to_string();
-    let coin = super::market_data::coin(&symbol);
+    let currency = coin(&symbol);
     let chance = call.venue.with(call.account, |account| {
-        let fee = |pct: crate::domain::money::Pct| pct.fraction().normalize().to_string();
+        let fee = |pct: Pct| pct.fraction().normalize().to_string();
         let (maker, taker) = (fee(account.spec.maker_fee_pct), fee(account.spec.taker_fee_pct));
         json!({
             "bid_fee": taker, "ask_fee": taker, "maker_bid_fee": maker, "maker_ask_fee": maker,
             "market": {
-                "id": symbol.as_str(), "name": format!("{coin}/KRW"),
+                "id": symbol.as_str(), "name": format!("{currency}/KRW"),
                 "order_types": ["limit"], "order_sides": ["ask", "bid"],
                 "bid_types": ["best_fok", "best_ioc", "limit", "limit_fok", "limit_ioc", "price"],
                 "ask_types": ["best_fok", "best_ioc", "limit", "limit_fok", "limit_ioc", "market"],
                 "bid": {"currency": "KRW", "min_total": min_total},
-                "ask": {"currency": coin, "min_total": min_total},
+                "ask": {"currency": currency, "min_total": min_total},
                 "max_total": "1000000000", "state": state,
             },
-            "bid_account": super::account_data::cash_row(account),
-            "ask_account": super::account_data::coin_row(account, &symbol),
+            "bid_account": cash_row(account),
+            "ask_account": coin_row(account, &symbol),
         })
     });
     reply(&chance)

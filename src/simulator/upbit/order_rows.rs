@@ -130,16 +130,20 @@ pub(super) fn acknowledged(account: &Account, order: &OrderRecord) -> Value {
         fees: Quote::ZERO,
         ..order.clone()
     };
-    let mut row = row(account, &fresh);
-    row["trades_count"] = json!(0);
+    with(row(account, &fresh), "trades_count", json!(0))
+}
+
+/// A row with one field more, or another.
+pub(super) fn with(mut row: Value, name: &str, value: Value) -> Value {
+    if let Some(fields) = row.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
     row
 }
 
 /// An order with its trades, as the endpoint of one order shows it.
 pub(super) fn row_with_trades(account: &Account, order: &OrderRecord) -> Value {
-    let mut row = row(account, order);
-    row["trades"] = trades(account, order).map(|fill| trade(account, fill)).collect();
-    row
+    with(row(account, order), "trades", trades(account, order).map(|fill| trade(account, fill)).collect())
 }
 
 pub(super) fn trades<'a>(account: &'a Account, order: &OrderRecord) -> impl Iterator<Item = &'a FillRecord> {

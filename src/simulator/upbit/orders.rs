@@ -13,6 +13,7 @@ use super::order_query::find;
 use super::order_rows::{self, IDENTIFIER, ORD_TYPE, TIME_IN_FORCE, TOTAL};
 use super::params::Params;
 use super::{Call, Reply, ids, reply};
+use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::{OrderKind, TimeInForce};
 use crate::domain::side::{PositionSide, Side};
@@ -143,7 +144,7 @@ fn volume(params: &Params) -> Result<Qty, Error> {
 }
 
 /// What a total buys, at the price that slippage makes of the last one.
-fn bought(call: &Call<'_>, total: Quote, symbol: &crate::domain::instrument::Symbol) -> Result<Qty, Error> {
+fn bought(call: &Call<'_>, total: Quote, symbol: &Symbol) -> Result<Qty, Error> {
     let slippage = call.venue.with(call.account, |account| account.spec.slippage_pct).unwrap_or_default();
     let price = call.venue.price(symbol).ok_or_else(Error::unknown_market)?;
     let rules = call.venue.rules(symbol.as_str()).ok_or_else(Error::unknown_market)?;
@@ -195,8 +196,7 @@ fn end(call: &Call<'_>, order: &OrderRecord) -> Result<(), Error> {
 pub(super) fn cancel_and_new(call: &Call<'_>) -> Reply {
     let params = call.params;
     let order = find(call, params.get("prev_order_uuid"), params.get("prev_order_identifier"))?;
-    let mut row =
-        call.venue.with(call.account, |account| order_rows::row(account, &order)).unwrap_or_default();
+    let row = call.venue.with(call.account, |account| order_rows::row(account, &order)).unwrap_or_default();
     let market = order.symbol.to_string();
     let mut new = vec![("market", market.as_str()), ("side", order_rows::side_word(order.side))];
     let names = [
@@ -216,9 +216,8 @@ pub(super) fn cancel_and_new(call: &Call<'_>) -> Reply {
     }
     end(call, &order)?;
     let placed = accept(call, &Params::of(&new))?;
-    row["new_order_uuid"] = json!(ids::of_order(call.account, placed.id));
-    row["new_order_identifier"] = json!(placed.tag(IDENTIFIER));
-    reply(&row)
+    let row = order_rows::with(row, "new_order_uuid", json!(ids::of_order(call.account, placed.id)));
+    reply(&order_rows::with(row, "new_order_identifier", json!(placed.tag(IDENTIFIER))))
 }
 
 /// Cancels the orders of a list, by `uuids[]` or `identifiers[]`.

@@ -108,9 +108,10 @@ fn read_time(text: &str) -> Option<Timestamp> {
     if let Ok(ms) = text.parse() {
         return Some(Timestamp::from_ms(ms));
     }
-    let instant: Result<jiff::Timestamp, _> = text.parse();
-    let instant = instant.or_else(|_| format!("{}Z", text.replace(' ', "T")).parse());
-    instant.ok().map(|instant| Timestamp::from_ms(instant.as_millisecond()))
+    // A plus sign that was not encoded has become a space.
+    let forms = [text.to_owned(), text.replace(' ', "+"), format!("{}Z", text.replace(' ', "T"))];
+    let instant = forms.iter().find_map(|form| form.parse::<jiff::Timestamp>().ok())?;
+    Some(Timestamp::from_ms(instant.as_millisecond()))
 }
 
 fn pairs(text: &str) -> Vec<(String, String)> {
@@ -121,17 +122,50 @@ fn pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Undoes percent-encoding. A plus sign stands for itself: times are written with it.
+/// Undoes percent-encoding; `+` is a space.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits: Vec<u8> = rest.by_ref().take(2).collect();
-            bytes.extend(HEXUPPER_PERMISSIVE.decode(&digits).unwrap_or_default());
-        } else {
-            bytes.push(byte);
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let digits: Vec<u8> = rest.by_ref().take(2).collect();
+                bytes.extend(HEXUPPER_PERMISSIVE.decode(&digits).unwrap_or_default());
+            }
+            _ => bytes.push(byte),
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_in_every_form_that_clients_write() {
+        let told = [
+            "1700000000000",
+            "2023-11-14T22:13:20Z",
+            "2023-11-14T22:13:20",
+            "2023-11-14 22:13:20",
+            "2023-11-15T07:13:20+09:00",
+            "2023-11-15T07:13:20 09:00",
+        ];
+        for text in told {
+            assert_eq!(read_time(text), Some(Timestamp::from_ms(1_700_000_000_000)), "{text}");
+        }
+        assert_eq!(read_time("yesterday"), None);
+    }
+
+    #[test]
+    fn parameters_keep_the_order_they_were_sent_in() {
+        let fields =
+            Fields(vec![("b".to_owned(), Value::from("2")), ("a".to_owned(), serde_json::json!(["x", 1]))]);
+        let mut params = Params(pairs("to=1+2&states%5b%5d=wait"));
+        fields.0.into_iter().for_each(|(name, value)| params.add(name, value));
+        assert_eq!(params.plain(), "to=1 2&states[]=wait&b=2&a[]=x&a[]=1");
+        assert_eq!((params.list("states"), params.list("a")), (vec!["wait"], vec!["x", "1"]));
+    }
 }

@@ -75,6 +75,8 @@ static ROUTES: &[Route] = &[
     read("/v1/order", order_query::order),
     read("/v1/orders/uuids", order_query::listed),
     read("/v1/orders/open", order_query::open),
+    // Deprecated, and still what some clients call.
+    read("/v1/orders", order_query::open),
     read("/v1/orders/closed", order_query::closed),
     post("/v1/orders", ORDER, orders::place),
     post("/v1/orders/test", ORDER_TEST, orders::test),

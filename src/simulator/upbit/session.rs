@@ -113,7 +113,7 @@ struct Frame<'a, T> {
 }
 
 #[derive(Serialize)]
-struct Trade {
+struct PublicTrade {
     timestamp: i64,
     trade_timestamp: i64,
     trade_price: Number,
@@ -250,9 +250,9 @@ impl Connection {
     }
 }
 
-fn trade(moved: &SymbolUpdate, at: Timestamp) -> Trade {
+fn trade(moved: &SymbolUpdate, at: Timestamp) -> PublicTrade {
     let change = moved.part.close.decimal() - moved.part.open.decimal();
-    Trade {
+    PublicTrade {
         timestamp: at.ms(),
         trade_timestamp: at.ms(),
         trade_price: Number(moved.part.close.decimal()),
