@@ -25,27 +25,6 @@ INSERT INTO market_prices SELECT '', * FROM prices;
 DROP TABLE prices;
 ALTER TABLE market_prices RENAME TO prices;
 
-CREATE TABLE market_signals (
-    market       TEXT NOT NULL DEFAULT '',
-    strategy_id  INTEGER NOT NULL,
-    symbol       TEXT NOT NULL,
-    timeframe    TEXT NOT NULL,
-    bar_close_at INTEGER NOT NULL,
-    price        TEXT NOT NULL,
-    entry        TEXT CHECK (entry IN ('long', 'short')),
-    exit_long    INTEGER NOT NULL CHECK (exit_long IN (0, 1)),
-    exit_short   INTEGER NOT NULL CHECK (exit_short IN (0, 1)),
-    confidence   REAL NOT NULL,
-    reason       TEXT NOT NULL,
-    conditions   TEXT NOT NULL,
-    expires_at   INTEGER NOT NULL,
-    PRIMARY KEY (market, strategy_id, symbol, timeframe, bar_close_at)
-) STRICT, WITHOUT ROWID;
-INSERT INTO market_signals SELECT '', * FROM signals;
-DROP TABLE signals;
-ALTER TABLE market_signals RENAME TO signals;
-CREATE INDEX signals_at ON signals (bar_close_at);
-
 -- The market whose prices the account trades at.
 ALTER TABLE account_state ADD COLUMN market TEXT NOT NULL DEFAULT '';
 

@@ -32,6 +32,7 @@ use crate::strategy::{ExitPlan, StrategyKind, StrategyParams, StrategySpec};
 pub struct RosterTerms {
     pub limits: PolicyLimits,
     pub equity_interval: DurationMs,
+    pub close_if_unprotected: bool,
     pub stage: Stage,
     /// Trading rules by market.
     pub instruments: BTreeMap<MarketId, Arc<BTreeMap<Symbol, Instrument>>>,
@@ -42,6 +43,7 @@ impl RosterTerms {
         Self {
             limits: config.limits,
             equity_interval: config.engine.equity_interval,
+            close_if_unprotected: config.engine.close_if_unprotected,
             stage,
             instruments: BTreeMap::new(),
         }
@@ -194,7 +196,7 @@ impl Roster {
                     account.exchange == ExchangeKind::Upbit,
                     &paper::capabilities(&book_config(&account.paper_settings)),
                 ),
-                close_if_unprotected: true,
+                close_if_unprotected: terms.close_if_unprotected,
                 equity_interval: terms.equity_interval,
             },
             paper: account.paper_settings.clone(),

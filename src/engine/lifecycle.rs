@@ -126,21 +126,22 @@ impl AccountMachine {
         if report.filled_qty > order.filled_qty {
             self.ask_for_fills();
         }
-        let status = match report.status {
+        let told = report.status;
+        let status = if told == OrderStatus::Filled && is_behind {
             // A filled order becomes filled by its fills, never by hearsay.
-            OrderStatus::Filled if is_behind => OrderStatus::Open,
-            status if status.is_final() && is_behind && self.must_see_fills(id) => {
-                let reason = self.orders.ending.get(id).and_then(|ending| ending.reason.clone());
-                let ending = Ending { status, reason, filled_qty: Some(report.filled_qty) };
-                self.orders.ending.insert(id.clone(), ending);
-                OrderStatus::Open
-            }
-            status => status,
+            OrderStatus::Open
+        } else if told.is_final() && is_behind && self.must_see_fills(id) {
+            let reason = self.orders.ending.get(id).and_then(|ending| ending.reason.clone());
+            let ending = Ending { status: told, reason, filled_qty: Some(report.filled_qty) };
+            self.orders.ending.insert(id.clone(), ending);
+            OrderStatus::Open
+        } else {
+            told
         };
         let end_reason = self.orders.ending.get(id).and_then(|ending| ending.reason.clone());
         if was != status {
             let exchange_order_id = report.exchange_order_id.clone();
-            self.change(id, status, &format!("exchange says {}", report.status), |order| {
+            self.change(id, status, &format!("exchange says {told}"), |order| {
                 order.exchange_order_id = Some(exchange_order_id);
                 order.times.acknowledged_at.get_or_insert(now);
                 if status.is_final() && order.end_reason.is_none() {

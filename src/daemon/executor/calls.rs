@@ -67,7 +67,7 @@ impl Executor {
         for order in orders.drain(..) {
             match self.make_ready(&order).await {
                 Ok(()) => ready.push(order),
-                Err(reason) => events.push(self.answered(&order, PlaceAnswer::NotSent { reason })),
+                Err(answer) => events.push(self.answered(&order, answer)),
             }
         }
         if ready.is_empty() {
@@ -93,18 +93,18 @@ impl Executor {
     }
 
     /// Whether the order may be sent now: the breaker lets it through, it is fresh enough, and its symbol is set up.
-    async fn make_ready(&mut self, order: &Order) -> Result<(), String> {
+    async fn make_ready(&mut self, order: &Order) -> Result<(), PlaceAnswer> {
         let increases = order.purpose.increases();
         let urgency = if increases { Urgency::Normal } else { Urgency::Protect };
         if !self.may_call(urgency) {
-            return Err("the circuit breaker is open".to_owned());
+            return Err(PlaceAnswer::NotSent { reason: "the circuit breaker is open".to_owned() });
         }
         if increases {
-            self.prepare(order).await?;
+            self.prepare(order).await.map_err(|reason| PlaceAnswer::NotSent { reason })?;
         }
         let deadline = order.times.decided_at.plus(self.handle.exchange().capabilities().send_deadline);
         if self.clock.now() > deadline {
-            return Err(format!("it was decided too long ago, at {}", order.times.decided_at));
+            return Err(PlaceAnswer::TooLate);
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ fn external(rig: &Rig) -> Option<(String, String, u32)> {
 #[test]
 fn what_the_exchange_holds_beyond_the_bots_is_somebody_elses() {
     // hedge, what a bot holds (1) or not, the exchange's positions -> theirs, long and short
-    let cases: [(bool, bool, Vec<NetPosition>, (&str, &str)); 5] = [
+    let cases = [
         (false, true, vec![there(Long, "1.5")], ("0.5", "0")),
         (false, false, vec![there(Short, "2")], ("0", "2")),
         (true, true, vec![there(Long, "1"), there(Short, "3")], ("0", "3")),
@@ -156,7 +156,7 @@ fn orders_of_others_are_counted_where_they_were_asked_for() {
     let mut rig = Rig::new(live());
     let orders = |rig: &mut Rig, covers: Scope, count: Option<u32>| {
         let external_orders = count.map(|count| (symbol(BTC), count)).into_iter().collect();
-        let snapshot = Snapshot { external_orders, covers, ..rig.snapshot() };
+        let snapshot = Snapshot { covers, external_orders, ..rig.snapshot() };
         rig.handle(Event::Snapshot(snapshot));
         external(rig).map(|(_, _, orders)| orders)
     };
