@@ -68,7 +68,6 @@ pub struct UpbitParts {
 pub struct UpbitExchange {
     rest: Rest,
     capabilities: Capabilities,
-    access_key: String,
     socket: SocketHandle<ExchangeEvent>,
     echoes: EchoWatch,
     /// Of the symbols that were bought at the market.
@@ -90,7 +89,6 @@ impl UpbitExchange {
         let sleep = Arc::clone(line.clock().sleep());
         let socket = SocketRunner::spawn(line.http().clone(), protocol, sleep, connects);
         Self {
-            access_key: keys.access_key.expose().to_owned(),
             rest: Rest::private(line, keys),
             capabilities: capabilities(),
             socket,
@@ -197,7 +195,7 @@ impl UpbitExchange {
     async fn profile(&self) -> Result<AccountProfile, ExchangeError> {
         let balance = convert::balance(&self.accounts().await?)?;
         let keys: Vec<KeyRow> = self.rest.ask(&calls::keys()).await?;
-        let key = keys.iter().find(|key| key.access_key == self.access_key);
+        let key = keys.iter().find(|key| self.rest.is_signed_with(&key.access_key));
         let key_expires_at = key.map(|key| convert::time(&key.expire_at)).transpose()?;
         let mut remarks = vec![
             "Upbit does not tell what a key may do: check on its page that it may not withdraw".to_owned(),

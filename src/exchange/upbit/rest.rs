@@ -42,6 +42,11 @@ impl Rest {
         &self.line
     }
 
+    /// Whether the account's key goes by this name.
+    pub(super) fn is_signed_with(&self, access_key: &str) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.access_key.expose() == access_key)
+    }
+
     pub(super) async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ExchangeError> {
         self.ask_until(call, None).await
     }

@@ -1,14 +1,6 @@
 //! One account against a server that answers by script.
 
-use std::collections::VecDeque;
 use std::future::pending;
-use std::sync::Mutex;
-
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response};
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
 use super::*;
 use crate::domain::ids::AccountId;
@@ -23,13 +15,14 @@ use crate::exchange::governor::Governor;
 use crate::exchange::http::HttpClient;
 use crate::exchange::place_one;
 use crate::exchange::server_clock::ServerClock;
+use crate::exchange::testing::{LoopbackServer, Reply};
 use crate::exchange::upbit::rest::limits;
 use crate::exchange::upbit::sign::Algorithm;
 use crate::matching::fixtures::{exit, id, order, symbol};
 
 const NOW: i64 = 1_700_000_000_000;
 
-/// Time stands still. Short pauses are over at once, long ones never, so that the socket stays down after its first try.
+/// Time stands still. Short pauses are over at once, long ones, such as those between two tries to connect, never.
 struct StandingTime;
 
 impl Sleep for StandingTime {
@@ -42,58 +35,38 @@ impl Sleep for StandingTime {
     }
 }
 
-/// How a request begins, and the status and body of its answer.
-type Exchanged = (&'static str, u16, String);
-
-/// Requests in the order they must come.
+/// The requests that must come, in their order, by how they begin.
 struct Script {
-    rest: Arc<Mutex<VecDeque<Exchanged>>>,
-    /// What came, with its body.
-    seen: Arc<Mutex<Vec<String>>>,
-    _server: JoinSet<()>,
+    expected: Vec<&'static str>,
+    server: LoopbackServer,
 }
 
 impl Script {
+    /// The bodies of what came.
     fn done(&self) -> Vec<String> {
-        assert_eq!(self.rest.lock().unwrap().len(), 0, "not asked for: {:?}", self.rest);
-        self.seen.lock().unwrap().clone()
+        let requests = self.server.requests();
+        let as_expected = |(request, expected): (&String, &&str)| request.starts_with(*expected);
+        assert_eq!(requests.len(), self.expected.len(), "{requests:?}");
+        assert!(requests.iter().zip(&self.expected).all(as_expected), "{requests:?}");
+        requests.iter().map(|request| request.split_once("\r\n\r\n").unwrap().1.to_owned()).collect()
     }
 }
 
-async fn account(script: Vec<Exchanged>) -> (UpbitExchange, Script) {
-    let rest = Arc::new(Mutex::new(VecDeque::from(script)));
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let (script, log) = (Arc::clone(&rest), Arc::clone(&seen));
-    let answer = move |request: Request<Body>| {
-        let (script, log) = (Arc::clone(&script), Arc::clone(&log));
-        async move {
-            let name = format!("{} {}", request.method(), request.uri());
-            if name.contains("/websocket/") {
-                return Response::builder().status(404).body(String::new()).unwrap();
-            }
-            let body = to_bytes(request.into_body(), 10_000).await.unwrap();
-            log.lock().unwrap().push(format!("{name} {}", String::from_utf8_lossy(&body)));
-            let next = script.lock().unwrap().pop_front();
-            let (status, text) = match next {
-                Some((expected, status, text)) if name.starts_with(expected) => (status, text),
-                other => (599, format!("{name} came, expected was {other:?}")),
-            };
-            Response::builder().status(status).body(text).unwrap()
-        }
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let mut server = JoinSet::new();
-    server.spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
-
+/// An account whose server expects these requests, each with the status and body of its answer.
+async fn account(script: Vec<(&'static str, u16, String)>) -> (UpbitExchange, Script) {
+    let replies = script.iter().map(|(_, status, body)| Reply::text(*status, "", body)).collect();
+    let server = LoopbackServer::start(replies).await;
     let sleep: Arc<dyn Sleep> = Arc::new(StandingTime);
-    let http = HttpClient::new(&Egress::Direct, &format!("http://{address}"), HTTP_TIMEOUT).unwrap();
+    let http = HttpClient::new(&Egress::Direct, &server.url(), HTTP_TIMEOUT).unwrap();
     let governor = Governor::new(ExchangeKind::Upbit, "direct", limits(), Arc::clone(&sleep));
     let line = Line::new(http, governor, Arc::new(ServerClock::new(sleep)), Some(AccountId::new(1)));
     let secret = |text: &str| Secret::new(text.to_owned());
     let keys = Keys { access_key: secret("key"), secret_key: secret("secret"), algorithm: Algorithm::Hs512 };
-    let parts = UpbitParts { line, keys, socket_url: format!("ws://{address}"), connects: None };
-    (UpbitExchange::new(parts), Script { rest, seen, _server: server })
+    // No socket is to be had here.
+    let connects = Some(ConnectGate::new(0, 0, DurationMs::from_secs(1)));
+    let parts = UpbitParts { line, keys, socket_url: "ws://127.0.0.1".to_owned(), connects };
+    let expected = script.into_iter().map(|(expected, ..)| expected).collect();
+    (UpbitExchange::new(parts), Script { expected, server })
 }
 
 fn row(state: &str, executed: &str, trades: &str) -> String {
@@ -137,7 +110,7 @@ async fn a_market_buy_asks_for_the_price_once_and_bids_a_bound_above_it() {
         assert_eq!(place_one(&mut account, &buy).await.unwrap().exchange_order_id, "u1");
     }
     let sent = format!(
-        r#"POST /v1/orders {{"market":"KRW-BTC","side":"bid","ord_type":"limit","price":"50500000","volume":"0.02","identifier":"{}","time_in_force":"ioc"}}"#,
+        r#"{{"market":"KRW-BTC","side":"bid","ord_type":"limit","price":"50500000","volume":"0.02","identifier":"{}","time_in_force":"ioc"}}"#,
         id(0)
     );
     assert_eq!(script.done()[2..], [sent.clone(), sent]);
