@@ -19,6 +19,7 @@ use report::{
     PositionReport, ReportedFill, Scope, SymbolTerms,
 };
 
+pub mod binance;
 pub mod capabilities;
 pub mod error;
 pub mod faults;

@@ -1,0 +1,349 @@
+//! What the exchange answers, field by field as it writes it. Amounts are read from their text; fields that we have no
+//! use for are not named, and answers may grow without harm.
+
+use rust_decimal::Decimal;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::domain::money::parse_decimal;
+use crate::domain::side::Side;
+use crate::exchange::error::ExchangeError;
+use crate::exchange::socket::BadFrame;
+
+/// Text of the exchange that does not say what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
+
+impl From<Unreadable> for ExchangeError {
+    fn from(error: Unreadable) -> Self {
+        Self::Malformed { reason: error.0 }
+    }
+}
+
+impl From<Unreadable> for BadFrame {
+    fn from(error: Unreadable) -> Self {
+        Self { reason: error.0 }
+    }
+}
+
+/// Reads an answer or a frame.
+pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
+    serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))
+}
+
+/// A decimal, exact: written as text or as a bare number, it is read from its digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Exact(pub Decimal);
+
+impl<'de> Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let text = raw.get().trim_matches('"');
+        parse_decimal("amount", text).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// An id that is a number, or text that holds one; empty text is no id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OptionalId(pub Option<u64>);
+
+impl<'de> Deserialize<'de> for OptionalId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        match raw.get().trim_matches('"') {
+            "" | "null" | "0" => Ok(Self(None)),
+            digits => digits.parse().map(|id| Self(Some(id))).map_err(D::Error::custom),
+        }
+    }
+}
+
+/// A list of which each item is read alone: those that cannot be read are left out with the reason.
+pub fn read_each<T: DeserializeOwned>(text: &str) -> Result<Vec<Result<T, Unreadable>>, Unreadable> {
+    let items: Vec<&RawValue> = read(text)?;
+    Ok(items.into_iter().map(|item| read(item.get())).collect())
+}
+
+/// The two spaces of orders. Each has its own ids, of ours and of the exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdSpace {
+    /// Market and limit orders, and what conditional orders become when they are triggered.
+    Orders,
+    /// Conditional orders until they are triggered.
+    Algo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SideWord {
+    Buy,
+    Sell,
+}
+
+impl SideWord {
+    pub const fn side(self) -> Side {
+        match self {
+            Self::Buy => Side::Buy,
+            Self::Sell => Side::Sell,
+        }
+    }
+}
+
+/// `Both`: one-way mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum PositionSideWord {
+    #[default]
+    Both,
+    Long,
+    Short,
+}
+
+/// How far an order has come, in the exchange's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OrderState {
+    /// The `New…` of the insurance fund and of auto-deleveraging are orders that the exchange makes.
+    #[serde(alias = "NEW_INSURANCE", alias = "NEW_ADL")]
+    New,
+    PartiallyFilled,
+    Filled,
+    Canceled,
+    #[serde(alias = "EXPIRED_IN_MATCH")]
+    Expired,
+    Rejected,
+    /// A word that we do not know.
+    #[serde(other)]
+    Other,
+}
+
+/// How far a conditional order has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum AlgoState {
+    New,
+    /// On its way into the book.
+    Triggering,
+    /// An order of its own stands for it.
+    Triggered,
+    /// That order has ended, filled or not.
+    Finished,
+    Canceled,
+    Expired,
+    Rejected,
+    #[serde(other)]
+    Other,
+}
+
+/// An order, as it is placed, asked for, listed and cancelled.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderAnswer {
+    pub order_id: u64,
+    pub symbol: String,
+    pub status: OrderState,
+    pub client_order_id: String,
+    pub side: SideWord,
+    #[serde(default)]
+    pub position_side: PositionSideWord,
+    pub orig_qty: Exact,
+    pub executed_qty: Exact,
+    /// Zero for market orders.
+    #[serde(default)]
+    pub price: Exact,
+    /// Missing from answers to placing, modifying and cancelling since 2026-07.
+    pub avg_price: Option<Exact>,
+    pub cum_quote: Option<Exact>,
+    #[serde(default)]
+    pub reduce_only: bool,
+}
+
+/// A conditional order.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AlgoAnswer {
+    pub algo_id: u64,
+    pub client_algo_id: String,
+    pub symbol: String,
+    pub side: SideWord,
+    #[serde(default)]
+    pub position_side: PositionSideWord,
+    pub algo_status: AlgoState,
+    pub quantity: Exact,
+    pub trigger_price: Exact,
+    #[serde(default)]
+    pub reduce_only: bool,
+    /// The order that it became.
+    #[serde(default)]
+    pub actual_order_id: OptionalId,
+}
+
+/// What an answer to placing an order must say; the rest comes by events and queries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacedOrder {
+    pub order_id: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacedAlgo {
+    pub algo_id: u64,
+}
+
+/// A trade of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TradeAnswer {
+    pub id: u64,
+    pub order_id: u64,
+    pub symbol: String,
+    pub side: SideWord,
+    #[serde(default)]
+    pub position_side: PositionSideWord,
+    pub price: Exact,
+    pub qty: Exact,
+    pub commission: Exact,
+    pub commission_asset: String,
+    pub maker: bool,
+    pub time: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PositionAnswer {
+    pub symbol: String,
+    #[serde(default)]
+    pub position_side: PositionSideWord,
+    /// Negative when short.
+    pub position_amt: Exact,
+    pub entry_price: Exact,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AccountAnswer {
+    pub assets: Vec<AssetAnswer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssetAnswer {
+    pub asset: String,
+    pub wallet_balance: Exact,
+    pub unrealized_profit: Exact,
+    pub available_balance: Exact,
+}
+
+/// One line of the balances, of which we want only whose they are.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BalanceAnswer {
+    pub account_alias: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IncomeAnswer {
+    pub symbol: String,
+    pub income_type: String,
+    pub income: Exact,
+    pub asset: String,
+    pub time: i64,
+    pub tran_id: OptionalId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PositionModeAnswer {
+    pub dual_side_position: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MultiAssetsAnswer {
+    pub multi_assets_margin: bool,
+}
+
+/// What a key may do (docs: wallet, "Get API Key Permission").
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiRestrictionsAnswer {
+    pub ip_restrict: Option<bool>,
+    pub enable_futures: Option<bool>,
+    pub enable_withdrawals: Option<bool>,
+    pub enable_internal_transfer: Option<bool>,
+    pub permits_universal_transfer: Option<bool>,
+    /// When the permission to trade ends, for keys that are not bound to addresses.
+    pub trading_authority_expiration_time: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenKeyAnswer {
+    pub listen_key: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeAnswer {
+    pub server_time: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TickerAnswer {
+    pub symbol: String,
+    pub last_price: Exact,
+    pub quote_volume: Exact,
+}
+
+/// A candle: an array that begins with these; the rest of it we have no use for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KlineAnswer {
+    pub open_time: i64,
+    /// Open, high, low, close.
+    pub prices: [Exact; 4],
+    pub volume: Exact,
+}
+
+impl<'de> Deserialize<'de> for KlineAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let fields = <Vec<&RawValue>>::deserialize(deserializer)?;
+        let [open_time, open, high, low, close, volume, ..] = fields.as_slice() else {
+            return Err(D::Error::invalid_length(fields.len(), &"a candle of 6 fields or more"));
+        };
+        let exact = |raw: &RawValue| serde_json::from_str(raw.get()).map_err(D::Error::custom);
+        Ok(Self {
+            open_time: serde_json::from_str(open_time.get()).map_err(D::Error::custom)?,
+            prices: [exact(open)?, exact(high)?, exact(low)?, exact(close)?],
+            volume: exact(volume)?,
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ExchangeInfoAnswer {
+    pub symbols: Vec<SymbolAnswer>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SymbolAnswer {
+    pub symbol: String,
+    pub status: String,
+    pub contract_type: String,
+    pub quote_asset: String,
+    pub filters: Vec<FilterAnswer>,
+}
+
+/// One rule of a symbol; which fields it has follows from its type.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FilterAnswer {
+    pub filter_type: String,
+    pub tick_size: Option<Exact>,
+    pub step_size: Option<Exact>,
+    pub min_qty: Option<Exact>,
+    pub notional: Option<Exact>,
+}
