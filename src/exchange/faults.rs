@@ -18,6 +18,7 @@ use super::report::{
     Accepted, AccountProfile, Balance, ExchangeEvent, FillSweep, FundingPayment, OpenOrders, OrderReport,
     PositionReport, ReportedFill, Scope, SymbolTerms,
 };
+use super::splitmix::{GOLDEN, mix};
 use super::{Answer, BoxFuture, Exchange, Sleep};
 use crate::domain::ids::{AccountId, ClientOrderId};
 use crate::domain::instrument::Symbol;
@@ -292,17 +293,10 @@ fn threshold(pct: Pct) -> u64 {
     (pct.fraction() * Decimal::from(DRAW_UNITS)).to_u64().unwrap_or(0)
 }
 
-/// 0..DRAW_UNITS, evenly spread: SplitMix64's finalizer (Steele, Lea, Flood 2014) over account, call and stream.
+/// 0..DRAW_UNITS, evenly spread, from account, call and stream.
 fn draw(account: AccountId, call: u64, stream: u64) -> u64 {
-    const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
     let seed = mix(u64::from(account.get()).wrapping_mul(GOLDEN) ^ stream);
     mix(seed.wrapping_add(call.wrapping_mul(GOLDEN))) % DRAW_UNITS
-}
-
-const fn mix(value: u64) -> u64 {
-    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
 }
 
 #[expect(clippy::panic, reason = "the fault that an operator asked for is a panic")]

@@ -21,12 +21,23 @@ use report::{
 
 pub mod binance;
 pub mod capabilities;
+pub mod connect_gate;
+pub mod echo_watch;
+pub mod egress;
 pub mod error;
 pub mod faults;
+pub mod governor;
+pub mod http;
+pub mod inbox;
+pub mod json;
+pub mod line;
 pub mod market_data;
 pub mod paper;
 pub mod report;
+pub mod server_clock;
 pub mod socket;
+pub mod socket_runner;
+mod splitmix;
 pub mod wire;
 
 /// What an async method of a trait object returns.
