@@ -1,14 +1,13 @@
 //! What the exchange answers, field by field as it writes it. Amounts are read from their text; fields that we have no
 //! use for are not named, and answers may grow without harm.
 
-use rust_decimal::Decimal;
-use serde::de::{DeserializeOwned, Error};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::domain::money::parse_decimal;
 use crate::domain::side::Side;
 use crate::exchange::error::ExchangeError;
+use crate::exchange::json::{DecimalText, IdText, OptionalDecimal, OptionalId, OptionalTime, TimeText};
 use crate::exchange::socket::BadFrame;
 
 /// Text of the exchange that does not say what it should.
@@ -31,38 +30,6 @@ impl From<Unreadable> for BadFrame {
 /// Reads an answer or a frame.
 pub fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|error| Unreadable(error.to_string()))
-}
-
-/// A decimal, exact: written as text or as a bare number, it is read from its digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Exact(pub Decimal);
-
-impl<'de> Deserialize<'de> for Exact {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        let text = raw.get().trim_matches('"');
-        parse_decimal("amount", text).map(Self).map_err(D::Error::custom)
-    }
-}
-
-/// An id that is a number, or text that holds one; empty text is no id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct OptionalId(pub Option<u64>);
-
-impl<'de> Deserialize<'de> for OptionalId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        match raw.get().trim_matches('"') {
-            "" | "null" | "0" => Ok(Self(None)),
-            digits => digits.parse().map(|id| Self(Some(id))).map_err(D::Error::custom),
-        }
-    }
-}
-
-/// A list of which each item is read alone: those that cannot be read are left out with the reason.
-pub fn read_each<T: DeserializeOwned>(text: &str) -> Result<Vec<Result<T, Unreadable>>, Unreadable> {
-    let items: Vec<&RawValue> = read(text)?;
-    Ok(items.into_iter().map(|item| read(item.get())).collect())
 }
 
 /// The two spaces of orders. Each has its own ids, of ours and of the exchange.
@@ -140,21 +107,23 @@ pub enum AlgoState {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderAnswer {
-    pub order_id: u64,
+    pub order_id: IdText,
     pub symbol: String,
     pub status: OrderState,
     pub client_order_id: String,
     pub side: SideWord,
     #[serde(default)]
     pub position_side: PositionSideWord,
-    pub orig_qty: Exact,
-    pub executed_qty: Exact,
+    pub orig_qty: DecimalText,
+    pub executed_qty: DecimalText,
     /// Zero for market orders.
     #[serde(default)]
-    pub price: Exact,
+    pub price: OptionalDecimal,
     /// Missing from answers to placing, modifying and cancelling since 2026-07.
-    pub avg_price: Option<Exact>,
-    pub cum_quote: Option<Exact>,
+    #[serde(default)]
+    pub avg_price: OptionalDecimal,
+    #[serde(default)]
+    pub cum_quote: OptionalDecimal,
     #[serde(default)]
     pub reduce_only: bool,
 }
@@ -163,15 +132,15 @@ pub struct OrderAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AlgoAnswer {
-    pub algo_id: u64,
+    pub algo_id: IdText,
     pub client_algo_id: String,
     pub symbol: String,
     pub side: SideWord,
     #[serde(default)]
     pub position_side: PositionSideWord,
     pub algo_status: AlgoState,
-    pub quantity: Exact,
-    pub trigger_price: Exact,
+    pub quantity: DecimalText,
+    pub trigger_price: DecimalText,
     #[serde(default)]
     pub reduce_only: bool,
     /// The order that it became.
@@ -180,16 +149,16 @@ pub struct AlgoAnswer {
 }
 
 /// What an answer to placing an order must say; the rest comes by events and queries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlacedOrder {
-    pub order_id: u64,
+    pub order_id: IdText,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PlacedAlgo {
-    pub algo_id: u64,
+    pub algo_id: IdText,
 }
 
 /// A trade of the account.
@@ -197,17 +166,17 @@ pub struct PlacedAlgo {
 #[serde(rename_all = "camelCase")]
 pub struct TradeAnswer {
     pub id: u64,
-    pub order_id: u64,
+    pub order_id: IdText,
     pub symbol: String,
     pub side: SideWord,
     #[serde(default)]
     pub position_side: PositionSideWord,
-    pub price: Exact,
-    pub qty: Exact,
-    pub commission: Exact,
+    pub price: DecimalText,
+    pub qty: DecimalText,
+    pub commission: DecimalText,
     pub commission_asset: String,
     pub maker: bool,
-    pub time: i64,
+    pub time: TimeText,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -217,8 +186,8 @@ pub struct PositionAnswer {
     #[serde(default)]
     pub position_side: PositionSideWord,
     /// Negative when short.
-    pub position_amt: Exact,
-    pub entry_price: Exact,
+    pub position_amt: DecimalText,
+    pub entry_price: DecimalText,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -230,9 +199,9 @@ pub struct AccountAnswer {
 #[serde(rename_all = "camelCase")]
 pub struct AssetAnswer {
     pub asset: String,
-    pub wallet_balance: Exact,
-    pub unrealized_profit: Exact,
-    pub available_balance: Exact,
+    pub wallet_balance: DecimalText,
+    pub unrealized_profit: DecimalText,
+    pub available_balance: DecimalText,
 }
 
 /// One line of the balances, of which we want only whose they are.
@@ -247,9 +216,10 @@ pub struct BalanceAnswer {
 pub struct IncomeAnswer {
     pub symbol: String,
     pub income_type: String,
-    pub income: Exact,
+    pub income: DecimalText,
     pub asset: String,
-    pub time: i64,
+    pub time: TimeText,
+    #[serde(default)]
     pub tran_id: OptionalId,
 }
 
@@ -275,7 +245,8 @@ pub struct ApiRestrictionsAnswer {
     pub enable_internal_transfer: Option<bool>,
     pub permits_universal_transfer: Option<bool>,
     /// When the permission to trade ends, for keys that are not bound to addresses.
-    pub trading_authority_expiration_time: Option<i64>,
+    #[serde(default)]
+    pub trading_authority_expiration_time: OptionalTime,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -287,24 +258,24 @@ pub struct ListenKeyAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimeAnswer {
-    pub server_time: i64,
+    pub server_time: TimeText,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TickerAnswer {
     pub symbol: String,
-    pub last_price: Exact,
-    pub quote_volume: Exact,
+    pub last_price: DecimalText,
+    pub quote_volume: DecimalText,
 }
 
 /// A candle: an array that begins with these; the rest of it we have no use for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KlineAnswer {
-    pub open_time: i64,
+    pub open_time: TimeText,
     /// Open, high, low, close.
-    pub prices: [Exact; 4],
-    pub volume: Exact,
+    pub prices: [DecimalText; 4],
+    pub volume: DecimalText,
 }
 
 impl<'de> Deserialize<'de> for KlineAnswer {
@@ -313,9 +284,9 @@ impl<'de> Deserialize<'de> for KlineAnswer {
         let [open_time, open, high, low, close, volume, ..] = fields.as_slice() else {
             return Err(D::Error::invalid_length(fields.len(), &"a candle of 6 fields or more"));
         };
-        let exact = |raw: &RawValue| serde_json::from_str(raw.get()).map_err(D::Error::custom);
+        let exact = |raw: &RawValue| read::<DecimalText>(raw.get()).map_err(D::Error::custom);
         Ok(Self {
-            open_time: serde_json::from_str(open_time.get()).map_err(D::Error::custom)?,
+            open_time: read(open_time.get()).map_err(D::Error::custom)?,
             prices: [exact(open)?, exact(high)?, exact(low)?, exact(close)?],
             volume: exact(volume)?,
         })
@@ -342,8 +313,12 @@ pub struct SymbolAnswer {
 #[serde(rename_all = "camelCase")]
 pub struct FilterAnswer {
     pub filter_type: String,
-    pub tick_size: Option<Exact>,
-    pub step_size: Option<Exact>,
-    pub min_qty: Option<Exact>,
-    pub notional: Option<Exact>,
+    #[serde(default)]
+    pub tick_size: OptionalDecimal,
+    #[serde(default)]
+    pub step_size: OptionalDecimal,
+    #[serde(default)]
+    pub min_qty: OptionalDecimal,
+    #[serde(default)]
+    pub notional: OptionalDecimal,
 }

@@ -184,8 +184,6 @@ pub enum TradesFrom {
     Span(Timestamp, Timestamp),
     /// This one and those that follow.
     Id(u64),
-    /// Those of one order.
-    Order(u64),
 }
 
 pub fn trades(symbol: &Symbol, from: TradesFrom) -> Call {
@@ -193,7 +191,6 @@ pub fn trades(symbol: &Symbol, from: TradesFrom) -> Call {
     let query = match from {
         TradesFrom::Span(start, end) => query.with("startTime", start.ms()).with("endTime", end.ms()),
         TradesFrom::Id(id) => query.with("fromId", id),
-        TradesFrom::Order(id) => query.with("orderId", id),
     };
     Call::read("/fapi/v1/userTrades", 5).carrying(query.with("limit", TRADES_MAX))
 }

@@ -2,12 +2,11 @@
 
 use rust_decimal::Decimal;
 
+use super::QUOTE_ASSET;
 use super::answers::{
-    AlgoAnswer, AlgoState, Exact, FilterAnswer, IncomeAnswer, KlineAnswer, OrderAnswer, OrderState,
-    PositionAnswer, PositionSideWord, SideWord, SymbolAnswer, TickerAnswer, TradeAnswer, Unreadable,
+    AccountAnswer, AlgoAnswer, AlgoState, AssetAnswer, FilterAnswer, IncomeAnswer, KlineAnswer, OrderAnswer,
+    OrderState, PositionAnswer, PositionSideWord, SymbolAnswer, TickerAnswer, TradeAnswer, Unreadable,
 };
-use super::orders::space_of;
-use super::{IdSpace, QUOTE_ASSET};
 use crate::domain::candle::Candle;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, TradeId};
@@ -16,9 +15,10 @@ use crate::domain::money::{MoneyError, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::{Timeframe, Timestamp};
+use crate::exchange::json::{DecimalText, OptionalDecimal};
 use crate::exchange::market_data::Ticker;
 use crate::exchange::report::{
-    ExternalCause, ExternalFill, ExternalOrder, FundingPayment, OrderReport, PositionReport,
+    Balance, ExternalCause, ExternalFill, ExternalOrder, FundingPayment, OrderReport, PositionReport,
 };
 use crate::matching::event::Liquidation;
 
@@ -116,17 +116,17 @@ pub fn algo_status(state: AlgoState) -> Result<(OrderStatus, Option<&'static str
 }
 
 /// Zero stands for "none".
-fn price_if_any(price: Exact) -> Result<Option<Price>, MoneyError> {
-    if price.0.is_zero() { Ok(None) } else { Price::try_new(price.0).map(Some) }
+fn price_if_any(price: impl Into<Option<Decimal>>) -> Result<Option<Price>, MoneyError> {
+    price.into().filter(|price| !price.is_zero()).map(Price::try_new).transpose()
 }
 
 /// Price x quantity of what is filled. Without either of the two fields that tell it, only "nothing" is known.
 pub fn filled_notional(order: &OrderAnswer) -> Result<Quote, Unreadable> {
-    let from_average = || order.avg_price.map(|average| average.0 * order.executed_qty.0);
-    match order.cum_quote.map(|total| total.0).or_else(from_average) {
+    let from_average = || order.avg_price.0.map(|average| average * order.executed_qty.0);
+    match order.cum_quote.0.or_else(from_average) {
         Some(total) => Ok(Quote::try_new(total)?),
         None if order.executed_qty.0.is_zero() => Ok(Quote::ZERO),
-        None => Err(Unreadable(format!("order {} tells no price of its fills", order.order_id))),
+        None => Err(Unreadable(format!("order {} tells no price of its fills", order.order_id.0))),
     }
 }
 
@@ -134,12 +134,12 @@ pub fn filled_notional(order: &OrderAnswer) -> Result<Quote, Unreadable> {
 pub fn order_report(order: &OrderAnswer, id: ClientOrderId) -> Result<OrderReport, Unreadable> {
     let side = order.side.side();
     Ok(OrderReport {
-        exchange_order_id: order.order_id.to_string(),
+        exchange_order_id: order.order_id.0.clone(),
         symbol: own_symbol(&order.symbol)?,
         side,
         position_side: position_side_of(&id, side, order.position_side),
         status: order_status(order.status)?,
-        price: price_if_any(order.price)?,
+        price: price_if_any(order.price.0)?,
         qty: Qty::try_new(order.orig_qty.0)?,
         filled_qty: Qty::try_new(order.executed_qty.0)?,
         filled_notional: filled_notional(order)?,
@@ -161,12 +161,12 @@ pub fn algo_report(
         None => algo_status(algo.algo_status)?,
     };
     Ok(OrderReport {
-        exchange_order_id: algo.algo_id.to_string(),
+        exchange_order_id: algo.algo_id.0.clone(),
         symbol: own_symbol(&algo.symbol)?,
         side,
         position_side: position_side_of(&id, side, algo.position_side),
         status,
-        price: price_if_any(algo.trigger_price)?,
+        price: price_if_any(algo.trigger_price.0)?,
         qty: Qty::try_new(algo.quantity.0)?,
         filled_qty: actual.map_or(Ok(Qty::ZERO), |order| Qty::try_new(order.executed_qty.0))?,
         filled_notional: actual.map_or(Ok(Quote::ZERO), filled_notional)?,
@@ -176,28 +176,35 @@ pub fn algo_report(
     })
 }
 
-/// What both sorts of external orders have.
-pub fn external_order(
-    space_id: u64,
-    symbol: Symbol,
-    side: SideWord,
-    qty: Exact,
-    price: Exact,
-) -> Result<ExternalOrder, Unreadable> {
-    Ok(ExternalOrder {
-        exchange_order_id: space_id.to_string(),
+/// A stranger's order in the book; `None` for a symbol that nobody trades here.
+pub fn external_order(order: &OrderAnswer) -> Result<Option<ExternalOrder>, Unreadable> {
+    let Some(symbol) = symbol(&order.symbol) else { return Ok(None) };
+    Ok(Some(ExternalOrder {
+        exchange_order_id: order.order_id.0.clone(),
         symbol,
-        side: side.side(),
-        qty: Qty::try_new(qty.0)?,
-        price: price_if_any(price)?,
-    })
+        side: order.side.side(),
+        qty: Qty::try_new(order.orig_qty.0)?,
+        price: price_if_any(order.price.0)?,
+    }))
+}
+
+/// A stranger's condition.
+pub fn external_condition(algo: &AlgoAnswer) -> Result<Option<ExternalOrder>, Unreadable> {
+    let Some(symbol) = symbol(&algo.symbol) else { return Ok(None) };
+    Ok(Some(ExternalOrder {
+        exchange_order_id: algo.algo_id.0.clone(),
+        symbol,
+        side: algo.side.side(),
+        qty: Qty::try_new(algo.quantity.0)?,
+        price: price_if_any(algo.trigger_price.0)?,
+    }))
 }
 
 /// One execution, however it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trade {
     pub trade_id: TradeId,
-    pub order_id: u64,
+    pub order_id: String,
     pub symbol: Symbol,
     pub side: Side,
     pub position_side: PositionSideWord,
@@ -216,7 +223,7 @@ impl Trade {
         let Some(symbol) = symbol(&answer.symbol) else { return Ok(None) };
         Ok(Some(Self {
             trade_id: TradeId(answer.id.to_string()),
-            order_id: answer.order_id,
+            order_id: answer.order_id.0,
             symbol,
             side: answer.side.side(),
             position_side: answer.position_side,
@@ -225,7 +232,7 @@ impl Trade {
             fee: Quote::try_new(answer.commission.0)?,
             fee_asset: answer.commission_asset,
             is_maker: answer.maker,
-            at: Timestamp::from_ms(answer.time),
+            at: answer.time.0,
         }))
     }
 
@@ -288,14 +295,22 @@ pub fn position_report(position: &PositionAnswer) -> Result<Option<PositionRepor
         symbol,
         side: named_position_side(position.position_side).unwrap_or(by_sign),
         qty: Qty::try_new(amount.abs())?,
-        entry_price_avg: rounded_price(position.entry_price)?,
+        // An average has more decimals than a price keeps.
+        entry_price_avg: price_if_any(position.entry_price.0.round_dp(12))?,
         leverage: None,
     }))
 }
 
-/// An average has more decimals than a price keeps.
-fn rounded_price(average: Exact) -> Result<Option<Price>, MoneyError> {
-    price_if_any(Exact(average.0.round_dp(12)))
+/// The money of the quote asset; all zero for an account that never had any.
+pub fn balance(account: &AccountAnswer) -> Balance {
+    let asset = account.assets.iter().find(|asset| asset.asset == QUOTE_ASSET);
+    let amount =
+        |of: fn(&AssetAnswer) -> DecimalText| asset.map_or(Quote::ZERO, |asset| Quote::new(of(asset).0));
+    Balance {
+        wallet: amount(|asset| asset.wallet_balance),
+        unrealized: amount(|asset| asset.unrealized_profit),
+        available: amount(|asset| asset.available_balance),
+    }
 }
 
 /// `None` for what is no funding in quote currency.
@@ -304,12 +319,12 @@ pub fn funding_payment(income: &IncomeAnswer) -> Option<FundingPayment> {
         return None;
     }
     // The id is unique among payments of one sort; the symbol makes it so across accounts that share it.
-    let id = income.tran_id.0.map_or_else(|| income.time.to_string(), |id| id.to_string());
+    let id = income.tran_id.0.clone().unwrap_or_else(|| income.time.0.ms().to_string());
     Some(FundingPayment {
         id: format!("{id}-{}", income.symbol),
         symbol: symbol(&income.symbol)?,
         amount: Quote::new(income.income.0),
-        at: Timestamp::from_ms(income.time),
+        at: income.time.0,
     })
 }
 
@@ -320,12 +335,11 @@ pub fn instrument(answer: &SymbolAnswer) -> Result<Option<Instrument>, Unreadabl
         && answer.contract_type == "PERPETUAL"
         && answer.quote_asset == QUOTE_ASSET;
     let Some(symbol) = symbol(&answer.symbol).filter(|_| tradable) else { return Ok(None) };
-    let of = |kinds: &[&str], field: fn(&FilterAnswer) -> Option<Exact>, what: &str| {
+    let of = |kinds: &[&str], field: fn(&FilterAnswer) -> OptionalDecimal, what: &str| {
         let filters = answer.filters.iter().filter(|filter| kinds.contains(&filter.filter_type.as_str()));
         filters
-            .filter_map(field)
+            .filter_map(|filter| field(filter).0)
             .max()
-            .map(|value| value.0)
             .ok_or_else(|| Unreadable(format!("{} has no {what}", answer.symbol)))
     };
     let lots = ["LOT_SIZE", "MARKET_LOT_SIZE"];
@@ -341,7 +355,7 @@ pub fn instrument(answer: &SymbolAnswer) -> Result<Option<Instrument>, Unreadabl
 /// `None` for a symbol that has no price, or that nobody trades here.
 pub fn ticker(answer: &TickerAnswer) -> Result<Option<Ticker>, Unreadable> {
     let Some(symbol) = symbol(&answer.symbol) else { return Ok(None) };
-    let Some(last) = price_if_any(answer.last_price)? else { return Ok(None) };
+    let Some(last) = price_if_any(answer.last_price.0)? else { return Ok(None) };
     Ok(Some(Ticker { symbol, last, quote_volume_24h: Quote::try_new(answer.quote_volume.0)? }))
 }
 
@@ -351,20 +365,19 @@ pub fn closed_candle(
     timeframe: Timeframe,
     now: Timestamp,
 ) -> Option<Result<Candle, Unreadable>> {
-    let open_time = Timestamp::from_ms(kline.open_time);
+    let open_time = kline.open_time.0;
     let is_closed = open_time.plus(timeframe.duration()) <= now;
     is_closed.then(|| candle(open_time, kline.prices, kline.volume))
 }
 
 /// A candle from its texts.
-pub fn candle(open_time: Timestamp, prices: [Exact; 4], volume: Exact) -> Result<Candle, Unreadable> {
+pub fn candle(
+    open_time: Timestamp,
+    prices: [DecimalText; 4],
+    volume: DecimalText,
+) -> Result<Candle, Unreadable> {
     let [open, high, low, close] = prices;
     let prices =
         [Price::try_new(open.0)?, Price::try_new(high.0)?, Price::try_new(low.0)?, Price::try_new(close.0)?];
     Candle::try_new(open_time, prices, volume.0).map_err(|error| Unreadable(error.to_string()))
-}
-
-/// Whether an order id of the exchange that we keep names an order in the book (and not a condition).
-pub fn names_order(id: &ClientOrderId) -> bool {
-    space_of(id) == IdSpace::Orders
 }

@@ -31,9 +31,9 @@ type Events = VecDeque<ExchangeEvent>;
 #[derive(Debug, Default)]
 pub struct Translator {
     /// Orders in the book that are ours, by the exchange's id.
-    links: BTreeMap<(Symbol, u64), ClientOrderId>,
+    links: BTreeMap<(Symbol, String), ClientOrderId>,
     /// Their ids, oldest first.
-    link_ages: VecDeque<(Symbol, u64)>,
+    link_ages: VecDeque<(Symbol, String)>,
     /// Conditions of ours that rest, as far as we know, and which order they would give.
     conditions: BTreeMap<ClientOrderId, (Symbol, Side)>,
     /// Updates of orders that may be ours, and when they came.
@@ -42,8 +42,8 @@ pub struct Translator {
 
 impl Translator {
     /// Remembers whose an order in the book is.
-    pub fn link(&mut self, symbol: &Symbol, order_id: u64, id: &ClientOrderId) {
-        let key = (symbol.clone(), order_id);
+    pub fn link(&mut self, symbol: &Symbol, order_id: &str, id: &ClientOrderId) {
+        let key = (symbol.clone(), order_id.to_owned());
         if self.links.insert(key.clone(), id.clone()).is_none() {
             self.link_ages.push_back(key);
         }
@@ -65,8 +65,8 @@ impl Translator {
     }
 
     /// Whose an order in the book is, as far as it is remembered.
-    pub fn owner(&self, symbol: &Symbol, order_id: u64) -> Option<&ClientOrderId> {
-        self.links.get(&(symbol.clone(), order_id))
+    pub fn owner(&self, symbol: &Symbol, order_id: &str) -> Option<&ClientOrderId> {
+        self.links.get(&(symbol.clone(), order_id.to_owned()))
     }
 
     /// When the oldest update that is held back must be given up.
@@ -108,13 +108,13 @@ impl Translator {
 
     fn order(&mut self, update: OrderUpdate, now: Timestamp, events: &mut Events) -> Result<(), Unreadable> {
         let Ok(symbol) = update.symbol.parse::<Symbol>() else { return Ok(()) };
-        let owner = match self.owner(&symbol, update.order_id) {
+        let owner = match self.owner(&symbol, &update.order_id.0) {
             Some(id) => Owner::Ours(id.clone()),
             None => Owner::of(&update.client_order_id),
         };
         match owner {
             Owner::Ours(id) => {
-                self.link(&symbol, update.order_id, &id);
+                self.link(&symbol, &update.order_id.0, &id);
                 own_order(&update, symbol, id, events)
             }
             Owner::External(ExternalCause::Manual) if self.may_be_triggered(&symbol, &update) => {
@@ -143,7 +143,7 @@ impl Translator {
     fn algo(&mut self, update: &AlgoUpdate, events: &mut Events) -> Result<(), Unreadable> {
         let Ok(symbol) = update.symbol.parse::<Symbol>() else { return Ok(()) };
         let Owner::Ours(id) = Owner::of(&update.client_algo_id) else { return Ok(()) };
-        if let Some(order_id) = update.actual_order_id.0 {
+        if let Some(order_id) = update.actual_order_id.0.as_deref().filter(|id| *id != "0") {
             self.ended(&id);
             self.link(&symbol, order_id, &id);
             self.release(&symbol, order_id, &id, events)?;
@@ -156,7 +156,7 @@ impl Translator {
             AlgoState::Triggering | AlgoState::Triggered => {}
             AlgoState::Finished => {
                 self.ended(&id);
-                if update.actual_qty.is_some_and(|filled| filled < update.quantity) {
+                if update.actual_qty.0.is_some_and(|filled| filled < update.quantity.0) {
                     events.push_back(condition_ended(update, id)?);
                 }
             }
@@ -172,13 +172,13 @@ impl Translator {
     fn release(
         &mut self,
         symbol: &Symbol,
-        order_id: u64,
+        order_id: &str,
         id: &ClientOrderId,
         events: &mut Events,
     ) -> Result<(), Unreadable> {
         let (known, held): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.held)
             .into_iter()
-            .partition(|(_, update)| update.order_id == order_id && update.symbol == symbol.as_str());
+            .partition(|(_, update)| update.order_id.0 == order_id && update.symbol == symbol.as_str());
         self.held = held;
         for (_, update) in known {
             own_order(&update, symbol.clone(), id.clone(), events)?;
@@ -207,12 +207,12 @@ fn own_order(
     } else if update.execution == Execution::New && space_of(&id) == IdSpace::Orders {
         let side = update.side.side();
         events.push_back(ExchangeEvent::OrderSeen(OrderReport {
-            exchange_order_id: update.order_id.to_string(),
+            exchange_order_id: update.order_id.0.clone(),
             position_side: position_side_of(&id, side, update.position_side),
             symbol,
             side,
             status,
-            price: Price::try_new(update.price.0).ok(),
+            price: update.price.0.and_then(|price| Price::try_new(price).ok()),
             qty: Qty::try_new(update.qty.0)?,
             filled_qty: Qty::ZERO,
             filled_notional: Quote::ZERO,
@@ -225,9 +225,9 @@ fn own_order(
 }
 
 fn end_reason(update: &OrderUpdate) -> String {
-    match (update.execution, update.expiry) {
+    match (update.execution, update.expiry.0.as_deref()) {
         (Execution::Canceled, _) => "cancelled".to_owned(),
-        (_, Some(number)) if !number.0.is_zero() => format!("expired, reason {}", number.0),
+        (_, Some(number)) if number != "0" => format!("expired, reason {number}"),
         _ => "expired".to_owned(),
     }
 }
@@ -235,7 +235,7 @@ fn end_reason(update: &OrderUpdate) -> String {
 fn condition_seen(update: &AlgoUpdate, symbol: Symbol, id: ClientOrderId) -> Result<OrderReport, Unreadable> {
     let side = update.side.side();
     Ok(OrderReport {
-        exchange_order_id: update.algo_id.to_string(),
+        exchange_order_id: update.algo_id.0.clone(),
         symbol,
         side,
         position_side: position_side_of(&id, side, update.position_side),

@@ -6,15 +6,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::QUOTE_ASSET;
-use super::answers::{
-    AlgoState, Exact, OptionalId, OrderState, PositionSideWord, SideWord, Unreadable, read,
-};
+use super::answers::{AlgoState, OrderState, PositionSideWord, SideWord, Unreadable, read};
 use super::convert::{Trade, candle, symbol};
 use super::errors::ErrorBody;
 use crate::domain::ids::TradeId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
-use crate::domain::time::{Timeframe, Timestamp};
+use crate::domain::time::Timeframe;
+use crate::exchange::json::{DecimalText, IdText, OptionalDecimal, OptionalId, TimeText};
 use crate::exchange::market_data::MarketEvent;
 
 /// What any frame may have at its top.
@@ -68,14 +67,14 @@ struct KlineFrame<'a> {
 
 #[derive(Deserialize)]
 struct KlineField<'a> {
-    t: i64,
+    t: TimeText,
     s: &'a str,
     i: &'a str,
-    o: Exact,
-    h: Exact,
-    l: Exact,
-    c: Exact,
-    v: Exact,
+    o: DecimalText,
+    h: DecimalText,
+    l: DecimalText,
+    c: DecimalText,
+    v: DecimalText,
     x: bool,
 }
 
@@ -89,7 +88,7 @@ fn kline(frame: KlineFrame<'_>) -> Result<MarketFrame, Unreadable> {
     if st == Some(COIN_MARGINED) {
         return Ok(MarketFrame::Other);
     }
-    let candle = candle(Timestamp::from_ms(k.t), [k.o, k.h, k.l, k.c], k.v)?;
+    let candle = candle(k.t.0, [k.o, k.h, k.l, k.c], k.v)?;
     Ok(MarketFrame::Event(MarketEvent::Candle { symbol, timeframe, candle, is_closed: k.x }))
 }
 
@@ -118,27 +117,27 @@ pub struct OrderUpdate {
     #[serde(rename = "ps", default)]
     pub position_side: PositionSideWord,
     #[serde(rename = "q")]
-    pub qty: Exact,
+    pub qty: DecimalText,
     #[serde(rename = "p", default)]
-    pub price: Exact,
+    pub price: OptionalDecimal,
     #[serde(rename = "x")]
     pub execution: Execution,
     #[serde(rename = "X")]
     pub state: OrderState,
     #[serde(rename = "i")]
-    pub order_id: u64,
+    pub order_id: IdText,
     #[serde(rename = "l")]
-    pub last_qty: Exact,
+    pub last_qty: DecimalText,
     #[serde(rename = "z")]
-    pub filled_qty: Exact,
+    pub filled_qty: DecimalText,
     #[serde(rename = "L")]
-    pub last_price: Exact,
+    pub last_price: DecimalText,
     #[serde(rename = "n", default)]
-    pub fee: Exact,
+    pub fee: OptionalDecimal,
     #[serde(rename = "N", default)]
     pub fee_asset: Option<String>,
     #[serde(rename = "T")]
-    pub at: i64,
+    pub at: TimeText,
     #[serde(rename = "t", default)]
     pub trade_id: OptionalId,
     #[serde(rename = "m", default)]
@@ -146,8 +145,8 @@ pub struct OrderUpdate {
     #[serde(rename = "R", default)]
     pub reduce_only: bool,
     /// Why it expired, as a number.
-    #[serde(rename = "er")]
-    pub expiry: Option<Exact>,
+    #[serde(rename = "er", default)]
+    pub expiry: OptionalId,
 }
 
 /// What made the exchange report.
@@ -172,19 +171,20 @@ impl OrderUpdate {
             return Ok(None);
         }
         // What the exchange takes over at a liquidation is no trade and has no id.
-        let no_id = || format!("{}-{}", self.order_id, self.filled_qty.0);
+        let no_id = || format!("{}-{}", self.order_id.0, self.filled_qty.0);
+        let id = self.trade_id.0.clone().filter(|id| id != "0");
         Ok(Some(Trade {
-            trade_id: TradeId(self.trade_id.0.map_or_else(no_id, |id| id.to_string())),
-            order_id: self.order_id,
+            trade_id: TradeId(id.unwrap_or_else(no_id)),
+            order_id: self.order_id.0.clone(),
             symbol: symbol.clone(),
             side: self.side.side(),
             position_side: self.position_side,
             price: Price::try_new(self.last_price.0)?,
             qty: Qty::try_new(self.last_qty.0)?,
-            fee: Quote::try_new(self.fee.0)?,
+            fee: self.fee.0.map_or(Quote::ZERO, Quote::new),
             fee_asset: self.fee_asset.clone().unwrap_or_else(|| QUOTE_ASSET.to_owned()),
             is_maker: self.is_maker,
-            at: Timestamp::from_ms(self.at),
+            at: self.at.0,
         }))
     }
 }
@@ -195,7 +195,7 @@ pub struct AlgoUpdate {
     #[serde(rename = "caid")]
     pub client_algo_id: String,
     #[serde(rename = "aid")]
-    pub algo_id: u64,
+    pub algo_id: IdText,
     #[serde(rename = "s")]
     pub symbol: String,
     #[serde(rename = "S")]
@@ -203,17 +203,17 @@ pub struct AlgoUpdate {
     #[serde(rename = "ps", default)]
     pub position_side: PositionSideWord,
     #[serde(rename = "q")]
-    pub quantity: Exact,
+    pub quantity: DecimalText,
     #[serde(rename = "X")]
     pub state: AlgoState,
     /// The order that it became.
     #[serde(rename = "ai", default)]
     pub actual_order_id: OptionalId,
     /// What that order has filled.
-    #[serde(rename = "aq")]
-    pub actual_qty: Option<Exact>,
+    #[serde(rename = "aq", default)]
+    pub actual_qty: OptionalDecimal,
     #[serde(rename = "tp")]
-    pub trigger_price: Exact,
+    pub trigger_price: DecimalText,
     #[serde(rename = "R", default)]
     pub reduce_only: bool,
     /// Why it was rejected.
@@ -240,7 +240,7 @@ struct BalanceField {
 #[derive(Deserialize)]
 struct BalanceLine {
     a: String,
-    wb: Exact,
+    wb: DecimalText,
 }
 
 #[derive(Deserialize)]

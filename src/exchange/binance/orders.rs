@@ -1,9 +1,11 @@
 //! The calls about orders. Conditional orders live apart ("algo orders"): their own endpoints, their own ids.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
-use super::answers::IdSpace;
+use super::answers::{IdSpace, PlacedOrder, Unreadable, read};
 use super::calls::{Call, ORDERS_1M, ORDERS_10S, WEIGHT};
+use super::errors::ErrorBody;
 use super::query::Query;
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
@@ -130,6 +132,12 @@ pub fn place_batch(tickets: &[OrderTicket<'_>], lane: Lane) -> Result<Call, serd
         .costing(order_charges(5, count)))
 }
 
+/// What became of each order of a batch, in the order they were sent: every item is judged alone.
+pub fn read_batch(text: &str) -> Result<Vec<Result<PlacedOrder, ErrorBody>>, Unreadable> {
+    let items: Vec<&RawValue> = read(text)?;
+    Ok(items.into_iter().map(|item| read(item.get()).map_err(|_| ErrorBody::read(item.get()))).collect())
+}
+
 /// Orders cost address weight only in batches; a batch counts as one order by the minute, as many by the ten seconds.
 fn order_charges(weight: u32, count: u32) -> Vec<Charge> {
     let mut charges =
@@ -174,7 +182,7 @@ pub enum OrderName<'a> {
     /// By the id it was given by whoever placed it.
     Client(&'a str),
     /// By the exchange's id in its space.
-    Exchange(u64),
+    Exchange(&'a str),
 }
 
 /// Asks for one order.

@@ -14,7 +14,10 @@ const CLASSES: &[(&[&str], &[&str])] = &[
     (&["RateLimitExceeded", "DDoSProtection"], &["throttled"]),
     (&["InvalidNonce"], &["unavailable"]),
     (&["RequestTimeout"], &["unknown"]),
-    (&["OperationFailed", "ExchangeNotAvailable", "OnMaintenance", "NetworkError"], &["unknown", "unavailable"]),
+    (
+        &["OperationFailed", "ExchangeNotAvailable", "OnMaintenance", "NetworkError"],
+        &["unknown", "unavailable"],
+    ),
 ];
 
 /// Where the client's class is too coarse to act on, ours by code, and why.
@@ -56,7 +59,11 @@ fn check(vector: &ErrorVector, theirs: &str) -> Result<(), String> {
     let by_class = CLASSES.iter().find(|(names, _)| names.contains(&theirs)).map(|(_, classes)| *classes);
     // Everything else the client knows is a refusal.
     let allowed = own.as_ref().map(std::slice::from_ref).or(by_class).unwrap_or(&["refused"]);
-    if allowed.contains(&ours) { Ok(()) } else { Err(format!("is {ours}, recorded is {theirs}: one of {allowed:?}")) }
+    if allowed.contains(&ours) {
+        Ok(())
+    } else {
+        Err(format!("is {ours}, recorded is {theirs}: one of {allowed:?}"))
+    }
 }
 
 fn word(error: &ExchangeError) -> &'static str {

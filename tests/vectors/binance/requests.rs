@@ -24,7 +24,10 @@ type Parameters = BTreeMap<String, String>;
 const DIFFERENCES: &[(&str, &str)] = &[
     ("signature", "covers the other parameters; it is recomputed on both sides instead"),
     ("recvWindow", "we give an order 5 s to arrive, the recorded client 10 s"),
-    ("newOrderRespType", "we are content with the acknowledgement: fills are told by stream and trade list only"),
+    (
+        "newOrderRespType",
+        "we are content with the acknowledgement: fills are told by stream and trade list only",
+    ),
     ("workingType", "we name the last price, which is what the exchange takes when nothing is said"),
     ("limit", "we always name the page size that we read on from"),
     ("endTime", "we always close the span that is asked for"),
@@ -68,7 +71,8 @@ fn compare(request: &HttpRequest, vector: &RequestVector, theirs: &Parameters) -
     same("path", path, vector.path())?;
     let ours = all_parameters(query, Some(body_text(request)));
     same("parameters", comparable(&ours), comparable(theirs))?;
-    let key = request.headers.iter().find(|(name, _)| *name == "X-MBX-APIKEY").map(|(_, value)| value.as_str());
+    let key =
+        request.headers.iter().find(|(name, _)| *name == "X-MBX-APIKEY").map(|(_, value)| value.as_str());
     same("API key header", key, vector.headers.get("X-MBX-APIKEY").map(String::as_str))
 }
 
@@ -82,7 +86,9 @@ fn body_text(request: &HttpRequest) -> &str {
 
 /// What was signed, and the signature that stands after it.
 fn split_signature<'a>(query: &'a str, body: &'a str) -> (String, Option<&'a str>) {
-    let strip = |text: &'a str| text.split_once("&signature=").map_or((text, None), |(rest, sign)| (rest, Some(sign)));
+    let strip = |text: &'a str| {
+        text.split_once("&signature=").map_or((text, None), |(rest, sign)| (rest, Some(sign)))
+    };
     let ((query, in_query), (body, in_body)) = (strip(query), strip(body));
     (format!("{query}{body}"), in_query.or(in_body))
 }
@@ -143,7 +149,11 @@ fn call_like(vector: &RequestVector, theirs: &Parameters) -> Result<Call, String
             let (space, name) = order_name(vector.path(), theirs)?;
             let symbol = needed()?;
             let is_query = vector.http_method == "GET";
-            Ok(if is_query { orders::order(space, &symbol, name) } else { orders::cancel(space, &symbol, name) })
+            Ok(if is_query {
+                orders::order(space, &symbol, name)
+            } else {
+                orders::cancel(space, &symbol, name)
+            })
         }
         ("POST", "/fapi/v1/order" | "/fapi/v1/algoOrder") => place_like(theirs),
         ("POST", "/fapi/v1/batchOrders") => batch_like(text("batchOrders").unwrap_or("[]")),
@@ -182,7 +192,7 @@ fn order_name<'a>(path: &str, theirs: &'a Parameters) -> Result<(IdSpace, OrderN
         "/fapi/v1/order" => (IdSpace::Orders, "orderId", "origClientOrderId"),
         _ => (IdSpace::Algo, "algoId", "clientAlgoId"),
     };
-    let of_exchange = theirs.get(exchange).and_then(|id| id.parse().ok()).map(OrderName::Exchange);
+    let of_exchange = theirs.get(exchange).filter(|id| !id.is_empty()).map(|id| OrderName::Exchange(id));
     let name = of_exchange.or_else(|| theirs.get(client).map(|id| OrderName::Client(id)));
     name.map(|name| (space, name)).ok_or_else(|| "names no order".to_owned())
 }
@@ -195,7 +205,8 @@ fn place_like(theirs: &Parameters) -> Result<Call, String> {
 }
 
 fn batch_like(list: &str) -> Result<Call, String> {
-    let items: Vec<BTreeMap<String, String>> = serde_json::from_str(list).map_err(|error| error.to_string())?;
+    let items: Vec<BTreeMap<String, String>> =
+        serde_json::from_str(list).map_err(|error| error.to_string())?;
     let mut placed = Vec::new();
     for item in &items {
         placed.push((order_like(item)?, item.get("newClientOrderId").ok_or("we always name our orders")?));

@@ -112,8 +112,8 @@ fn batch(text: &str, meaning: &Value) -> Checked {
     let refused = meanings.iter().filter(|meaning| meaning["id"].is_null()).count();
     same("refused", items.iter().filter(|item| item.is_err()).count(), refused)?;
     for placed in items.iter().flatten() {
-        let id = placed.order_id.to_string();
-        let known = meanings.iter().any(|meaning| word(meaning, "id") == id);
+        let id = &placed.order_id.0;
+        let known = meanings.iter().any(|meaning| word(meaning, "id") == id.as_str());
         same("known id", known, true)?;
     }
     Ok(())
@@ -121,12 +121,13 @@ fn batch(text: &str, meaning: &Value) -> Checked {
 
 fn cancelled_condition(text: &str, meaning: &Value) -> Checked {
     let answer: PlacedAlgo = parse(text)?;
-    same("id", answer.algo_id.to_string().as_str(), word(meaning, "id"))
+    same("id", answer.algo_id.0.as_str(), word(meaning, "id"))
 }
 
 fn condition(text: &str, meaning: &Value) -> Checked {
     let answer: AlgoAnswer = parse(text)?;
-    let report = convert::algo_report(&answer, own_id(Purpose::StopLoss), None).map_err(|error| error.to_string())?;
+    let report =
+        convert::algo_report(&answer, own_id(Purpose::StopLoss), None).map_err(|error| error.to_string())?;
     same("id", report.exchange_order_id.as_str(), word(meaning, "id"))?;
     same("client id", answer.client_algo_id.as_str(), word(meaning, "clientOrderId"))?;
     side(report.side, meaning)?;
@@ -182,7 +183,10 @@ fn kline(text: &str, meaning: &Value) -> Checked {
     let candle = candle.map_err(|error| error.to_string())?;
     same("open time", Some(candle.open_time.ms()), meaning[0].as_i64())?;
     let prices = [candle.open, candle.high, candle.low, candle.close];
-    prices.iter().zip(1..).try_for_each(|(price, index)| amount("price", price.decimal(), &meaning[index]))?;
+    prices
+        .iter()
+        .zip(1..)
+        .try_for_each(|(price, index)| amount("price", price.decimal(), &meaning[index]))?;
     amount("volume", candle.volume, &meaning[5])
 }
 
@@ -196,7 +200,7 @@ fn ticker(text: &str, meaning: &Value) -> Checked {
 fn trade(text: &str, meaning: &Value) -> Checked {
     let answer: TradeAnswer = parse(text)?;
     let trade = Trade::read(answer).map_err(|error| error.to_string())?.ok_or("no trade")?;
-    same("order", trade.order_id.to_string().as_str(), word(meaning, "order"))?;
+    same("order", trade.order_id.as_str(), word(meaning, "order"))?;
     let fill = trade.into_fill(own_id(Purpose::Entry));
     same("id", fill.trade_id.0.as_str(), word(meaning, "id"))?;
     side(fill.side, meaning)?;
