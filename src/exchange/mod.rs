@@ -118,4 +118,6 @@ pub trait Sleep: Send + Sync {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
