@@ -148,6 +148,18 @@ pub struct AlgoAnswer {
     pub actual_order_id: OptionalId,
 }
 
+impl AlgoAnswer {
+    /// The order that it became.
+    pub fn became(&self) -> Option<&str> {
+        self.actual_order_id.0.as_deref().filter(|id| *id != "0")
+    }
+
+    /// Whether it still waits for its trigger.
+    pub const fn rests(&self) -> bool {
+        matches!(self.algo_status, AlgoState::New)
+    }
+}
+
 /// What an answer to placing an order must say; the rest comes by events and queries.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -247,6 +259,14 @@ pub struct ApiRestrictionsAnswer {
     /// When the permission to trade ends, for keys that are not bound to addresses.
     #[serde(default)]
     pub trading_authority_expiration_time: OptionalTime,
+}
+
+impl ApiRestrictionsAnswer {
+    /// Out of the account, in whichever way; `None` if nothing is said of either.
+    pub fn can_transfer(&self) -> Option<bool> {
+        let ways = [self.enable_internal_transfer, self.permits_universal_transfer];
+        ways.into_iter().flatten().reduce(|one, other| one || other)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -7,6 +7,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::kind::MarginMode;
 use crate::domain::money::Leverage;
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
+use crate::exchange::governor::Limit;
 use crate::exchange::wire::{Access, Body, Bucket, Charge, HttpRequest, Lane, LimitScope, Method};
 
 /// How long after its time stamp a request may still be executed.
@@ -18,6 +19,13 @@ pub const WEIGHT: Bucket = Bucket { scope: LimitScope::Address, name: "weight" }
 pub const ORDERS_10S: Bucket = Bucket { scope: LimitScope::Account, name: "orders 10s" };
 /// Orders of one account in a minute.
 pub const ORDERS_1M: Bucket = Bucket { scope: LimitScope::Account, name: "orders 1m" };
+
+/// What the exchange allows, unless it has told otherwise.
+pub const LIMITS: [Limit; 3] = [
+    Limit { bucket: WEIGHT, amount: 2_400, window: DurationMs::from_secs(60), reserve_pct: 10 },
+    Limit { bucket: ORDERS_10S, amount: 300, window: DurationMs::from_secs(10), reserve_pct: 20 },
+    Limit { bucket: ORDERS_1M, amount: 1_200, window: DurationMs::from_secs(60), reserve_pct: 20 },
+];
 
 /// Candles an answer holds at most.
 pub const KLINES_MAX: usize = 1_500;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::error::ExchangeError;
+use crate::exchange::governor::BlockCause;
 use crate::exchange::wire::{Access, HttpAnswer, LimitScope};
 
 /// The clock of a request is outside of the receive window; it was not executed. `-5028` is measured later on, at
@@ -81,8 +82,8 @@ impl ErrorBody {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub code: Option<i64>,
-    /// Whose requests must pause, if a limit was hit.
-    pub pause: Option<LimitScope>,
+    /// Whose requests must pause and why, if a limit was hit.
+    pub pause: Option<(LimitScope, BlockCause)>,
     pub error: ExchangeError,
 }
 
@@ -103,7 +104,7 @@ impl From<ExchangeError> for Failure {
     }
 }
 
-/// What an answer that is no success means.
+/// What an answer that is no success means. `now`, and every time in the result, is by the exchange's clock.
 pub fn failure(answer: &HttpAnswer, access: Access, now: Timestamp) -> Failure {
     let body = ErrorBody::read(&answer.body);
     let class = class_of(answer.status, &body);
@@ -141,7 +142,12 @@ fn conclude(
             reason: msg,
         },
         Class::Throttled(scope) => {
-            pause = Some(scope);
+            let cause = match until {
+                _ if status == 418 => BlockCause::Banned,
+                Some(_) => BlockCause::RetryAfter,
+                None => BlockCause::TooMany,
+            };
+            pause = Some((scope, cause));
             let unsaid = if scope == LimitScope::Address { PAUSE_OF_ADDRESS } else { PAUSE_OF_ACCOUNT };
             ExchangeError::Throttled { until: until.unwrap_or_else(|| now.plus(unsaid)) }
         }

@@ -64,6 +64,11 @@ impl Translator {
         self.conditions.remove(id);
     }
 
+    /// Conditions of ours that rest on a symbol, as far as it is remembered.
+    pub fn conditions_of(&self, symbol: &Symbol) -> impl Iterator<Item = &ClientOrderId> {
+        self.conditions.iter().filter(move |(_, (of, _))| of == symbol).map(|(id, _)| id)
+    }
+
     /// Whose an order in the book is, as far as it is remembered.
     pub fn owner(&self, symbol: &Symbol, order_id: &str) -> Option<&ClientOrderId> {
         self.links.get(&(symbol.clone(), order_id.to_owned()))
@@ -98,7 +103,7 @@ impl Translator {
                 events.push_back(ExchangeEvent::Wallet(wallet));
                 Ok(())
             }
-            AccountFrame::Terms(symbol) => {
+            AccountFrame::Terms { symbol, .. } => {
                 events.push_back(ExchangeEvent::TermsChanged { symbol });
                 Ok(())
             }

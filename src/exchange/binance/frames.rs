@@ -99,8 +99,11 @@ pub enum AccountFrame {
     Algo(AlgoUpdate),
     /// The wallet's balance of the quote asset.
     Wallet(Quote),
-    /// Leverage of a symbol was changed.
-    Terms(Symbol),
+    /// Leverage of a symbol was changed, by us or somebody else.
+    Terms {
+        symbol: Symbol,
+        leverage: u16,
+    },
     /// The listen key is of no more use.
     KeyExpired,
 }
@@ -251,6 +254,7 @@ struct ConfigFrame {
 #[derive(Deserialize)]
 struct ConfigField {
     s: String,
+    l: u16,
 }
 
 /// Reads a frame of an account's socket; `None` for what means nothing to us.
@@ -265,7 +269,8 @@ pub fn account_frame(text: &str) -> Result<Option<AccountFrame>, Unreadable> {
         Some("ACCOUNT_UPDATE") => return wallet(&read(text)?),
         Some("ACCOUNT_CONFIG_UPDATE") => {
             let changed: ConfigFrame = read(text)?;
-            return Ok(changed.ac.and_then(|config| symbol(&config.s)).map(AccountFrame::Terms));
+            let terms = changed.ac.and_then(|config| Some((symbol(&config.s)?, config.l)));
+            return Ok(terms.map(|(symbol, leverage)| AccountFrame::Terms { symbol, leverage }));
         }
         Some("listenKeyExpired") => AccountFrame::KeyExpired,
         _ => return Ok(None),

@@ -246,6 +246,11 @@ const fn time_in_force_word(time_in_force: TimeInForce) -> &'static str {
     }
 }
 
+/// Whether an order waits for a trigger.
+pub const fn is_conditional(kind: OrderKind) -> bool {
+    matches!(kind, OrderKind::StopMarket { .. } | OrderKind::TakeProfitMarket { .. })
+}
+
 /// Which lane an order takes: what reduces goes before what opens.
 pub const fn lane(order: &Order) -> Lane {
     if order.purpose.increases() { Lane::Entry } else { Lane::Protect }

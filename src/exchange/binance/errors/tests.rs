@@ -84,11 +84,14 @@ fn limits_say_until_when_and_whose() {
             other => panic!("{other}"),
         }
     };
-    let address = Some(LimitScope::Address);
+    let address = |cause| Some((LimitScope::Address, cause));
     let banned = "{\"code\":-1003,\"msg\":\"Way too many requests; IP banned until 1700000120000.\"}";
-    assert_eq!(until(418, banned, Some("5")), (120_000, address));
-    assert_eq!(until(429, "{\"code\":-1003,\"msg\":\"Too many requests\"}", Some("7")), (7_000, address));
-    assert_eq!(until(429, "", None), (60_000, address));
+    assert_eq!(until(418, banned, Some("5")), (120_000, address(BlockCause::Banned)));
+    assert_eq!(
+        until(429, "{\"code\":-1003,\"msg\":\"Too many requests\"}", Some("7")),
+        (7_000, address(BlockCause::RetryAfter))
+    );
+    assert_eq!(until(429, "", None), (60_000, address(BlockCause::TooMany)));
     let orders = "{\"code\":-1015,\"msg\":\"Too many new orders.\"}";
-    assert_eq!(until(429, orders, None), (10_000, Some(LimitScope::Account)));
+    assert_eq!(until(429, orders, None), (10_000, Some((LimitScope::Account, BlockCause::TooMany))));
 }
