@@ -237,3 +237,6 @@ impl Exchange for BinanceExchange {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

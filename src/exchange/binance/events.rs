@@ -261,3 +261,6 @@ fn condition_ended(update: &AlgoUpdate, id: ClientOrderId) -> Result<ExchangeEve
     let reason = said.or(reason).unwrap_or("cancelled").to_owned();
     Ok(ExchangeEvent::OrderEnded { client_order_id: id, status, reason })
 }
+
+#[cfg(test)]
+mod tests;

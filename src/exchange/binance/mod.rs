@@ -30,3 +30,6 @@ mod sweep;
 
 /// The asset of margins, profits and, but for discounts, fees.
 pub const QUOTE_ASSET: &str = "USDT";
+
+#[cfg(test)]
+mod testing;

@@ -96,7 +96,7 @@ impl BinanceExchange {
 
     fn accepted(&mut self, order: &Order, exchange_order_id: String) -> Accepted {
         let (id, translator) = (&order.client_order_id, &mut self.stream.translator);
-        if is_plain(&order) {
+        if is_plain(order) {
             translator.link(&order.symbol, &exchange_order_id, id);
         } else {
             translator.rests(id, &order.symbol, order.side);
@@ -112,7 +112,7 @@ impl BinanceExchange {
     }
 }
 
-fn is_plain(order: &&Order) -> bool {
+fn is_plain(order: &Order) -> bool {
     orders::space_of(&order.client_order_id) == IdSpace::Orders
 }
 
@@ -127,7 +127,7 @@ fn check(order: &Order, now: Timestamp) -> Result<(), ExchangeError> {
         return Err(too_late());
     }
     let is_condition = orders::is_conditional(order.kind);
-    if is_condition == is_plain(&order) {
+    if is_condition == is_plain(order) {
         let reason = format!("a {} order cannot be of purpose {} here", order.kind.as_str(), order.purpose);
         return Err(ExchangeError::Refused { code: "purpose".to_owned(), reason });
     }
