@@ -33,7 +33,8 @@ fn the_signing_examples_come_out() {
     for example in super::signing::examples("binance") {
         let signer = signer(example.text("apiKey"), example.text("secret"));
         let signature = signer.signature(&example.query, &example.body);
-        findings.check(&example.name, super::same("signature", signature, example.expected.clone()));
+        let name = format!("{} ({} {})", example.name, example.method, example.path);
+        findings.check(&name, super::same("signature", signature, example.expected.clone()));
     }
     findings.conclude("binance signing");
 }

@@ -314,8 +314,21 @@ impl<'de> Deserialize<'de> for KlineAnswer {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ExchangeInfoAnswer {
+    #[serde(default)]
+    pub rate_limits: Vec<RateLimitAnswer>,
     pub symbols: Vec<SymbolAnswer>,
+}
+
+/// So many of a sort in so many intervals.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimitAnswer {
+    pub rate_limit_type: String,
+    pub interval: String,
+    pub interval_num: u32,
+    pub limit: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

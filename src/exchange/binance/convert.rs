@@ -2,11 +2,12 @@
 
 use rust_decimal::Decimal;
 
-use super::QUOTE_ASSET;
 use super::answers::{
     AccountAnswer, AlgoAnswer, AlgoState, AssetAnswer, FilterAnswer, IncomeAnswer, KlineAnswer, OrderAnswer,
-    OrderState, PositionAnswer, PositionSideWord, SymbolAnswer, TickerAnswer, TradeAnswer, Unreadable,
+    OrderState, PositionAnswer, PositionSideWord, RateLimitAnswer, SymbolAnswer, TickerAnswer, TradeAnswer,
+    Unreadable,
 };
+use super::{QUOTE_ASSET, calls};
 use crate::domain::candle::Candle;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, TradeId};
@@ -15,11 +16,13 @@ use crate::domain::money::{MoneyError, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::{Timeframe, Timestamp};
+use crate::exchange::governor::Limit;
 use crate::exchange::json::{DecimalText, OptionalDecimal};
 use crate::exchange::market_data::Ticker;
 use crate::exchange::report::{
     Balance, ExternalCause, ExternalFill, ExternalOrder, FundingPayment, OrderReport, PositionReport,
 };
+use crate::exchange::wire::Bucket;
 use crate::matching::event::Liquidation;
 
 impl From<MoneyError> for Unreadable {
@@ -352,6 +355,25 @@ pub fn instrument(answer: &SymbolAnswer) -> Result<Option<Instrument>, Unreadabl
     }))
 }
 
+/// Our limits with the amounts that the exchange tells; those it does not tell stay as they are documented.
+pub fn limits(told: &[RateLimitAnswer]) -> Vec<Limit> {
+    let amount = |bucket: Bucket| {
+        let of = |kind, interval, number| {
+            let is_it = |limit: &&RateLimitAnswer| {
+                limit.rate_limit_type == kind && limit.interval == interval && limit.interval_num == number
+            };
+            told.iter().find(is_it).map(|limit| limit.limit)
+        };
+        match bucket {
+            calls::WEIGHT => of("REQUEST_WEIGHT", "MINUTE", 1),
+            calls::ORDERS_10S => of("ORDERS", "SECOND", 10),
+            _ => of("ORDERS", "MINUTE", 1),
+        }
+    };
+    let told = |limit: Limit| Limit { amount: amount(limit.bucket).unwrap_or(limit.amount), ..limit };
+    calls::LIMITS.into_iter().map(told).collect()
+}
+
 /// `None` for a symbol that has no price, or that nobody trades here.
 pub fn ticker(answer: &TickerAnswer) -> Result<Option<Ticker>, Unreadable> {
     let Some(symbol) = symbol(&answer.symbol) else { return Ok(None) };
@@ -381,3 +403,6 @@ pub fn candle(
         [Price::try_new(open.0)?, Price::try_new(high.0)?, Price::try_new(low.0)?, Price::try_new(close.0)?];
     Candle::try_new(open_time, prices, volume.0).map_err(|error| Unreadable(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

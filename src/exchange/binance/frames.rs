@@ -282,3 +282,6 @@ fn wallet(frame: &BalanceFrame) -> Result<Option<AccountFrame>, Unreadable> {
     let line = frame.a.balances.iter().find(|line| line.a == QUOTE_ASSET);
     Ok(line.map(|line| Quote::try_new(line.wb.0)).transpose()?.map(AccountFrame::Wallet))
 }
+
+#[cfg(test)]
+mod tests;

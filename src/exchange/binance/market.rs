@@ -61,6 +61,7 @@ impl MarketData for BinanceMarket {
     fn instruments(&self) -> Answer<'_, Vec<Instrument>> {
         Box::pin(async move {
             let info: ExchangeInfoAnswer = self.rest.ask(calls::exchange_info()).await?;
+            self.rest.line().governor().set_limits(convert::limits(&info.rate_limits));
             ours(&info.symbols, convert::instrument)
         })
     }

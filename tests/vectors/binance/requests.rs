@@ -6,7 +6,7 @@ use serde_json::Value;
 use tradefleet::domain::ids::CycleId;
 use tradefleet::domain::instrument::Symbol;
 use tradefleet::domain::kind::MarginMode;
-use tradefleet::domain::money::{Leverage, Quote};
+use tradefleet::domain::money::{Leverage, Qty, Quote};
 use tradefleet::domain::order::{Order, OrderKind, OrderStatus, OrderTimes, Purpose, TimeInForce};
 use tradefleet::domain::side::{PositionMode, PositionSide, Side};
 use tradefleet::domain::time::Timestamp;
@@ -105,9 +105,10 @@ fn comparable(all: &Parameters) -> BTreeMap<&str, Value> {
     all.iter()
         .filter(|(key, _)| compared(key))
         .map(|(key, value)| {
-            let mut value: Value = match value.starts_with('[') {
-                true => serde_json::from_str(value).unwrap(),
-                false => Value::String(value.clone()),
+            let mut value: Value = if value.starts_with('[') {
+                serde_json::from_str(value).unwrap()
+            } else {
+                Value::String(value.clone())
             };
             if let Value::Array(items) = &mut value {
                 for item in items.iter_mut().filter_map(Value::as_object_mut) {
@@ -263,7 +264,7 @@ fn order_like(theirs: &Parameters) -> Result<(Order, PositionMode), String> {
     let order = Order {
         client_order_id: own_id(Purpose::Entry),
         bot: None,
-        symbol: text("symbol").parse().unwrap(),
+        symbol: text("symbol").parse().map_err(|_| "no symbol".to_owned())?,
         side,
         position_side,
         purpose: Purpose::Entry,
@@ -274,7 +275,7 @@ fn order_like(theirs: &Parameters) -> Result<(Order, PositionMode), String> {
         reserved_margin: Quote::ZERO,
         cycle: CycleId::at(Timestamp::from_ms(0)),
         status: OrderStatus::Intended,
-        filled_qty: "0".parse().unwrap(),
+        filled_qty: Qty::ZERO,
         filled_notional: Quote::ZERO,
         exchange_order_id: None,
         end_reason: None,

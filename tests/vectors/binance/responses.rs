@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 use tradefleet::domain::fill::Liquidity;
+use tradefleet::domain::money::Price;
 use tradefleet::domain::order::{OrderStatus, Purpose};
 use tradefleet::domain::side::{PositionSide, Side};
 use tradefleet::domain::time::{Timeframe, Timestamp};
@@ -99,7 +100,7 @@ fn order(text: &str, meaning: &Value) -> Checked {
     amount("cost", report.filled_notional.decimal(), &meaning["cost"])?;
     // For a market order the client gives the average as its price.
     if word(meaning, "type") == "limit" {
-        same("price", report.price.map(|price| price.decimal()), number(&meaning["price"]))?;
+        same("price", report.price.map(Price::decimal), number(&meaning["price"]))?;
     }
     same("reduce only", Some(report.reduce_only), meaning["reduceOnly"].as_bool())
 }
@@ -142,7 +143,7 @@ fn condition(text: &str, meaning: &Value) -> Checked {
     };
     same("status", status, word(meaning, "status"))?;
     amount("quantity", report.qty.decimal(), &meaning["amount"])?;
-    same("trigger", report.price.map(|price| price.decimal()), number(&meaning["triggerPrice"]))?;
+    same("trigger", report.price.map(Price::decimal), number(&meaning["triggerPrice"]))?;
     same("reduce only", Some(report.reduce_only), meaning["reduceOnly"].as_bool())
 }
 
@@ -165,7 +166,7 @@ fn positions(text: &str, meaning: &Value) -> Checked {
         let side = if ours.side == PositionSide::Long { "long" } else { "short" };
         same("side", side, word(theirs, "side"))?;
         amount("quantity", ours.qty.decimal(), &theirs["contracts"])?;
-        let entry = ours.entry_price_avg.map(|price| price.decimal());
+        let entry = ours.entry_price_avg.map(Price::decimal);
         amount("entry price", entry.unwrap_or_default(), &theirs["entryPrice"])?;
     }
     Ok(())

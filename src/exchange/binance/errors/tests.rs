@@ -79,10 +79,8 @@ fn a_status_without_a_code_says_what_it_can() {
 fn limits_say_until_when_and_whose() {
     let until = |status, body, retry_after| {
         let failure = failure(&answer(status, body, retry_after), Access::Write, NOW);
-        match failure.error {
-            ExchangeError::Throttled { until } => (until.since(NOW).ms(), failure.pause),
-            other => panic!("{other}"),
-        }
+        let ExchangeError::Throttled { until } = failure.error else { panic!("{}", failure.error) };
+        (until.since(NOW).ms(), failure.pause)
     };
     let address = |cause| Some((LimitScope::Address, cause));
     let banned = "{\"code\":-1003,\"msg\":\"Way too many requests; IP banned until 1700000120000.\"}";
