@@ -123,9 +123,9 @@ impl HttpClient {
     fn request(&self, request: &HttpRequest) -> Result<Request, ExchangeError> {
         let text = format!("{}{}", self.base_url, request.target);
         let url: Url = text.parse().map_err(|_| unsendable("the target makes no URL"))?;
-        // What is rewritten on the way out is not what was signed.
-        if url.as_str() != text {
-            return Err(unsendable("the target is not percent-encoded"));
+        // What is rewritten on the way out is not what was signed, and without the slash it would name another host.
+        if !request.target.starts_with('/') || url.as_str() != text || url.fragment().is_some() {
+            return Err(unsendable("the target is not a percent-encoded path and query"));
         }
         let mut builder = self.client.request(method(request.method), url);
         for (name, value) in &request.headers {

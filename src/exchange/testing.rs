@@ -34,9 +34,9 @@ impl ManualClock {
         let mut moment = self.0.lock().unwrap();
         moment.now = moment.now.plus(DurationMs::from_ms(ms));
         let now = moment.now;
-        let (due, later) = moment.sleepers.drain(..).partition(|(at, _)| *at <= now);
+        let (due, later): (Vec<_>, Vec<_>) = moment.sleepers.drain(..).partition(|(at, _)| *at <= now);
         moment.sleepers = later;
-        for (_, wake) in Vec::from(due) {
+        for (_, wake) in due {
             // A sleeper that is gone needs no waking.
             let _gone = wake.send(());
         }
@@ -103,6 +103,7 @@ impl Reply {
 pub(crate) struct LoopbackServer {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
+    peers: Arc<Mutex<Vec<SocketAddr>>>,
     _tasks: JoinSet<()>,
 }
 
@@ -112,19 +113,26 @@ impl LoopbackServer {
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let replies = Arc::new(Mutex::new(VecDeque::from(replies)));
+        let peers = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = JoinSet::new();
-        let seen = Arc::clone(&requests);
+        let (seen, from) = (Arc::clone(&requests), Arc::clone(&peers));
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
+            while let Ok((stream, peer)) = listener.accept().await {
+                from.lock().unwrap().push(peer);
                 connections.spawn(answer_requests(stream, Arc::clone(&seen), Arc::clone(&replies)));
             }
         });
-        Self { address, requests, _tasks: tasks }
+        Self { address, requests, peers, _tasks: tasks }
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Who has connected.
+    pub(crate) fn peers(&self) -> Vec<SocketAddr> {
+        self.peers.lock().unwrap().clone()
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {
