@@ -15,7 +15,7 @@ use crate::domain::kind::ExchangeKind;
 use crate::domain::time::DurationMs;
 use crate::exchange::Sleep;
 use crate::exchange::connect_gate::ConnectGate;
-use crate::exchange::dialect::{self, AccountParts, Credentials};
+use crate::exchange::dialect::{self, AccountParts, Credentials, NoHandle};
 use crate::exchange::egress::{BadEgress, Egress};
 use crate::exchange::governor::Governor;
 use crate::exchange::http::HttpClient;
@@ -39,14 +39,16 @@ pub enum ConnectError {
     Egress(#[from] BadEgress),
     #[error(transparent)]
     Key(#[from] VaultError),
-    #[error("{0} is not an exchange that is reached over a network")]
-    NoExchange(ExchangeKind),
+    #[error(transparent)]
+    NoHandle(#[from] NoHandle),
 }
 
 /// What all accounts share that reach one exchange by one way out.
 #[derive(Clone)]
 struct Way {
     http: HttpClient,
+    /// To the host that tells what a key may do.
+    account_http: HttpClient,
     governor: Arc<Governor>,
     gate: Option<Arc<ConnectGate>>,
 }
@@ -120,9 +122,10 @@ impl Connections {
         if let Some(way) = self.ways.get(&(kind, egress.clone())) {
             return Ok(way.clone());
         }
-        let urls = self.config.urls(kind).ok_or(ConnectError::NoExchange(kind))?;
+        let urls = self.config.urls(kind).ok_or(NoHandle::NotRemote(kind))?;
         let way = Way {
             http: HttpClient::new(egress, &urls.rest, self.timeout())?,
+            account_http: HttpClient::new(egress, &urls.account, self.timeout())?,
             governor: Governor::new(kind, egress.label(), dialect::limits(kind), Arc::clone(&self.sleep)),
             gate: dialect::connect_gate(kind),
         };
@@ -153,8 +156,8 @@ impl Connections {
         let egress = self.config.egress.first().map_or(Ok(Egress::Direct), |way| way.parse())?;
         let way = self.way(kind, &egress)?;
         let line = Line::new(way.http, way.governor, self.server_clock(kind), None);
-        let urls = self.config.urls(kind).ok_or(ConnectError::NoExchange(kind))?;
-        dialect::market_data(kind, line, &urls.stream).ok_or(ConnectError::NoExchange(kind))
+        let urls = self.config.urls(kind).ok_or(NoHandle::NotRemote(kind))?;
+        Ok(dialect::market_data(kind, line, &urls.stream).ok_or(NoHandle::NotRemote(kind))?)
     }
 
     /// The market of an exchange; it says nothing until it is refreshed and followed.
@@ -171,7 +174,7 @@ impl Connections {
         let kind = access.exchange;
         let egress = self.egress(account, access)?;
         let way = self.way(kind, &egress)?;
-        let urls = self.config.urls(kind).ok_or(ConnectError::NoExchange(kind))?.clone();
+        let urls = self.config.urls(kind).ok_or(NoHandle::NotRemote(kind))?.clone();
         let credentials = self.credentials(account, access)?;
         let line = Line::new(way.http, way.governor, self.server_clock(kind), Some(account));
         let reopen = move |position_mode| {
@@ -180,12 +183,12 @@ impl Connections {
                 line: line.clone(),
                 credentials: credentials.clone(),
                 stream_url: urls.stream.clone(),
-                account_url: urls.account.clone(),
+                account_http: way.account_http.clone(),
                 position_mode,
                 gate: way.gate.clone(),
             })
         };
-        LiveHandle::new(access, Box::new(reopen)).ok_or(ConnectError::NoExchange(kind))
+        Ok(LiveHandle::new(access, Box::new(reopen))?)
     }
 
     fn credentials(&self, account: AccountId, access: &Access) -> Result<Credentials, VaultError> {

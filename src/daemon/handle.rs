@@ -7,6 +7,7 @@ use super::roster::{self, Access};
 use crate::domain::side::PositionMode;
 use crate::exchange::Exchange;
 use crate::exchange::assess::{Expected, assess};
+use crate::exchange::dialect::NoHandle;
 use crate::exchange::faults::PaperAccount;
 use crate::exchange::report::AccountProfile;
 
@@ -49,7 +50,7 @@ impl Handle {
 }
 
 /// Opens the account anew in a position mode.
-pub type Reopen = Box<dyn Fn(PositionMode) -> Option<Box<dyn Exchange>> + Send>;
+pub type Reopen = Box<dyn Fn(PositionMode) -> Result<Box<dyn Exchange>, NoHandle> + Send>;
 
 /// A real account. Until it is identified nobody knows whose it is, and nothing is sent but the question.
 pub struct LiveHandle {
@@ -61,9 +62,9 @@ pub struct LiveHandle {
 
 impl LiveHandle {
     /// An account whose position mode is known was identified before.
-    pub fn new(access: &Access, reopen: Reopen) -> Option<Self> {
+    pub fn new(access: &Access, reopen: Reopen) -> Result<Self, NoHandle> {
         let mode = access.position_mode;
-        Some(Self {
+        Ok(Self {
             exchange: reopen(mode.unwrap_or(PositionMode::OneWay))?,
             reopen,
             expected: Expected {
@@ -94,8 +95,8 @@ impl LiveHandle {
         if let Some(finding) = assess(profile, &self.expected).into_iter().find(|finding| finding.is_fatal) {
             return Err(format!("{}: {}", finding.what, finding.fix));
         }
-        if let Some(exchange) = profile.position_mode.and_then(&self.reopen) {
-            self.exchange = exchange;
+        if let Some(mode) = profile.position_mode {
+            self.exchange = (self.reopen)(mode).map_err(|error| error.to_string())?;
         }
         self.is_identified = true;
         Ok(())

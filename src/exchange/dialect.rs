@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::Exchange;
+use super::binance::{self, BinanceExchange, BinanceMarket, BinanceParts};
 use super::bitget::{self, BitgetExchange, BitgetMarket, BitgetParts};
 use super::connect_gate::ConnectGate;
 use super::governor::Limit;
+use super::http::HttpClient;
 use super::line::Line;
 use super::market_data::MarketData;
 use super::upbit::{self, UpbitExchange, UpbitMarket, UpbitParts};
@@ -27,9 +29,10 @@ pub struct AccountParts {
     pub kind: ExchangeKind,
     pub line: Line,
     pub credentials: Credentials,
-    /// Base addresses of the sockets, and of what tells the permissions of a key.
+    /// To the host that tells what a key may do.
+    pub account_http: HttpClient,
+    /// Base address of the sockets.
     pub stream_url: String,
-    pub account_url: String,
     pub position_mode: PositionMode,
     /// Of the way out; `None`: the exchange does not limit its sockets.
     pub gate: Option<Arc<ConnectGate>>,
@@ -38,7 +41,8 @@ pub struct AccountParts {
 /// The limits of an exchange, for one way out.
 pub fn limits(kind: ExchangeKind) -> Vec<Limit> {
     match kind {
-        ExchangeKind::Binance | ExchangeKind::Paper => Vec::new(),
+        ExchangeKind::Binance => binance::calls::LIMITS.to_vec(),
+        ExchangeKind::Paper => Vec::new(),
         ExchangeKind::Bitget => bitget::rest::limits(),
         ExchangeKind::Upbit => upbit::rest::limits(),
     }
@@ -47,52 +51,63 @@ pub fn limits(kind: ExchangeKind) -> Vec<Limit> {
 /// How many sockets may leave by one way out, where that is limited.
 pub fn connect_gate(kind: ExchangeKind) -> Option<Arc<ConnectGate>> {
     match kind {
+        ExchangeKind::Binance => Some(binance::connect_gate()),
         ExchangeKind::Bitget => Some(bitget::connect_gate()),
-        ExchangeKind::Binance | ExchangeKind::Upbit | ExchangeKind::Paper => None,
+        ExchangeKind::Upbit | ExchangeKind::Paper => None,
     }
 }
 
 /// `None` for the paper exchange, which has no market of its own.
 pub fn market_data(kind: ExchangeKind, line: Line, stream_url: &str) -> Option<Arc<dyn MarketData>> {
     match kind {
-        ExchangeKind::Binance => None,
+        ExchangeKind::Binance => Some(Arc::new(BinanceMarket::new(line, stream_url))),
         ExchangeKind::Bitget => Some(Arc::new(BitgetMarket::new(line, stream_url))),
         ExchangeKind::Upbit => Some(Arc::new(UpbitMarket::new(line, stream_url))),
         ExchangeKind::Paper => None,
     }
 }
 
-/// An account's handle; its stream starts within the current runtime. `None` for the paper exchange, which is not
-/// reached over a wire.
-pub fn account(parts: AccountParts) -> Option<Box<dyn Exchange>> {
-    let AccountParts { kind, line, credentials, stream_url, account_url: _, position_mode, gate } = parts;
-    match kind {
-        ExchangeKind::Binance => None,
-        ExchangeKind::Bitget => Some(Box::new(BitgetExchange::new(BitgetParts {
+/// Why an account has no handle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoHandle {
+    #[error("{0} is not reached over a wire")]
+    NotRemote(ExchangeKind),
+    #[error("these keys cannot be used: {0}")]
+    BadKeys(String),
+}
+
+/// An account's handle; its stream starts within the current runtime.
+pub fn account(parts: AccountParts) -> Result<Box<dyn Exchange>, NoHandle> {
+    let AccountParts { kind, line, credentials, account_http, stream_url, position_mode, gate } = parts;
+    let Credentials { api_key, api_secret, passphrase } = credentials;
+    Ok(match kind {
+        ExchangeKind::Binance => {
+            let exchange = BinanceExchange::connect(BinanceParts {
+                line,
+                spot: Some(account_http),
+                credentials: binance::sign::Credentials { api_key, api_secret },
+                socket_url: stream_url,
+                position_mode,
+                connects: gate,
+            });
+            Box::new(exchange.map_err(|error| NoHandle::BadKeys(error.to_string()))?)
+        }
+        ExchangeKind::Bitget => Box::new(BitgetExchange::new(BitgetParts {
             line,
             credentials: bitget::sign::Credentials {
-                api_key: credentials.api_key,
-                secret: credentials.api_secret,
-                // The vault keeps none only for exchanges that have none.
-                passphrase: credentials.passphrase.unwrap_or_else(|| Secret::new(String::new())),
+                api_key,
+                secret: api_secret,
+                passphrase: passphrase.ok_or_else(|| NoHandle::BadKeys("no passphrase".to_owned()))?,
             },
             socket_url: stream_url,
             position_mode,
             connects: gate,
-        }))),
+        })),
         ExchangeKind::Upbit => {
-            let keys = upbit::sign::Keys {
-                access_key: credentials.api_key,
-                secret_key: credentials.api_secret,
-                algorithm: upbit::sign::Algorithm::Hs512,
-            };
-            Some(Box::new(UpbitExchange::new(UpbitParts {
-                line,
-                keys,
-                socket_url: stream_url,
-                connects: gate,
-            })))
+            let algorithm = upbit::sign::Algorithm::Hs512;
+            let keys = upbit::sign::Keys { access_key: api_key, secret_key: api_secret, algorithm };
+            Box::new(UpbitExchange::new(UpbitParts { line, keys, socket_url: stream_url, connects: gate }))
         }
-        ExchangeKind::Paper => None,
-    }
+        ExchangeKind::Paper => return Err(NoHandle::NotRemote(kind)),
+    })
 }

@@ -20,6 +20,7 @@ use report::{
 };
 
 pub mod assess;
+pub mod binance;
 pub mod bitget;
 pub mod capabilities;
 pub mod connect_gate;
@@ -39,9 +40,10 @@ pub mod report;
 pub mod server_clock;
 pub mod socket;
 pub mod socket_runner;
-mod splitmix;
 pub mod upbit;
 pub mod wire;
+
+mod splitmix;
 
 /// What an async method of a trait object returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,160 @@
+//! Fills and funding from the exchange's history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::IdSpace;
+use super::account::BinanceExchange;
+use super::answers::{IncomeAnswer, TradeAnswer};
+use super::calls::{self, INCOME_MAX, TRADES_MAX, TRADES_SPAN_MAX, TradesFrom};
+use super::convert::{self, Owner, Trade};
+use super::orders::space_of;
+use crate::domain::ids::ClientOrderId;
+use crate::domain::instrument::Symbol;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::exchange::error::ExchangeError;
+use crate::exchange::report::{ExternalCause, FillSweep, FundingPayment, ReportedFill};
+
+impl BinanceExchange {
+    pub(super) async fn sweep_fills(
+        &mut self,
+        sweep: &FillSweep,
+    ) -> Result<Vec<ReportedFill>, ExchangeError> {
+        let mut fills = Vec::new();
+        for symbol in &sweep.symbols {
+            let trades = self.trades_since(symbol, sweep.since).await?;
+            self.attribute(symbol, trades, sweep, &mut fills).await?;
+        }
+        fills.sort_by_key(|(at, _)| *at);
+        Ok(fills.into_iter().map(|(_, fill)| fill).collect())
+    }
+
+    /// All trades of a symbol from then on: span by span, and by id where a span has more than an answer holds.
+    async fn trades_since(&self, symbol: &Symbol, since: Timestamp) -> Result<Vec<Trade>, ExchangeError> {
+        let now = self.rest.line().clock().now();
+        let (mut trades, mut start) = (Vec::new(), since);
+        while start <= now {
+            let end = start.plus(TRADES_SPAN_MAX).min(now);
+            let mut from = TradesFrom::Span(start, end);
+            loop {
+                let page: Vec<TradeAnswer> = self.rest.ask(calls::trades(symbol, from)).await?;
+                let last = page.iter().map(|trade| trade.id).max();
+                let is_full = page.len() >= TRADES_MAX;
+                for answer in page {
+                    trades.extend(Trade::read(answer)?);
+                }
+                match last {
+                    Some(last) if is_full => from = TradesFrom::Id(last.saturating_add(1)),
+                    // What is asked for by id goes on to the present.
+                    _ if matches!(from, TradesFrom::Id(_)) => return Ok(trades),
+                    _ => break,
+                }
+            }
+            start = end.plus(DurationMs::from_ms(1));
+        }
+        Ok(trades)
+    }
+
+    /// Finds out whose the trades are; each order is asked for once.
+    async fn attribute(
+        &mut self,
+        symbol: &Symbol,
+        trades: Vec<Trade>,
+        sweep: &FillSweep,
+        fills: &mut Vec<(Timestamp, ReportedFill)>,
+    ) -> Result<(), ExchangeError> {
+        let mut strangers = BTreeMap::<String, ExternalCause>::new();
+        let mut asked = BTreeSet::new();
+        for trade in trades {
+            let owner = match strangers.get(&trade.order_id) {
+                Some(cause) => Owner::External(*cause),
+                None => self.owner_of(symbol, &trade.order_id, sweep, &mut asked).await?,
+            };
+            let at = trade.at;
+            fills.push((
+                at,
+                match owner {
+                    Owner::Ours(id) => ReportedFill::Ours(trade.into_fill(id)),
+                    Owner::External(cause) => {
+                        strangers.insert(trade.order_id.clone(), cause);
+                        ReportedFill::External(trade.into_external(cause))
+                    }
+                },
+            ));
+        }
+        Ok(())
+    }
+
+    /// From memory, from the sweep, from the order's own client id, or from the conditions of ours that may have
+    /// become it.
+    async fn owner_of(
+        &mut self,
+        symbol: &Symbol,
+        order_id: &str,
+        sweep: &FillSweep,
+        asked: &mut BTreeSet<ClientOrderId>,
+    ) -> Result<Owner, ExchangeError> {
+        if let Some(id) = self.stream.translator.owner(symbol, order_id) {
+            return Ok(Owner::Ours(id.clone()));
+        }
+        // The ids of conditions are another space: an equal number there names another order.
+        if let Some(id) = sweep.orders.get(order_id).filter(|id| space_of(id) == IdSpace::Orders) {
+            return Ok(Owner::Ours(id.clone()));
+        }
+        let order = self.order_by_id(symbol, order_id).await?;
+        let owner =
+            order.map_or(Owner::External(ExternalCause::Manual), |order| Owner::of(&order.client_order_id));
+        match owner {
+            Owner::Ours(id) => {
+                self.stream.translator.link(symbol, order_id, &id);
+                Ok(Owner::Ours(id))
+            }
+            Owner::External(ExternalCause::Manual) => {
+                self.ask_conditions(symbol, sweep, asked).await?;
+                let id = self.stream.translator.owner(symbol, order_id).cloned();
+                Ok(id.map_or(Owner::External(ExternalCause::Manual), Owner::Ours))
+            }
+            other @ Owner::External(_) => Ok(other),
+        }
+    }
+
+    /// Asks which orders the conditions of ours have become, each once a sweep.
+    async fn ask_conditions(
+        &mut self,
+        symbol: &Symbol,
+        sweep: &FillSweep,
+        asked: &mut BTreeSet<ClientOrderId>,
+    ) -> Result<(), ExchangeError> {
+        let of_sweep = sweep.orders.values().filter(|id| space_of(id) == IdSpace::Algo);
+        let known: BTreeSet<ClientOrderId> =
+            of_sweep.chain(self.stream.translator.conditions_of(symbol)).cloned().collect();
+        for id in known {
+            if asked.insert(id.clone()) {
+                self.condition(symbol, &id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Page by page: the next one begins at the time of the last payment, whose like may have been cut off.
+    pub(super) async fn all_funding(&self, since: Timestamp) -> Result<Vec<FundingPayment>, ExchangeError> {
+        let (mut payments, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut start = since;
+        loop {
+            let page: Vec<IncomeAnswer> = self.rest.ask(calls::funding(start)).await?;
+            let last = page.iter().map(|income| income.time.0).max();
+            for payment in page.iter().filter_map(convert::funding_payment) {
+                if seen.insert(payment.id.clone()) {
+                    payments.push(payment);
+                }
+            }
+            match last {
+                Some(last) if page.len() >= INCOME_MAX => {
+                    start = last.max(start.plus(DurationMs::from_ms(1)));
+                }
+                _ => break,
+            }
+        }
+        payments.sort_by_key(|payment| payment.at);
+        Ok(payments)
+    }
+}
