@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 
 use super::QUOTE_ASSET;
 use super::answers::{AlgoState, OrderState, PositionSideWord, SideWord, Unreadable, read};
-use super::convert::{Trade, candle, symbol};
+use super::convert::{candle, symbol};
 use super::errors::ErrorBody;
+use super::trade::Trade;
 use crate::domain::ids::TradeId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};

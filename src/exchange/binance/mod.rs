@@ -1,7 +1,7 @@
 //! Binance USDⓈ-M futures.
 //!
 //! Reading order: [`calls`] and [`orders`] make requests, [`sign`] signs them, [`answers`] and [`errors`] read what
-//! comes back, [`convert`] turns it into our words; [`frames`] and [`events`] do the same for the sockets. All of
+//! comes back, [`convert`] and [`trade`] turn it into our words; [`frames`] and [`events`] do the same for the sockets. All of
 //! these are pure. [`rest`] sends and [`sockets`] listen; above them [`BinanceExchange`] is one account (its parts:
 //! `placing`, `queries`, `sweep`, `stream`, `profile`), and [`BinanceMarket`] what everybody may know.
 
@@ -27,6 +27,7 @@ pub mod sign;
 pub mod sockets;
 mod stream;
 mod sweep;
+pub mod trade;
 
 /// The asset of margins, profits and, but for discounts, fees.
 pub const QUOTE_ASSET: &str = "USDT";

@@ -11,8 +11,9 @@ use tradefleet::exchange::binance::answers::{
     AccountAnswer, AlgoAnswer, AlgoState, ExchangeInfoAnswer, KlineAnswer, OrderAnswer, PlacedAlgo,
     PositionAnswer, PositionModeAnswer, TickerAnswer, TradeAnswer, read,
 };
-use tradefleet::exchange::binance::convert::{self, Trade};
+use tradefleet::exchange::binance::convert;
 use tradefleet::exchange::binance::orders::read_batch;
+use tradefleet::exchange::binance::trade::Trade;
 
 use super::own_id;
 use crate::{Findings, ResponseVector, load, number, same};

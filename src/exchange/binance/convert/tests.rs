@@ -1,7 +1,9 @@
 use super::super::answers::{ExchangeInfoAnswer, read};
 use super::super::testing::id;
+use super::super::trade::Trade;
 use super::*;
 use crate::domain::order::Purpose;
+use crate::exchange::report::ExternalCause;
 
 const INFO: &str = r#"{"rateLimits":[{"rateLimitType":"ORDERS","interval":"SECOND","intervalNum":10,"limit":50}],
 "symbols":[
