@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::account::FirstIds;
 use super::accounts_file::AccountSpec;
 use super::binance::Binance;
+use super::bitget::{self, Bitget};
 use super::clock::SimClock;
 use super::dialect::Dialect;
 use super::faults::FaultSettings;
@@ -52,7 +53,7 @@ pub fn lists(exchange: ExchangeKind, symbol: &Symbol) -> bool {
 }
 
 /// The exchanges that can be opened, with their usual ports.
-pub const EXCHANGES: [(ExchangeKind, u16); 1] = [(ExchangeKind::Binance, 9101)];
+pub const EXCHANGES: [(ExchangeKind, u16); 2] = [(ExchangeKind::Binance, 9101), (ExchangeKind::Bitget, 9102)];
 
 impl Opening {
     pub async fn open(self) -> Result<Server, OpenError> {
@@ -78,7 +79,8 @@ impl Opening {
         }));
         let dialect: Arc<dyn Dialect> = match exchange {
             ExchangeKind::Binance => Arc::new(Binance::new(Arc::clone(&venue))),
-            ExchangeKind::Bitget | ExchangeKind::Upbit | ExchangeKind::Paper => {
+            ExchangeKind::Bitget => Arc::new(Bitget::new(Arc::clone(&venue))),
+            ExchangeKind::Upbit | ExchangeKind::Paper => {
                 return Err(OpenError::NoDialect(exchange));
             }
         };
@@ -103,7 +105,12 @@ const fn quote_asset(exchange: ExchangeKind) -> &'static str {
 const fn first_ids(exchange: ExchangeKind) -> FirstIds {
     match exchange {
         ExchangeKind::Binance => FirstIds { order: 22_542_177, conditional: 2_146_760, trade: 698_759 },
-        ExchangeKind::Bitget | ExchangeKind::Upbit | ExchangeKind::Paper => {
+        ExchangeKind::Bitget => FirstIds {
+            order: bitget::ids::FIRST_ORDER,
+            conditional: bitget::ids::FIRST_PLAN,
+            trade: bitget::ids::FIRST_TRADE,
+        },
+        ExchangeKind::Upbit | ExchangeKind::Paper => {
             FirstIds { order: 1_000_001, conditional: 1_000_001, trade: 1_000_001 }
         }
     }
