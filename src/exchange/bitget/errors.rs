@@ -16,6 +16,9 @@ const SUCCESS: &str = "00000";
 /// The limits are per second.
 const SECOND: DurationMs = DurationMs::from_secs(1);
 
+/// The stamp is too old, too new, or none.
+const STAMP_REFUSED: [&str; 3] = ["40004", "40005", "40008"];
+
 /// What a code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -40,8 +43,8 @@ pub const CODES: &[(Class, &[&str])] = &[
             "40018", "40031", "40084", "40085",
         ],
     ),
-    // The timestamp: stamped anew it would be taken, but what was decided may be too old by then.
-    (Class::NotExecuted, &["40004", "40005", "40008"]),
+    // The stamp.
+    (Class::NotExecuted, &STAMP_REFUSED),
     // A contract that opens soon.
     (Class::NotExecuted, &["43115"]),
     // "Request timed out" in one of the documentation's mirrors; faults of the system.
@@ -81,6 +84,13 @@ pub fn read<T: DeserializeOwned>(
     }
     let data = envelope.data.as_deref().map_or("null", |data| data.get());
     serde_json::from_str(data).map_err(|error| unreadable(access, format!("{error} in {data:.200}")))
+}
+
+/// The exchange's time, if it did not take the stamp of a request: nothing was executed.
+pub fn time_of_refused_stamp(answer: &HttpAnswer) -> Option<Timestamp> {
+    let envelope: Envelope = serde_json::from_str(&answer.body).ok()?;
+    let is_refused = STAMP_REFUSED.contains(&envelope.code.as_str());
+    envelope.request_time.as_str().parse().ok().map(Timestamp::from_ms).filter(|_| is_refused)
 }
 
 /// An answer that cannot be read: nothing changed by asking, nobody knows what by telling.
