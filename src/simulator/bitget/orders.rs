@@ -177,14 +177,14 @@ pub(super) fn place_batch(call: &Call<'_>) -> Reply {
     if rows.is_empty() || rows.len() > BATCH_MAX {
         return Err(Error::wrong("orderList"));
     }
-    each(rows, |row| {
+    Ok(each(rows, |row| {
         let params = row.of_symbol(call.params);
         place(&Call { params: &params, ..*call })
-    })
+    }))
 }
 
 /// The two lists that answer several orders at once.
-pub(super) fn each(rows: &[Params], act: impl Fn(&Params) -> Reply) -> Reply {
+pub(super) fn each(rows: &[Params], act: impl Fn(&Params) -> Reply) -> Value {
     let (mut successes, mut failures) = (Vec::new(), Vec::new());
     for row in rows {
         match act(row) {
@@ -196,7 +196,7 @@ pub(super) fn each(rows: &[Params], act: impl Fn(&Params) -> Reply) -> Reply {
             })),
         }
     }
-    Ok(json!({ "successList": successes, "failureList": failures }))
+    json!({ "successList": successes, "failureList": failures })
 }
 
 pub(super) fn modify(call: &Call<'_>) -> Reply {
@@ -234,10 +234,10 @@ pub(super) fn cancel(call: &Call<'_>) -> Reply {
 /// Those of the list, or all of the symbol.
 pub(super) fn cancel_batch(call: &Call<'_>) -> Reply {
     let Some(rows) = call.params.list("orderIdList") else { return cancel_all(call) };
-    each(rows, |row| {
+    Ok(each(rows, |row| {
         let params = row.of_symbol(call.params);
         cancel(&Call { params: &params, ..*call })
-    })
+    }))
 }
 
 /// All of the product, or of the symbol if there is one.

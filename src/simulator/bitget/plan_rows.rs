@@ -7,7 +7,7 @@ use super::ids;
 use super::order_rows::{kind, mode_word, position_side, price, side, trade_side};
 use crate::domain::order::OrderKind;
 use crate::simulator::account::Account;
-use crate::simulator::order::{Conditional, ConditionalStatus, Trigger};
+use crate::simulator::order::{Conditional, ConditionalStatus, OrderRecord, Trigger};
 
 /// The tag that keeps what a plan order was placed as.
 pub(super) const PLAN_TYPE: &str = "planType";
@@ -66,7 +66,7 @@ pub(super) fn plan(plan: &Conditional, account: &Account) -> Value {
     let mode = account.position_mode();
     let executed = plan.order_id.and_then(|id| account.order(id));
     let filled = executed.map_or_else(|| "0".to_owned(), |order| order.filled_qty.to_string());
-    let average = executed.and_then(|order| order.average_price()).map(|price| price.to_string());
+    let average = executed.and_then(OrderRecord::average_price).map(|price| price.to_string());
     json!({
         "planType": plan.tag(PLAN_TYPE).unwrap_or("normal_plan"), "symbol": plan.symbol.as_str(),
         "size": size(plan), "orderId": plan.id.to_string(), "clientOid": plan.client_id,

@@ -146,7 +146,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Reply {
     call.params.is_usdt()?;
     if let Some(rows) = call.params.list("orderIdList") {
         let symbol = listed(call.venue, call.params)?;
-        return each(rows, |row| {
+        return Ok(each(rows, |row| {
             let found = call.venue.with(call.account, |account| {
                 let plan = match (row.get("orderId"), row.get("clientOid")) {
                     (Some(id), _) => id.parse().ok().and_then(|id| account.conditional(id)),
@@ -159,7 +159,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Reply {
             let id = found.flatten().ok_or_else(missing)?;
             let cancelled = call.venue.cancel_conditional(call.account, id).map_err(|_| missing())?;
             Ok(json!({ "orderId": cancelled.id.to_string(), "clientOid": cancelled.client_id }))
-        });
+        }));
     }
     let symbol = call.params.get("symbol").map(|_| listed(call.venue, call.params)).transpose()?;
     let plan_type = call.params.get("planType").unwrap_or("normal_plan");
