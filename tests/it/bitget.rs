@@ -247,6 +247,9 @@ async fn a_stop_is_placed_listed_and_its_execution_is_ours(mode: PositionMode) {
     let taken = account.order_by_client_id(&btc(), &take.client_order_id).await.unwrap().unwrap();
     assert_eq!(taken.status, OrderStatus::Cancelled);
     assert!(account.open_orders(&Scope::All).await.unwrap().ours.is_empty());
+    // The exchange's time is far ahead of ours by now.
+    let swept = account.fills_since(&sweep_of(&[])).await.unwrap();
+    assert_eq!(swept, [ReportedFill::Ours(opened), ReportedFill::Ours(closed)]);
 }
 
 #[tokio::test]

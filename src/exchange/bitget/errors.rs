@@ -86,11 +86,16 @@ pub fn read<T: DeserializeOwned>(
     serde_json::from_str(data).map_err(|error| unreadable(access, format!("{error} in {data:.200}")))
 }
 
-/// The exchange's time, if it did not take the stamp of a request: nothing was executed.
-pub fn time_of_refused_stamp(answer: &HttpAnswer) -> Option<Timestamp> {
+/// When the exchange got the request, by its clock.
+pub fn time_told(answer: &HttpAnswer) -> Option<Timestamp> {
     let envelope: Envelope = serde_json::from_str(&answer.body).ok()?;
-    let is_refused = STAMP_REFUSED.contains(&envelope.code.as_str());
-    envelope.request_time.as_str().parse().ok().map(Timestamp::from_ms).filter(|_| is_refused)
+    envelope.request_time.as_str().parse().ok().map(Timestamp::from_ms)
+}
+
+/// Whether the stamp of the request was not taken: nothing was executed.
+pub fn is_stamp_refused(answer: &HttpAnswer) -> bool {
+    let envelope = serde_json::from_str::<Envelope>(&answer.body);
+    envelope.is_ok_and(|envelope| STAMP_REFUSED.contains(&envelope.code.as_str()))
 }
 
 /// An answer that cannot be read: nothing changed by asking, nobody knows what by telling.

@@ -59,8 +59,18 @@ impl Rest {
 
     /// Makes a call, stamped when it leaves.
     pub(super) async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ExchangeError> {
+        self.ask_timed(call).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, with the exchange's time when it got the request.
+    pub(super) async fn ask_timed<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<(T, Timestamp), ExchangeError> {
         self.line.admit(call.lane, &call.charges(), None).await?;
-        self.send(call, self.line.clock().local_now(), None).await
+        let answer = self.send(call, self.line.clock().local_now(), None).await?;
+        let told_at = errors::time_told(&answer).unwrap_or_else(|| self.line.clock().now());
+        Ok((self.read(call, &answer)?, told_at))
     }
 
     /// Makes a call that was decided at a time and must not leave long after it.
@@ -72,7 +82,8 @@ impl Rest {
         self.check_time(moment)?;
         self.line.admit(call.lane, &call.charges(), Some(moment.deadline)).await?;
         self.check_time(moment)?;
-        self.send(call, moment.decided_at, Some(moment.deadline)).await
+        let answer = self.send(call, moment.decided_at, Some(moment.deadline)).await?;
+        self.read(call, &answer)
     }
 
     fn check_time(&self, moment: Moment) -> Result<(), ExchangeError> {
@@ -85,21 +96,24 @@ impl Rest {
 
     /// Sends what was admitted. `stamp` is by our clock; a stamp that the exchange does not take says that the clocks
     /// differ, and is made anew once.
-    async fn send<T: DeserializeOwned>(
+    async fn send(
         &self,
         call: &Call,
         stamp: Timestamp,
         deadline: Option<Timestamp>,
-    ) -> Result<T, ExchangeError> {
+    ) -> Result<HttpAnswer, ExchangeError> {
         let clock = self.line.clock();
         let sent_at = clock.local_now();
-        let mut answer = self.exchange(call, stamp).await?;
-        if let Some(server_time) = errors::time_of_refused_stamp(&answer) {
-            clock.learn(sent_at, clock.local_now(), server_time);
-            self.line.admit(call.lane, &call.charges(), deadline).await?;
-            answer = self.exchange(call, stamp).await?;
-        }
-        let outcome = errors::read(&answer, call.access(), clock.local_now());
+        let answer = self.exchange(call, stamp).await?;
+        let server_time = errors::time_told(&answer).filter(|_| errors::is_stamp_refused(&answer));
+        let Some(server_time) = server_time else { return Ok(answer) };
+        clock.learn(sent_at, clock.local_now(), server_time);
+        self.line.admit(call.lane, &call.charges(), deadline).await?;
+        self.exchange(call, stamp).await
+    }
+
+    fn read<T: DeserializeOwned>(&self, call: &Call, answer: &HttpAnswer) -> Result<T, ExchangeError> {
+        let outcome = errors::read(answer, call.access(), self.line.clock().local_now());
         if let Err(ExchangeError::Throttled { until }) = outcome {
             // A limit of the address is not told apart; one that names a time is a ban of it.
             let (scope, cause) = match answer.header("retry-after") {

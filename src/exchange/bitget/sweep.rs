@@ -35,7 +35,7 @@ impl BitgetExchange {
         }
         let now = self.rest.line().clock().now();
         let mut executions = Vec::new();
-        for window in Window::parts(sweep.since, now.plus(LINK_DELAY_MAX), FILLS_SPAN) {
+        for window in Window::since(sweep.since, now, FILLS_SPAN) {
             let rows: Vec<FillRow> = self
                 .all_pages(|before| calls::fills(window, before), |row: &FillRow| row.trade_id.as_str())
                 .await?;
@@ -140,7 +140,7 @@ impl BitgetExchange {
     ) -> Result<Vec<FundingPayment>, ExchangeError> {
         let now = self.rest.line().clock().now();
         let mut payments = Vec::new();
-        for window in Window::parts(since, now.plus(LINK_DELAY_MAX), FUNDING_SPAN) {
+        for window in Window::since(since, now, FUNDING_SPAN) {
             let rows: Vec<BillRow> = self
                 .all_pages(|before| calls::funding(window, before), |row: &BillRow| row.bill_id.as_str())
                 .await?;
