@@ -32,6 +32,9 @@ pub struct AccountSpec {
     pub permissions: Vec<Permission>,
     #[serde(default = "yes")]
     pub ip_restricted: bool,
+    /// Bitget: a unified trading account, which its classic API refuses.
+    #[serde(default)]
+    pub unified: bool,
     #[serde(default = "maker_fee")]
     pub maker_fee_pct: Pct,
     #[serde(default = "taker_fee")]
@@ -68,6 +71,7 @@ impl AccountSpec {
             position_mode: one_way(),
             permissions: reading_and_trading(),
             ip_restricted: true,
+            unified: false,
             maker_fee_pct: maker_fee(),
             taker_fee_pct: taker_fee(),
             slippage_pct: Pct::ZERO,

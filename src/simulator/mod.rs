@@ -37,6 +37,7 @@
 pub mod account;
 pub mod accounts_file;
 pub mod binance;
+pub mod bitget;
 pub mod clock;
 pub mod dialect;
 pub mod event;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::account::FirstIds;
 use super::accounts_file::AccountSpec;
 use super::binance::Binance;
+use super::bitget::{self, Bitget};
 use super::clock::SimClock;
 use super::dialect::Dialect;
 use super::faults::FaultSettings;
@@ -53,7 +54,8 @@ pub fn lists(exchange: ExchangeKind, symbol: &Symbol) -> bool {
 }
 
 /// The exchanges that can be opened, with their usual ports.
-pub const EXCHANGES: [(ExchangeKind, u16); 2] = [(ExchangeKind::Binance, 9101), (ExchangeKind::Upbit, 9103)];
+pub const EXCHANGES: [(ExchangeKind, u16); 3] =
+    [(ExchangeKind::Binance, 9101), (ExchangeKind::Bitget, 9102), (ExchangeKind::Upbit, 9103)];
 
 impl Opening {
     pub async fn open(self) -> Result<Server, OpenError> {
@@ -79,8 +81,9 @@ impl Opening {
         }));
         let dialect: Arc<dyn Dialect> = match exchange {
             ExchangeKind::Binance => Arc::new(Binance::new(Arc::clone(&venue))),
+            ExchangeKind::Bitget => Arc::new(Bitget::new(Arc::clone(&venue))),
             ExchangeKind::Upbit => Arc::new(Upbit::new(Arc::clone(&venue))),
-            ExchangeKind::Bitget | ExchangeKind::Paper => {
+            ExchangeKind::Paper => {
                 return Err(OpenError::NoDialect(exchange));
             }
         };
@@ -105,11 +108,14 @@ const fn quote_asset(exchange: ExchangeKind) -> &'static str {
 const fn first_ids(exchange: ExchangeKind) -> FirstIds {
     match exchange {
         ExchangeKind::Binance => FirstIds { order: 22_542_177, conditional: 2_146_760, trade: 698_759 },
+        ExchangeKind::Bitget => FirstIds {
+            order: bitget::ids::FIRST_ORDER,
+            conditional: bitget::ids::FIRST_PLAN,
+            trade: bitget::ids::FIRST_TRADE,
+        },
         ExchangeKind::Upbit => {
             FirstIds { order: upbit::ids::FIRST_ORDER, conditional: 1_000_001, trade: 1_000_001 }
         }
-        ExchangeKind::Bitget | ExchangeKind::Paper => {
-            FirstIds { order: 1_000_001, conditional: 1_000_001, trade: 1_000_001 }
-        }
+        ExchangeKind::Paper => FirstIds { order: 1_000_001, conditional: 1_000_001, trade: 1_000_001 },
     }
 }

@@ -186,24 +186,38 @@ pub fn positions() -> Call {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub from: Timestamp,
-    pub until: Timestamp,
+    /// `None`: up to the present.
+    pub until: Option<Timestamp>,
 }
 
+/// The exchange knows nothing that is older.
+const HISTORY: DurationMs = DurationMs::from_secs(90 * 86_400);
+
 impl Window {
-    /// The past from `since` on in parts of at most `span`, oldest first.
-    pub fn parts(since: Timestamp, now: Timestamp, span: DurationMs) -> Vec<Self> {
+    /// `from..until` in parts of at most `span`, oldest first.
+    pub fn parts(from: Timestamp, until: Timestamp, span: DurationMs) -> Vec<Self> {
         let mut parts = Vec::new();
-        let mut from = since;
-        while from < now {
-            let until = from.plus(span).min(now);
-            parts.push(Self { from, until });
-            from = until;
+        let mut from = from;
+        while from < until {
+            let end = from.plus(span).min(until);
+            parts.push(Self { from, until: Some(end) });
+            from = end;
         }
         parts
     }
 
-    fn fields(self) -> [(&'static str, String); 2] {
-        [("startTime", self.from.ms().to_string()), ("endTime", self.until.ms().to_string())]
+    /// Everything since then in parts of at most `span`, oldest first. The last one has no end: where the present is,
+    /// the exchange knows best.
+    pub fn since(since: Timestamp, now: Timestamp, span: DurationMs) -> Vec<Self> {
+        let mut parts = Self::parts(since.max(now.minus(HISTORY)), now.minus(span), span);
+        let from = parts.last().and_then(|part| part.until).unwrap_or(since.max(now.minus(HISTORY)));
+        parts.push(Self { from, until: None });
+        parts
+    }
+
+    fn fields(self) -> impl Iterator<Item = (&'static str, String)> {
+        let until = self.until.map(|until| ("endTime", until.ms().to_string()));
+        [("startTime", self.from.ms().to_string())].into_iter().chain(until)
     }
 }
 

@@ -16,6 +16,9 @@ const SUCCESS: &str = "00000";
 /// The limits are per second.
 const SECOND: DurationMs = DurationMs::from_secs(1);
 
+/// The stamp is too old, too new, or none.
+const STAMP_REFUSED: [&str; 3] = ["40004", "40005", "40008"];
+
 /// What a code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -40,8 +43,8 @@ pub const CODES: &[(Class, &[&str])] = &[
             "40018", "40031", "40084", "40085",
         ],
     ),
-    // The timestamp: stamped anew it would be taken, but what was decided may be too old by then.
-    (Class::NotExecuted, &["40004", "40005", "40008"]),
+    // The stamp.
+    (Class::NotExecuted, &STAMP_REFUSED),
     // A contract that opens soon.
     (Class::NotExecuted, &["43115"]),
     // "Request timed out" in one of the documentation's mirrors; faults of the system.
@@ -81,6 +84,18 @@ pub fn read<T: DeserializeOwned>(
     }
     let data = envelope.data.as_deref().map_or("null", |data| data.get());
     serde_json::from_str(data).map_err(|error| unreadable(access, format!("{error} in {data:.200}")))
+}
+
+/// When the exchange got the request, by its clock.
+pub fn time_told(answer: &HttpAnswer) -> Option<Timestamp> {
+    let envelope: Envelope = serde_json::from_str(&answer.body).ok()?;
+    envelope.request_time.as_str().parse().ok().map(Timestamp::from_ms)
+}
+
+/// Whether the stamp of the request was not taken: nothing was executed.
+pub fn is_stamp_refused(answer: &HttpAnswer) -> bool {
+    let envelope = serde_json::from_str::<Envelope>(&answer.body);
+    envelope.is_ok_and(|envelope| STAMP_REFUSED.contains(&envelope.code.as_str()))
 }
 
 /// An answer that cannot be read: nothing changed by asking, nobody knows what by telling.

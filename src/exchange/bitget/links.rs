@@ -10,6 +10,9 @@ use crate::domain::ids::ClientOrderId;
 /// Orders that are remembered. Ids grow, so that the oldest are forgotten first.
 const REMEMBERED_MAX: usize = 4_096;
 
+/// Plan orders that are remembered: more than an account can have.
+const WAITING_MAX: usize = 1_024;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Whose {
     Ours(ClientOrderId),
@@ -49,6 +52,9 @@ impl Links {
 
     pub(super) fn note_waiting(&mut self, plan: &ClientOrderId) {
         self.waiting.insert(plan.clone());
+        if self.waiting.len() > WAITING_MAX {
+            self.waiting.pop_first();
+        }
     }
 
     /// The plan order has ended, or the order that executes it is known.

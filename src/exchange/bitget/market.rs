@@ -61,11 +61,13 @@ impl BitgetMarket {
             let is_recent = window.from > now.minus(RECENT);
             let endpoint = if is_recent { CANDLES } else { HISTORY_CANDLES };
             let call = calls::candles(endpoint, &query.symbol, granularity, window);
-            let rows: Option<Vec<CandleRow>> = self.rest.ask(&call).await?;
+            let (rows, told_at): (Option<Vec<CandleRow>>, _) = self.rest.ask_timed(&call).await?;
             for row in rows.iter().flatten() {
                 let candle = market_rows::candle(row)?;
-                let is_closed = candle.close_time(query.timeframe) <= now;
-                if is_closed && (window.from..window.until).contains(&candle.open_time) {
+                let is_closed = candle.close_time(query.timeframe) <= told_at;
+                let is_wanted = candle.open_time >= window.from
+                    && window.until.is_none_or(|until| candle.open_time < until);
+                if is_closed && is_wanted {
                     candles.push(candle);
                 }
             }

@@ -1,4 +1,4 @@
-//! Calls over the line: admitted, signed, sent, read, and what the answer says of the time and the limits taken in.
+//! Calls over the line: admitted, signed, sent, read, and what a refusal says of the clocks and the limits taken in.
 
 use serde::de::DeserializeOwned;
 
@@ -6,7 +6,6 @@ use super::calls::Call;
 use super::endpoints::{ADDRESS, ADDRESS_PER_MINUTE, ENDPOINTS};
 use super::errors;
 use super::sign::{Signer, unsigned};
-use super::wire::Envelope;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::governor::{BlockCause, Limit};
@@ -60,8 +59,18 @@ impl Rest {
 
     /// Makes a call, stamped when it leaves.
     pub(super) async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ExchangeError> {
+        self.ask_timed(call).await.map(|(answer, _)| answer)
+    }
+
+    /// The same, with the exchange's time when it got the request.
+    pub(super) async fn ask_timed<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+    ) -> Result<(T, Timestamp), ExchangeError> {
         self.line.admit(call.lane, &call.charges(), None).await?;
-        self.send(call, self.line.clock().local_now()).await
+        let answer = self.send(call, self.line.clock().local_now(), None).await?;
+        let told_at = errors::time_told(&answer).unwrap_or_else(|| self.line.clock().now());
+        Ok((self.read(call, &answer)?, told_at))
     }
 
     /// Makes a call that was decided at a time and must not leave long after it.
@@ -70,32 +79,41 @@ impl Rest {
         call: &Call,
         moment: Moment,
     ) -> Result<T, ExchangeError> {
-        let in_time = || {
-            let late =
-                || ExchangeError::Unavailable { reason: "it was decided too long ago to be sent".to_owned() };
-            (self.line.clock().local_now() <= moment.deadline).then_some(()).ok_or_else(late)
-        };
-        in_time()?;
+        self.check_time(moment)?;
         self.line.admit(call.lane, &call.charges(), Some(moment.deadline)).await?;
-        in_time()?;
-        self.send(call, moment.decided_at).await
+        self.check_time(moment)?;
+        let answer = self.send(call, moment.decided_at, Some(moment.deadline)).await?;
+        self.read(call, &answer)
     }
 
-    /// Sends what was admitted. `stamp` is by our clock.
-    async fn send<T: DeserializeOwned>(&self, call: &Call, stamp: Timestamp) -> Result<T, ExchangeError> {
-        let clock = self.line.clock();
-        let signer = self.signer.as_ref().filter(|_| call.is_private());
-        let request = match signer {
-            Some(signer) => signer.signed(call, clock.to_server(stamp)),
-            None => unsigned(call),
-        };
-        let sent_at = clock.local_now();
-        let answer = self.line.send(&request, call.access()).await?;
-        let now = clock.local_now();
-        if let Some(server_time) = time_told(&answer) {
-            clock.learn(sent_at, now, server_time);
+    fn check_time(&self, moment: Moment) -> Result<(), ExchangeError> {
+        if self.line.clock().local_now() > moment.deadline {
+            let reason = "it was decided too long ago to be sent".to_owned();
+            return Err(ExchangeError::Unavailable { reason });
         }
-        let outcome = errors::read(&answer, call.access(), now);
+        Ok(())
+    }
+
+    /// Sends what was admitted. `stamp` is by our clock; a stamp that the exchange does not take says that the clocks
+    /// differ, and is made anew once.
+    async fn send(
+        &self,
+        call: &Call,
+        stamp: Timestamp,
+        deadline: Option<Timestamp>,
+    ) -> Result<HttpAnswer, ExchangeError> {
+        let clock = self.line.clock();
+        let sent_at = clock.local_now();
+        let answer = self.exchange(call, stamp).await?;
+        let server_time = errors::time_told(&answer).filter(|_| errors::is_stamp_refused(&answer));
+        let Some(server_time) = server_time else { return Ok(answer) };
+        clock.learn(sent_at, clock.local_now(), server_time);
+        self.line.admit(call.lane, &call.charges(), deadline).await?;
+        self.exchange(call, stamp).await
+    }
+
+    fn read<T: DeserializeOwned>(&self, call: &Call, answer: &HttpAnswer) -> Result<T, ExchangeError> {
+        let outcome = errors::read(answer, call.access(), self.line.clock().local_now());
         if let Err(ExchangeError::Throttled { until }) = outcome {
             // A limit of the address is not told apart; one that names a time is a ban of it.
             let (scope, cause) = match answer.header("retry-after") {
@@ -106,10 +124,13 @@ impl Rest {
         }
         outcome
     }
-}
 
-/// Each answer says when the exchange got the request.
-fn time_told(answer: &HttpAnswer) -> Option<Timestamp> {
-    let envelope: Envelope = serde_json::from_str(&answer.body).ok()?;
-    envelope.request_time.as_str().parse().ok().map(Timestamp::from_ms)
+    async fn exchange(&self, call: &Call, stamp: Timestamp) -> Result<HttpAnswer, ExchangeError> {
+        let signer = self.signer.as_ref().filter(|_| call.is_private());
+        let request = match signer {
+            Some(signer) => signer.signed(call, self.line.clock().to_server(stamp)),
+            None => unsigned(call),
+        };
+        self.line.send(&request, call.access()).await
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::account::BitgetExchange;
 use super::calls::{self, FILLS_SPAN, FUNDING_SPAN, OrderName, Window};
 use super::convert;
-use super::fields::BadField;
+use super::fields::{self, BadField};
 use super::fills::Execution;
 use super::links::Whose;
 use super::permissions::Permissions;
@@ -35,7 +35,7 @@ impl BitgetExchange {
         }
         let now = self.rest.line().clock().now();
         let mut executions = Vec::new();
-        for window in Window::parts(sweep.since, now.plus(LINK_DELAY_MAX), FILLS_SPAN) {
+        for window in Window::since(sweep.since, now, FILLS_SPAN) {
             let rows: Vec<FillRow> = self
                 .all_pages(|before| calls::fills(window, before), |row: &FillRow| row.trade_id.as_str())
                 .await?;
@@ -140,7 +140,7 @@ impl BitgetExchange {
     ) -> Result<Vec<FundingPayment>, ExchangeError> {
         let now = self.rest.line().clock().now();
         let mut payments = Vec::new();
-        for window in Window::parts(since, now.plus(LINK_DELAY_MAX), FUNDING_SPAN) {
+        for window in Window::since(since, now, FUNDING_SPAN) {
             let rows: Vec<BillRow> = self
                 .all_pages(|before| calls::funding(window, before), |row: &BillRow| row.bill_id.as_str())
                 .await?;
@@ -154,7 +154,7 @@ impl BitgetExchange {
     }
 
     pub(super) async fn profile(&mut self) -> Result<AccountProfile, ExchangeError> {
-        let _: TimeRow = self.rest.ask(&calls::time()).await?;
+        let clock_offset = self.clock_offset().await?;
         let key: KeyRow = self.rest.ask(&calls::key_info()).await?;
         let rows: Vec<AccountRow> = self.rest.ask(&calls::accounts()).await?;
         let position_mode = self.told_position_mode(&rows).await?;
@@ -169,8 +169,16 @@ impl BitgetExchange {
             position_mode: Some(position_mode),
             remarks: remarks(&key, &rows),
             balance: convert::balance(&rows)?,
-            clock_offset: self.rest.line().clock().offset(),
+            clock_offset,
         })
+    }
+
+    /// The exchange's clock minus ours, as of the middle of one question.
+    async fn clock_offset(&self) -> Result<DurationMs, ExchangeError> {
+        let asked_at = self.now();
+        let row: TimeRow = self.rest.ask(&calls::time()).await?;
+        let half = DurationMs::from_ms(self.now().since(asked_at).ms() / 2);
+        Ok(fields::time("serverTime", &row.server_time)?.since(asked_at.plus(half)))
     }
 
     /// The mode is the same for all symbols, but not told in every list of accounts.

@@ -190,7 +190,7 @@ fn ours(vector: &RequestVector) -> Result<Call, &'static str> {
     let asked = |key: &str| query.get(key).map(String::as_str);
     let some_symbol = asked("symbol").map(|symbol| Symbol::try_new(symbol).unwrap());
     let in_query = || some_symbol.clone().unwrap();
-    let window = Window { from: CLOCK.minus(DurationMs::from_secs(60)), until: CLOCK };
+    let window = Window { from: CLOCK.minus(DurationMs::from_secs(60)), until: Some(CLOCK) };
     match vector.path().rsplit('/').next().unwrap() {
         "time" => Ok(calls::time()),
         "contracts" => Ok(calls::contracts()),

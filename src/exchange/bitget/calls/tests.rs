@@ -17,14 +17,21 @@ fn every_call_is_charged_to_its_endpoint_and_to_the_address() {
 }
 
 fn window(from: i64, until: i64) -> Window {
-    Window { from: Timestamp::from_ms(from), until: Timestamp::from_ms(until) }
+    Window { from: Timestamp::from_ms(from), until: Some(Timestamp::from_ms(until)) }
 }
 
 #[test]
 fn the_past_is_asked_for_in_parts_that_leave_nothing_out() {
-    let parts = Window::parts(Timestamp::from_ms(5), Timestamp::from_ms(25), DurationMs::from_ms(10));
-    assert_eq!(parts, [window(5, 15), window(15, 25)]);
-    assert_eq!(Window::parts(Timestamp::from_ms(5), Timestamp::from_ms(5), FILLS_SPAN), []);
+    let (at, span) = (Timestamp::from_ms, DurationMs::from_ms(10));
+    assert_eq!(Window::parts(at(5), at(25), span), [window(5, 15), window(15, 25)]);
+    assert_eq!(Window::parts(at(5), at(5), span), []);
+    let open = |from| Window { from: at(from), until: None };
+    assert_eq!(Window::since(at(5), at(28), span), [window(5, 15), window(15, 18), open(18)]);
+    assert_eq!(Window::since(at(25), at(28), span), [open(25)]);
+    // A clock that is behind the exchange's must not hide anything.
+    assert_eq!(Window::since(at(99), at(28), span), [open(99)]);
+    let now = at(1_700_000_000_000);
+    assert_eq!(Window::since(at(0), now, FUNDING_SPAN)[0].from, now.minus(HISTORY));
 }
 
 #[test]

@@ -87,6 +87,21 @@ async fn a_used_id_that_cannot_be_found_leaves_the_outcome_open() {
 }
 
 #[tokio::test]
+async fn a_stamp_that_is_not_taken_is_made_anew_by_the_exchanges_clock() {
+    let expired = json!({"code": "40008", "msg": "Request timestamp expired", "requestTime": NOW + 60_000});
+    let placed = success(&json!({"orderId": "1", "clientOid": ""}));
+    let (mut exchange, counterpart) = account(
+        PositionMode::OneWay,
+        answers([("/place-order", (400, expired.to_string())), ("/place-order", placed)]),
+    )
+    .await;
+    let outcome = place_one(&mut exchange, &entry(0, Side::Buy, OrderKind::Market)).await;
+    assert_eq!(outcome.unwrap().exchange_order_id, "1");
+    assert_eq!(counterpart.asked("/place-order").len(), 2);
+    assert_eq!(exchange.rest.line().clock().offset(), DurationMs::from_secs(60));
+}
+
+#[tokio::test]
 async fn what_was_decided_too_long_ago_is_not_sent() {
     let (mut exchange, counterpart) = account(PositionMode::OneWay, answers([])).await;
     let long_ago = Timestamp::from_ms(NOW).minus(SEND_DEADLINE).minus(DurationMs::from_ms(1));
