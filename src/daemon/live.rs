@@ -21,8 +21,9 @@ use crate::store::StoreError;
 const ATTEND_EVERY: Duration = Duration::from_millis(100);
 /// Between two looks at what the sockets have brought. Bars of many symbols close within a moment: this gathers them.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Between two askings for trading rules and 24 h volumes.
+/// Between two askings for trading rules and 24 h volumes, and after one that was not answered.
 const RULES_EVERY: DurationMs = DurationMs::from_secs(900);
+const RULES_AGAIN: DurationMs = DurationMs::from_secs(10);
 
 /// The rhythm of a live run.
 pub struct Live {
@@ -74,7 +75,7 @@ impl Fleet {
     pub(super) async fn live(&mut self, live: Live, report: Report<'_>) -> Result<EndReason, StoreError> {
         let mut attend = WallTimer::new(ATTEND_EVERY);
         let mut next_cycle = live.clock.now();
-        let mut next_rules = live.clock.now().plus(RULES_EVERY);
+        let mut next_rules = live.clock.now().plus(self.rules_pause());
         let mut driven: u64 = 0;
         while !self.control.is_stopping() {
             let left = live.clock.wall(next_cycle.since(live.clock.now()));
@@ -90,7 +91,7 @@ impl Fleet {
             }
             if now >= next_rules {
                 self.refresh_rules(&live).await?;
-                next_rules = now.plus(RULES_EVERY);
+                next_rules = now.plus(self.rules_pause());
             }
             if attend.is_due() {
                 self.attend(report).await?;
@@ -116,6 +117,11 @@ impl Fleet {
             is_news |= desk.view.take_in(now);
         }
         is_news
+    }
+
+    fn rules_pause(&mut self) -> DurationMs {
+        let is_told = self.live_desks().iter().all(|desk| desk.view.is_told());
+        if is_told { RULES_EVERY } else { RULES_AGAIN }
     }
 
     fn has_news(&mut self) -> bool {

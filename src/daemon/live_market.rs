@@ -46,6 +46,7 @@ pub struct LiveMarket {
     sleep: Arc<dyn Sleep>,
     instruments: BTreeMap<Symbol, Instrument>,
     volumes: BTreeMap<Symbol, Decimal>,
+    is_told: bool,
     universe: Arc<Vec<Symbol>>,
     bars: LiveBars,
     /// How much history each series begins with.
@@ -71,6 +72,7 @@ impl LiveMarket {
             sleep,
             instruments: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            is_told: false,
             universe: Arc::default(),
             bars: LiveBars::new(BASE, grace),
             depth: BTreeMap::new(),
@@ -94,15 +96,20 @@ impl LiveMarket {
         &self.volumes
     }
 
-    /// Asks for the trading rules and volumes; true when the rules have changed. What is not answered stays as it was.
+    /// Asks for the trading rules and volumes; true when the rules have changed. What is not answered stays as it was,
+    /// and is asked for again soon.
     pub async fn refresh(&mut self) -> bool {
+        self.is_told = true;
         match self.data.tickers().await {
             Ok(tickers) => {
                 let volumes = tickers.into_iter();
                 self.volumes =
                     volumes.map(|ticker| (ticker.symbol, ticker.quote_volume_24h.decimal())).collect();
             }
-            Err(error) => self.complain("24 h volumes", &error),
+            Err(error) => {
+                self.is_told = false;
+                self.complain("24 h volumes", &error);
+            }
         }
         match self.data.instruments().await {
             Ok(instruments) => {
@@ -114,6 +121,7 @@ impl LiveMarket {
                 has_changed
             }
             Err(error) => {
+                self.is_told = false;
                 self.complain("trading rules", &error);
                 false
             }
@@ -124,12 +132,18 @@ impl LiveMarket {
         tracing::warn!(exchange = %self.kind(), %error, "the {what} are not told; asked again later");
     }
 
+    /// Whether the last [`Self::refresh`] was answered in full.
+    pub const fn is_told(&self) -> bool {
+        self.is_told
+    }
+
     pub fn set_universe(&mut self, universe: Arc<Vec<Symbol>>) {
         self.universe = universe;
     }
 
     /// Sets which series are streamed, and with how much history each begins.
     pub fn follow(&mut self, mut depth: BTreeMap<Series, usize>) {
+        depth.retain(|(symbol, _), _| self.instruments.contains_key(symbol));
         let symbols: BTreeSet<Symbol> = depth.keys().map(|(symbol, _)| symbol.clone()).collect();
         for symbol in symbols {
             depth.entry((symbol, BASE)).or_default();
@@ -275,7 +289,8 @@ impl MarketView for LiveMarket {
     }
 
     fn base_timeframe(&self, symbol: &Symbol) -> Option<Timeframe> {
-        self.instruments.contains_key(symbol).then_some(BASE)
+        // Before the rules are told, nothing says that the symbol is not there.
+        (self.instruments.is_empty() || self.instruments.contains_key(symbol)).then_some(BASE)
     }
 
     fn is_ready(&self, symbol: &Symbol) -> bool {

@@ -14,6 +14,8 @@ use crate::domain::words::words;
 const FAILURES_TO_OPEN: u32 = 5;
 /// How long it stays open before one call may try.
 const OPEN_FOR: DurationMs = DurationMs::from_secs(60);
+/// What makes a position safe tries more often: a minute without a stop is too long.
+const PROTECT_EVERY: DurationMs = DurationMs::from_secs(5);
 /// First pause after a failure; doubles with each further one.
 const BACKOFF_FIRST: DurationMs = DurationMs::from_ms(500);
 
@@ -29,7 +31,7 @@ words!(BreakerState { Closed => "closed", Open => "open", HalfOpen => "half_open
 /// How urgent a call is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
-    /// Protects or closes: waits for an open breaker, but for no backoff.
+    /// Protects or closes, or asks how things stand: waits for no backoff, and only shortly for an open breaker.
     Protect,
     Normal,
 }
@@ -40,11 +42,14 @@ pub struct Breaker {
     failures: u32,
     /// No call before this, while backing off or open.
     resume_at: Timestamp,
+    /// While open: no call that protects before this.
+    protect_at: Timestamp,
 }
 
 impl Breaker {
     pub const fn new(account: AccountId) -> Self {
-        Self { account, failures: 0, resume_at: Timestamp::from_ms(i64::MIN) }
+        let long_ago = Timestamp::from_ms(i64::MIN);
+        Self { account, failures: 0, resume_at: long_ago, protect_at: long_ago }
     }
 
     pub fn state(&self, now: Timestamp) -> BreakerState {
@@ -59,7 +64,8 @@ impl Breaker {
 
     /// Whether a call may be made now.
     pub fn allows(&self, urgency: Urgency, now: Timestamp) -> bool {
-        now >= self.resume_at || (urgency == Urgency::Protect && self.failures < FAILURES_TO_OPEN)
+        let may_protect = self.failures < FAILURES_TO_OPEN || now >= self.protect_at;
+        now >= self.resume_at || (urgency == Urgency::Protect && may_protect)
     }
 
     /// The exchange answered, whatever it said.
@@ -77,6 +83,7 @@ impl Breaker {
             BACKOFF_FIRST.times(1 << (self.failures - 1).min(10))
         };
         self.resume_at = now.plus(pause).plus(self.jitter(pause));
+        self.protect_at = now.plus(PROTECT_EVERY);
     }
 
     /// 0 to 20 % of `pause`.
@@ -105,7 +112,12 @@ mod tests {
         }
         breaker.failed(at(10));
         assert_eq!(breaker.state(at(10)), BreakerState::Open);
-        assert!(!breaker.allows(Urgency::Protect, at(59_000)));
+        assert!(!breaker.allows(Urgency::Protect, at(5_009)));
+        assert!(
+            breaker.allows(Urgency::Protect, at(5_010)),
+            "a position is not left without a stop for a minute"
+        );
+        assert!(!breaker.allows(Urgency::Normal, at(59_000)));
         let later = at(10 + 60_000 + 12_000);
         assert_eq!(breaker.state(later), BreakerState::HalfOpen);
         assert!(breaker.allows(Urgency::Normal, later));

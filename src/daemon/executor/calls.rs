@@ -8,8 +8,11 @@ use crate::engine::event::{CancelAnswer, Event, PlaceAnswer, QueryAnswer};
 use crate::engine::turn::Request;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::report::SymbolTerms;
-use crate::exchange::{BoxFuture, Sleep};
+use crate::exchange::{Answer, BoxFuture, Exchange, Sleep};
 
+/// How often a question is asked before it is given up, and the first pause between two times.
+const ASKS_MAX: u32 = 4;
+const ASK_AGAIN_AFTER: DurationMs = DurationMs::from_ms(200);
 /// A call that takes longer has no answer.
 const CALL_TIMEOUT: DurationMs = DurationMs::from_secs(10);
 
@@ -32,9 +35,10 @@ impl Executor {
             }
             Request::Query { symbol, id } => {
                 let answer = if self.may_call(Urgency::Protect) {
-                    let call = self.handle.exchange_mut().order_by_client_id(&symbol, &id);
-                    let answer = timed(&self.clock, call).await;
-                    answers::query(self.heard(answer))
+                    let about = (symbol, id.clone());
+                    let query =
+                        self.ask(&about, |exchange, (symbol, id)| exchange.order_by_client_id(symbol, id));
+                    answers::query(query.await)
                 } else {
                     QueryAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
                 };
@@ -129,13 +133,39 @@ impl Executor {
         self.breaker.allows(urgency, self.clock.now())
     }
 
+    /// Asks something that changes nothing, about `about`; where no answer comes it is asked again, a few times.
+    pub(super) async fn ask<A: Sync, T>(
+        &mut self,
+        about: &A,
+        question: impl for<'a> Fn(&'a mut dyn Exchange, &'a A) -> Answer<'a, T>,
+    ) -> Result<T, ExchangeError> {
+        let mut pause = ASK_AGAIN_AFTER;
+        for _ in 1..ASKS_MAX {
+            let answer = timed(&self.clock, question(self.handle.exchange_mut(), about)).await;
+            match self.heard(answer) {
+                Err(ExchangeError::Unavailable { .. } | ExchangeError::Unknown { .. })
+                    if self.handle.is_live() =>
+                {
+                    self.clock.sleep(pause).await;
+                    pause = pause.times(2);
+                }
+                answer => return answer,
+            }
+        }
+        let answer = timed(&self.clock, question(self.handle.exchange_mut(), about)).await;
+        self.heard(answer)
+    }
+
     /// Passes an answer on; the breaker learns from it.
     pub(super) fn heard<T>(&mut self, answer: Result<T, ExchangeError>) -> Result<T, ExchangeError> {
-        let failure = match &answer {
-            Ok(_) | Err(ExchangeError::Refused { .. }) => None,
-            Err(error) => Some(error.to_string()),
-        };
-        self.learn(failure);
+        match &answer {
+            Ok(_) | Err(ExchangeError::Refused { .. }) => self.learn(None),
+            // The rate ledger knows until when: it fails nobody to wait for it.
+            Err(error @ ExchangeError::Throttled { .. }) => {
+                self.last_error = Some((error.to_string(), self.clock.now()));
+            }
+            Err(error) => self.learn(Some(error.to_string())),
+        }
         answer
     }
 

@@ -1,7 +1,6 @@
 //! Keeps what we believe in step with what the exchange holds: after a start, after a stream was interrupted, when the
 //! machine asks for it, and now and then in the background.
 
-use super::calls::timed;
 use super::{Executor, Halted, answers};
 use crate::daemon::handle::Handle;
 use crate::daemon::roster;
@@ -101,8 +100,8 @@ impl Executor {
     /// What fails is asked for again in an hour: the machine knows from when on.
     async fn book_funding(&mut self) -> Result<(), StoreError> {
         let Some(since) = self.machine.funding_since() else { return Ok(()) };
-        let answer = timed(&self.clock, self.handle.exchange_mut().funding_since(since)).await;
-        for payment in self.heard(answer).unwrap_or_default() {
+        let payments = self.ask(&since, |exchange, since| exchange.funding_since(*since)).await;
+        for payment in payments.unwrap_or_default() {
             self.handle(Event::Funding(payment)).await?;
         }
         Ok(())
@@ -110,12 +109,11 @@ impl Executor {
 
     /// Makes sure that the keys are those of this account and may be used. False: the exchange does not answer now.
     async fn identify(&mut self) -> Result<bool, Halted> {
-        let Handle::Live(live) = &mut self.handle else { return Ok(true) };
+        let Handle::Live(live) = &self.handle else { return Ok(true) };
         if live.is_identified() {
             return Ok(true);
         }
-        let answer = timed(&self.clock, live.exchange_mut().inspect()).await;
-        let Ok(profile) = self.heard(answer) else { return Ok(false) };
+        let Ok(profile) = self.ask(&(), |exchange, ()| exchange.inspect()).await else { return Ok(false) };
         let Handle::Live(live) = &mut self.handle else { return Ok(true) };
         live.identify(&profile).map_err(Halted::Identity)?;
         let capabilities = live.exchange().capabilities().clone();
@@ -140,13 +138,10 @@ impl Executor {
         let plan = self.machine.fill_sweep();
         let covers =
             if is_wide || !self.handle.is_live() { Scope::All } else { Scope::Symbols(plan.symbols.clone()) };
-        let answer = timed(&self.clock, self.handle.exchange_mut().open_orders(&covers)).await;
-        let open_orders = self.heard(answer)?;
-        let answer = timed(&self.clock, self.handle.exchange_mut().positions()).await;
-        let positions = self.heard(answer)?;
+        let open_orders = self.ask(&covers, |exchange, covers| exchange.open_orders(covers)).await?;
+        let positions = self.ask(&(), |exchange, ()| exchange.positions()).await?;
         let (fills, external_fills) = answers::split_fills(self.missed_fills(plan).await?);
-        let answer = timed(&self.clock, self.handle.exchange_mut().balance()).await;
-        let balance = self.heard(answer)?;
+        let balance = self.ask(&(), |exchange, ()| exchange.balance()).await?;
         Ok(Snapshot {
             taken_at,
             covers,
@@ -171,7 +166,6 @@ impl Executor {
 
     async fn missed_fills(&mut self, plan: FillSweepPlan) -> Result<Vec<ReportedFill>, ExchangeError> {
         let sweep = answers::fill_sweep(plan);
-        let answer = timed(&self.clock, self.handle.exchange_mut().fills_since(&sweep)).await;
-        self.heard(answer)
+        self.ask(&sweep, |exchange, sweep| exchange.fills_since(sweep)).await
     }
 }
