@@ -376,3 +376,54 @@ async fn the_market_tells_its_rules_and_its_candles_both_ways() {
     };
     assert_eq!(market.candles(&query).await.unwrap(), streamed[..10]);
 }
+
+/// Finds out what became of an order whose outcome is not known.
+async fn resolved(account: &mut BitgetExchange, order: &Order) -> bool {
+    loop {
+        if let Ok(found) = account.order_by_client_id(&btc(), &order.client_order_id).await {
+            return found.is_some();
+        }
+    }
+}
+
+#[tokio::test]
+async fn with_faults_nothing_is_lost_and_nothing_comes_twice() {
+    let server = simulated(demo(PositionMode::Hedge), &[], 1).await;
+    let mut account = account(&server, PositionMode::Hedge);
+    assert!(matches!(next(&mut account).await, ExchangeEvent::Resync { .. }));
+    let terms = SymbolTerms { leverage: Leverage::try_new(5).unwrap(), margin_mode: MarginMode::Cross };
+    account.prepare_symbol(&btc(), terms).await.unwrap();
+    let faults = r#"{"error_5xx_pct":40,"duplicate_event_pct":30,"reorder_event_pct":30}"#;
+    control(&server, "faults", faults).await;
+
+    let mut placed = Vec::new();
+    for leg in 0..12 {
+        let purpose = if leg % 2 == 0 { Purpose::Entry } else { Purpose::Exit };
+        let order = order(leg, purpose, PositionSide::Long, "0.01", OrderKind::Market);
+        let exists = match place_one(&mut account, &order).await {
+            Ok(_) => true,
+            Err(ExchangeError::Unknown { .. }) => resolved(&mut account, &order).await,
+            // An exit whose entry did not come into being.
+            Err(ExchangeError::Refused { code, .. }) => {
+                assert_eq!(code, "22002");
+                false
+            }
+            Err(other) => panic!("{other}"),
+        };
+        placed.extend(exists.then(|| order.client_order_id.clone()));
+    }
+    control(&server, "calm", "{}").await;
+    let swept = account.fills_since(&sweep_of(&[])).await.unwrap();
+    let filled: Vec<_> = swept
+        .iter()
+        .map(|fill| match fill {
+            ReportedFill::Ours(fill) => fill.client_order_id.clone(),
+            ReportedFill::External(fill) => panic!("{fill:?} is ours"),
+        })
+        .collect();
+    assert_eq!(filled, placed, "each order that exists was filled once, and no other");
+    let mut streamed = BTreeSet::new();
+    while streamed.len() < placed.len() {
+        streamed.insert(next_fill(&mut account).await.trade_id);
+    }
+}

@@ -36,7 +36,7 @@ pub(super) const SEND_DEADLINE: DurationMs = DurationMs::from_secs(5);
 /// There is no receive window, but a stamp that differs more from the exchange's clock is refused.
 const STAMP_TOLERANCE: DurationMs = DurationMs::from_secs(30);
 const VISIBILITY_SLACK: DurationMs = DurationMs::from_secs(5);
-/// Half of what the exchange takes, so that one answer does not decide about too much.
+/// The documentation says 50 in one place and 20 in another (code 40306).
 const BATCH_SIZE_MAX: u8 = 20;
 const CLIENT_ID_LEN_MAX: u8 = 32;
 

@@ -39,32 +39,62 @@ pub const CODES: &[(Class, &[&str])] = &[
     (
         Class::Unauthorized,
         &[
-            "40001", "40002", "40003", "40006", "40009", "40011", "40012", "40037", "40014", "40016",
-            "40018", "40031", "40084", "40085",
+            "40001", "40002", "40003", "40006", "40009", "40011", "40012", "40037", "40013", "40014",
+            "40016", "40018", "40031", "40084", "40085",
         ],
     ),
-    // The stamp.
     (Class::NotExecuted, &STAMP_REFUSED),
-    // A contract that opens soon.
-    (Class::NotExecuted, &["43115"]),
+    // A contract that opens soon or is being maintained.
+    (Class::NotExecuted, &["43115", "40308", "41114"]),
+    // No position for a stop: right after a fill it may not be settled yet.
+    (Class::NotExecuted, &["43023"]),
     // "Request timed out" in one of the documentation's mirrors; faults of the system.
-    (Class::Ambiguous, &["40010", "40015", "40200", "40725", "45001"]),
+    (Class::Ambiguous, &["40010", "40015", "40200", "40604", "40725", "45001"]),
     (Class::Throttled, &["429", "40429"]),
-    // Parameters, endpoints.
-    (Class::Refused, &["40017", "40019", "40020", "40034", "40808", "43011", "400172", "40404", "40919"]),
+    // Parameters, endpoints, contracts that are gone.
+    (
+        Class::Refused,
+        &[
+            "40007", "40017", "40019", "40020", "40034", "40102", "40305", "40309", "40404", "40708",
+            "40808", "40919", "43011", "400172",
+        ],
+    ),
     // Balance, margin, size.
     (Class::Refused, &["40754", "40762", "43012", "40711", "40712"]),
     // The order does not fit the position mode; modes cannot be changed now.
     (Class::Refused, &["40774", "40872"]),
     // The client order id was used before.
-    (Class::Refused, &["40786", "43118"]),
-    // No such order.
-    (Class::Refused, &["40768", "40109", "43001", "43020", "43025", "22001"]),
-    // No such position.
-    (Class::Refused, &["22002", "40757", "25227"]),
-    // Minimums, maximums, ticks, triggers on the wrong side, too many plan orders.
-    (Class::Refused, &["43006", "45110", "45115", "45113", "45122", "43008", "40889", "45111"]),
+    (Class::Refused, DUPLICATES),
+    (Class::Refused, NOT_FOUND),
+    // A plan order that has ended.
+    (Class::Refused, &["43021", "43026"]),
+    // No such position, or not enough of it.
+    (
+        Class::Refused,
+        &["22002", "25227", "40755", "40757", "40758", "40804", "43029", "45003", "45005", "45006"],
+    ),
+    // Minimums, maximums, ticks.
+    (
+        Class::Refused,
+        &[
+            "40108", "40706", "43006", "43007", "43009", "43010", "43027", "43028", "43037", "43038",
+            "45110", "45113", "45115",
+        ],
+    ),
+    // Triggers on the wrong side of the market; too many plan orders.
+    (
+        Class::Refused,
+        &[
+            "40832", "40836", "40917", "43008", "43013", "43014", "43015", "43016", "43034", "43035",
+            "45122", "40889", "45111",
+        ],
+    ),
 ];
+
+/// The client order id was used before.
+const DUPLICATES: &[&str] = &["40786", "43118"];
+/// No such order, no such plan order, nothing to cancel.
+const NOT_FOUND: &[&str] = &["40768", "40109", "43001", "43020", "43025", "22001"];
 
 pub fn class_of(code: &str) -> Option<Class> {
     CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class)
@@ -161,12 +191,12 @@ fn retry_at(answer: &HttpAnswer, now: Timestamp) -> Timestamp {
 
 /// Whether an order was refused because its id was used before: the first one exists.
 pub fn is_duplicate(error: &ExchangeError) -> bool {
-    is_refused_with(error, &["40786", "43118"])
+    is_refused_with(error, DUPLICATES)
 }
 
 /// Whether the exchange does not know the order that was asked for.
 pub fn is_not_found(error: &ExchangeError) -> bool {
-    is_refused_with(error, &["40768", "40109", "43001", "43020", "43025", "22001"])
+    is_refused_with(error, NOT_FOUND)
 }
 
 fn is_refused_with(error: &ExchangeError, codes: &[&str]) -> bool {
