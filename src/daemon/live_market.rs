@@ -13,11 +13,11 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
 use crate::domain::market::{Bar, MarketStep};
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
-use crate::exchange::Sleep;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::http::HttpClient;
 use crate::exchange::market_data::{CandleQuery, MarketData, MarketEvent};
 use crate::exchange::socket_runner::{SocketHandle, SocketNews, SocketRunner};
+use crate::exchange::{Answer, Sleep};
 use crate::market::live_bars::{LiveBars, Series};
 
 /// Prices are read from candles of this length.
@@ -100,7 +100,7 @@ impl LiveMarket {
     /// and is asked for again soon.
     pub async fn refresh(&mut self) -> bool {
         self.is_told = true;
-        match self.data.tickers().await {
+        match insist(|| self.data.tickers()).await {
             Ok(tickers) => {
                 let volumes = tickers.into_iter();
                 self.volumes =
@@ -111,7 +111,7 @@ impl LiveMarket {
                 self.complain("24 h volumes", &error);
             }
         }
-        match self.data.instruments().await {
+        match insist(|| self.data.instruments()).await {
             Ok(instruments) => {
                 let instruments: BTreeMap<_, _> =
                     instruments.into_iter().map(|rules| (rules.symbol.clone(), rules)).collect();
@@ -255,6 +255,16 @@ impl LiveMarket {
     }
 }
 
+/// Asks up to three times at once: an answer that was lost is no reason to begin without a market.
+async fn insist<'a, T>(question: impl Fn() -> Answer<'a, T>) -> Result<T, ExchangeError> {
+    for _ in 0..2 {
+        if let Ok(answer) = question().await {
+            return Ok(answer);
+        }
+    }
+    question().await
+}
+
 fn hear(bars: &mut LiveBars, event: MarketEvent) {
     let MarketEvent::Candle { symbol, timeframe, candle, is_closed } = event;
     bars.heard(&(symbol, timeframe), candle, is_closed);
@@ -269,7 +279,7 @@ async fn fetch(data: Arc<dyn MarketData>, series: Series, from: Timestamp, until
     while next < series.1.bar_start(until) {
         let (symbol, timeframe) = series.clone();
         let query = CandleQuery { symbol, timeframe, from: next, until };
-        match data.candles(&query).await {
+        match insist(|| data.candles(&query)).await {
             Ok(found) => {
                 let last = found.last().map(|candle| candle.close_time(timeframe));
                 candles.extend(found);
