@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use tradefleet::clock::wall_now;
 use tradefleet::config::Config;
-use tradefleet::daemon::fleet::{Fleet, RunOptions, Speed};
+use tradefleet::daemon::fleet::{Fleet, MarketPlan, RunOptions, Speed};
 use tradefleet::daemon::shutdown::Shutdown;
 use tradefleet::domain::candle::Candle;
 use tradefleet::domain::instrument::{Instrument, Symbol};
@@ -62,10 +62,8 @@ pub(crate) fn run(accounts: u32, cycles: u64) -> anyhow::Result<FleetRun> {
     let options = RunOptions {
         database,
         config: Config::default(),
-        feed,
-        instruments,
+        market: MarketPlan::Replay { feed: Box::new(feed), instruments, speed: Speed::Max },
         source: format!("synthetic market, seed {SEED}"),
-        speed: Speed::Max,
         host: "localhost".to_owned(),
         cycles_max: Some(cycles),
     };

@@ -193,7 +193,12 @@ impl Executor {
                     self.schedule.want_resync();
                 }
                 ExchangeEvent::TermsChanged { symbol } => drop(self.prepared.remove(&symbol)),
-                event => {
+                event @ (ExchangeEvent::Fill(_)
+                | ExchangeEvent::ExternalFill(_)
+                | ExchangeEvent::OrderSeen(_)
+                | ExchangeEvent::OrderEnded { .. }
+                | ExchangeEvent::Wallet(_)
+                | ExchangeEvent::Liquidated(_)) => {
                     if let Some(event) = answers::event(event) {
                         self.handle_at(at, event).await?;
                     }

@@ -123,7 +123,7 @@ pub struct Fleet {
 /// Who moves the fleet from cycle to cycle.
 pub(super) enum Driver {
     Replay(Replay),
-    Live(Live),
+    Live(Box<Live>),
 }
 
 /// What a run begins with, besides the store.
@@ -215,7 +215,7 @@ impl Fleet {
     pub async fn run(mut self, mut report: impl FnMut(&Progress) + Send) -> Result<RunReport, StoreError> {
         let driven = match self.driver.take() {
             Some(Driver::Replay(replay)) => self.replay(replay, &mut report).await,
-            Some(Driver::Live(live)) => self.live(live, &mut report).await,
+            Some(Driver::Live(live)) => self.live(*live, &mut report).await,
             None => Ok(EndReason::NothingLeft),
         };
         let end = match driven {

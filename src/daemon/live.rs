@@ -58,11 +58,11 @@ impl Opening {
         Self {
             desks: Desks::Live(desks),
             pace: Pace::real(clock),
-            driver: Driver::Live(Live {
+            driver: Driver::Live(Box::new(Live {
                 clock,
                 price_cycle: config.live.price_cycle,
                 config: config.clone(),
-            }),
+            })),
             connections: Some(connections),
             from: now,
             admit_from: now,

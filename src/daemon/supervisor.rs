@@ -192,14 +192,11 @@ impl Supervisor {
     }
 
     fn build(&mut self, entrant: &Entrant, loaded: LoadedAccount, seat: &Seat) -> Result<Parts, String> {
-        let mut handle = match (&entrant.access, &mut self.connections) {
-            (Some(access), Some(connections)) => {
-                Handle::Live(connections.open(entrant.id, access).map_err(|error| error.to_string())?)
-            }
-            _ => {
-                let paper = open_paper(entrant, loaded.paper_book.as_deref(), seat.clock());
-                Handle::Paper(Box::new(paper.map_err(|error| error.to_string())?))
-            }
+        let mut handle = if let (Some(access), Some(connections)) = (&entrant.access, &mut self.connections) {
+            Handle::Live(connections.open(entrant.id, access).map_err(|error| error.to_string())?)
+        } else {
+            let paper = open_paper(entrant, loaded.paper_book.as_deref(), seat.clock());
+            Handle::Paper(Box::new(paper.map_err(|error| error.to_string())?))
         };
         let mut configuration = entrant.configuration.clone();
         handle.configure(&mut configuration);

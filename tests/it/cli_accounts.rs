@@ -79,7 +79,7 @@ fn a_tag_selects_accounts() {
 }
 
 #[test]
-fn dry_run_is_not_switched_over_open_positions_nor_left_for_real_exchanges() {
+fn dry_run_is_not_switched_over_open_positions_nor_left_without_a_word() {
     let home = Home::with_account();
     home.run("bot add one --account a").ok();
     home.run("account set a dry_run=off").fails(4, &["about to leave dry run", "--yes"]);
@@ -89,12 +89,11 @@ fn dry_run_is_not_switched_over_open_positions_nor_left_for_real_exchanges() {
     assert_eq!(home.json("account show a")["mode"], "paper");
     let keys = [("K", "key-canary"), ("S", "secret-canary")];
     home.run_with("account add b --exchange binance --api-key-env K --api-secret-env S", &keys).ok();
-    home.run("account set b dry_run=off --yes").fails(4, &["binance in dry run only", "live connectors"]);
-    home.run_with(
-        "account add c --exchange binance --set dry_run=off --api-key-env K --api-secret-env S",
-        &keys,
-    )
-    .fails(4, &["dry run only"]);
+    home.run("account set b dry_run=off").fails(4, &["about to leave dry run", "--yes"]);
+    home.run("account set b dry_run=off --yes").ok();
+    assert_eq!(home.json("account show b")["mode"], "live");
+    let add = "account add c --exchange binance --set dry_run=off --api-key-env K --api-secret-env S";
+    home.run_with(add, &keys).fails(4, &["about to leave dry run"]);
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn symbol_and_timeframe_must_be_known() {
     refused(&home, &format!("run --tape {unnamed} --symbol BTCUSDT --timeframe 7m"), 2, &["7m"]);
     refused(&home, &format!("run --tape {unnamed} --symbol btc/usdt --timeframe 1m"), 2, &["btc/usdt"]);
     refused(&home, &format!("run --tape {unnamed} --synthetic"), 2, &["--synthetic"]);
-    refused(&home, "run", 2, &["--tape"]);
+    refused(&home, "run --speed 60", 2, &["--speed", "live.speed"]);
     refused(&home, "run --synthetic --speed 0", 2, &["speed"]);
     home.run(&format!("run --tape {unnamed} --symbol BTCUSDT --timeframe 1m")).ok();
 }
