@@ -6,13 +6,15 @@
 //! # The way of the data
 //!
 //! ```text
-//! market::feed ──> MarketStep ──> daemon::analyst ──> Arc<Cycle{prices, signals, gates, universe}>   once per cycle
+//! a tape (market::feed), or an exchange's candles (daemon::live_market):
+//! market ──> MarketStep ──> daemon::analyst ──> Arc<Cycle{prices, signals, gates, universe}>   once per cycle
 //!                                                          │ daemon::pace: one mailbox an account
 //! one daemon::executor an account:                         ▼
 //!     exchange.next_event(step) ──> engine::event ──> AccountMachine::handle(now, event)             pure
 //!                                                          │ Turn{records, requests}
 //!                                    store::writer <── records      one transaction, group-committed, durable
 //!                                    exchange      <── requests     only then; answers are events again
+//!     a real exchange tells by itself what happens: executor listens between cycles, and compares now and then
 //! control: the CLI writes rows, an audit entry and a command in one transaction; the daemon notices, takes over, answers
 //! ```
 //!
@@ -21,7 +23,7 @@
 //! [`domain`] has the words. [`engine`] decides for one account: read `event`, `turn`, then `machine`. [`matching`] is the
 //! book that the paper exchange trades on. [`signal`] and [`strategy`] say what the market's candles mean. These five are
 //! **pure**: no I/O, no clock, no randomness, not async. The rest is the shell: [`market`] brings candles, [`exchange`]
-//! carries orders, [`store`] keeps everything, [`vault`] seals keys, [`daemon`] wires them and keeps time, [`control`]
+//! carries orders (one room a dialect: pure makers and readers of messages below, the account above), [`store`] keeps everything, [`vault`] seals keys, [`daemon`] wires them and keeps time, [`control`]
 //! applies what people want, [`cli`] is on top. [`simulator`] is an exchange of its own for rehearsals: [`matching`]
 //! behind the real wire protocols; nothing but the command line knows it.
 //!
@@ -38,8 +40,9 @@
 //!   the release profile unwinds.
 //! - Money is [`rust_decimal::Decimal`] inside types that cannot be mixed up; binary floating point lives only in
 //!   `signal`, `strategy` and the synthetic market.
+//! - An account in dry run has no handle of a real exchange at all, so nothing it does can reach one.
 //! - Only [`clock`] reads the wall clock (and `daemon::timer` for housekeeping). Executors live in the time that
-//!   `daemon::pace` hands them.
+//!   `daemon::pace` hands them: virtual on a tape, real on an exchange.
 //! - `exchange`, `store` and `market` do not know each other; `store` holds every statement of SQL; only the
 //!   command line prints.
 //! - Nothing is closed without auto_exit except by a person's word: a halt with flatten, a bot's close request.
