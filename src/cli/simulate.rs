@@ -118,6 +118,12 @@ fn announce(servers: &[Server], args: &SimulateArgs, context: &Context) -> Resul
             context.out.line(format!("[{exchange}]"))?;
             context.out.line(format!("rest_url = \"http://{address}\""))?;
             context.out.line(format!("stream_url = \"ws://{address}\""))?;
+            if exchange == ExchangeKind::Binance {
+                context.out.line(format!("account_url = \"http://{address}\""))?;
+            }
+        }
+        if args.speed > 1 {
+            context.out.line(format!("[live]\nspeed = {}", args.speed))?;
         }
         if args.accounts.is_none() {
             context
