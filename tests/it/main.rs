@@ -28,3 +28,4 @@ mod run_story;
 mod run_two_bots;
 mod simulate;
 mod upbit;
+mod verify;

@@ -13,9 +13,9 @@ use tokio::net::TcpStream;
 use crate::harness::Home;
 
 /// A running exchange; killed when dropped.
-struct Simulator {
+pub(crate) struct Simulator {
     process: Child,
-    base: String,
+    pub(crate) base: String,
     client: reqwest::Client,
     _home: Home,
 }
@@ -28,7 +28,7 @@ impl Drop for Simulator {
 }
 
 impl Simulator {
-    async fn start(flags: &[&str]) -> Self {
+    pub(crate) async fn start(flags: &[&str]) -> Self {
         let home = Home::empty();
         let ready = home.write("ready.json", "");
         let mut process = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
