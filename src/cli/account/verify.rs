@@ -20,6 +20,7 @@ use crate::daemon::connections::Connections;
 use crate::daemon::handle::LiveHandle;
 use crate::daemon::roster::Access;
 use crate::domain::kind::ExchangeKind;
+use crate::domain::side::PositionMode;
 use crate::domain::time::Timestamp;
 use crate::exchange::assess::Expected;
 use crate::exchange::error::ExchangeError;
@@ -173,7 +174,7 @@ fn judge(row: &AccountRow, profile: AccountProfile, args: &VerifyArgs, now: Time
     let moves_money = profile.can_withdraw == Some(true) || profile.can_transfer == Some(true);
     let Balance { wallet, available, .. } = profile.balance;
     Verification {
-        position_mode: profile.position_mode.map(|mode| mode.as_str()),
+        position_mode: profile.position_mode.map(PositionMode::as_str),
         wallet: Some(wallet.to_string()),
         available: Some(available.to_string()),
         clock_offset_ms: Some(profile.clock_offset.ms()),
