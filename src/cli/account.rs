@@ -1,11 +1,14 @@
-//! `account add|list|show|set|tag|import|export|activate|deactivate|remove`.
+//! `account add|list|show|set|verify|tag|import|export|activate|deactivate|remove`.
 
+mod checks;
+mod verify;
 mod view;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use dialoguer::console::Term;
+use rusqlite::Connection;
 use serde_json::json;
 
 use super::secrets::KeyArgs;
@@ -15,7 +18,8 @@ use crate::control::command::NewAccount;
 use crate::control::import::{Fleet, ImportOptions};
 use crate::control::{AccountKeys, Assignment, Command, Selection, export};
 use crate::domain::kind::ExchangeKind;
-use crate::store::accounts;
+use crate::store::StoreError;
+use crate::store::accounts::{self, AccountRow};
 
 #[derive(Debug, Args)]
 pub(super) struct AccountArgs {
@@ -37,6 +41,8 @@ enum Verb {
     Show { name: String },
     /// Change settings, paper terms, proxy or exchange keys
     Set(SetArgs),
+    /// Ask the exchange whose key it is and what it may do; keep its account id and position mode
+    Verify(verify::VerifyArgs),
     /// Add or remove tags
     Tag(TagArgs),
     /// Add the accounts of a TOML file, all or none (see accounts.example.toml)
@@ -141,6 +147,7 @@ pub(super) fn run(args: AccountArgs, context: &Context) -> Result<(), CliError> 
         Verb::List { tag } => view::list(tag.as_deref(), context),
         Verb::Show { name } => view::show(&name, context),
         Verb::Set(set_args) => set(set_args, context),
+        Verb::Verify(verify_args) => verify::run(&verify_args, context),
         Verb::Tag(TagArgs { names, add, remove, write }) => write::run(
             context,
             &Command::TagAccounts { accounts: Selection::Named(names), add, remove },
@@ -275,13 +282,18 @@ pub(super) fn import_text(
     write::import(context, &fleet, false).map(drop)
 }
 
+/// The accounts of these names, or with this tag, or all.
+fn selected(conn: &Connection, names: &[String], tag: Option<&str>) -> Result<Vec<AccountRow>, StoreError> {
+    match tag {
+        Some(tag) => accounts::tagged(conn, tag),
+        None if names.is_empty() => accounts::list(conn),
+        None => names.iter().map(|name| accounts::find(conn, name)).collect(),
+    }
+}
+
 fn export_to_stdout(names: &[String], tag: Option<&str>, context: &Context) -> Result<(), CliError> {
     let store = context.read_store()?;
-    let rows = match tag {
-        Some(tag) => accounts::tagged(store.conn(), tag)?,
-        None if names.is_empty() => accounts::list(store.conn())?,
-        None => names.iter().map(|name| accounts::find(store.conn(), name)).collect::<Result<_, _>>()?,
-    };
+    let rows = selected(store.conn(), names, tag)?;
     let text = export::export(store.conn(), &rows)?;
     if context.out.is_json() {
         return context.out.json(&json!({ "toml": text }));

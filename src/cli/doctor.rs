@@ -5,10 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use clap::Args;
-use serde::Serialize;
 use serde_json::json;
 
-use super::output::Tone;
+use super::finding::{self, Finding, Verdict};
 use super::{CliError, Context, Exit};
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::store::{OpenMode, Store, audit, lease, schema, vault_meta};
@@ -16,38 +15,6 @@ use crate::vault::{Derivation, KeyLookup};
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Verdict {
-    Ok,
-    Warn,
-    Fail,
-}
-
-/// One line of the report.
-#[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    verdict: Verdict,
-    detail: String,
-    fix: Option<String>,
-}
-
-impl Finding {
-    fn ok(check: &'static str, detail: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Ok, detail: detail.into(), fix: None }
-    }
-
-    fn warn(check: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Warn, detail: detail.into(), fix: Some(fix.into()) }
-    }
-
-    fn fail(check: &'static str, error: impl Into<CliError>) -> Self {
-        let error = error.into();
-        Self { check, verdict: Verdict::Fail, detail: error.message, fix: error.hint }
-    }
-}
 
 /// The day this check was written: a clock before it is wrong.
 const WRITTEN_AT: Timestamp = Timestamp::from_ms(1_735_689_600_000);
@@ -184,18 +151,7 @@ fn report(context: &Context, findings: &[Finding]) -> Result<(), CliError> {
     if context.out.is_json() {
         context.out.json(&json!({ "ok": failed == 0, "findings": findings }))?;
     } else {
-        for finding in findings {
-            let (tone, word) = match finding.verdict {
-                Verdict::Ok => (Tone::Good, "ok  "),
-                Verdict::Warn => (Tone::Warning, "warn"),
-                Verdict::Fail => (Tone::Bad, "fail"),
-            };
-            let word = context.out.paint(tone, word);
-            context.out.line(format!("{word} {:<12}{}", finding.check, finding.detail))?;
-            if let Some(fix) = &finding.fix {
-                context.out.line(format!("     fix: {fix}"))?;
-            }
-        }
+        finding::print(context.out, findings)?;
     }
     if failed > 0 {
         return Err(CliError::new(Exit::Failure, format!("{failed} of {} checks failed", findings.len())));

@@ -25,6 +25,8 @@ pub enum Exit {
     DaemonRunning,
     /// No daemon where one is needed, or no answer in time.
     NoDaemon,
+    /// An exchange that does not answer.
+    NoExchange,
 }
 
 impl Exit {
@@ -38,6 +40,7 @@ impl Exit {
             Self::Vault => 6,
             Self::DaemonRunning => 7,
             Self::NoDaemon => 8,
+            Self::NoExchange => 9,
         }
     }
 
@@ -52,6 +55,7 @@ impl Exit {
             Self::Vault => "vault",
             Self::DaemonRunning => "daemon_running",
             Self::NoDaemon => "no_daemon",
+            Self::NoExchange => "no_exchange",
         }
     }
 }
@@ -180,6 +184,7 @@ impl From<ControlError> for CliError {
             ControlError::Unconfirmed { .. } => (Exit::Refused, "needs_confirmation"),
             ControlError::SpotOnly { .. } => (Exit::Refused, "spot_exchange"),
             ControlError::AccountBusy { .. } => (Exit::Refused, "account_busy"),
+            ControlError::ChangedMeanwhile { .. } => (Exit::Refused, "refused"),
             ControlError::BuiltIn { .. } => (Exit::Refused, "built_in"),
             ControlError::StrategyInUse { .. } => (Exit::Refused, "in_use"),
         };

@@ -9,7 +9,7 @@ use clap::Args;
 use super::logging;
 use super::market_source::{MarketArgs, MarketSource};
 use super::progress::RunProgress;
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, runtime};
 use crate::config::Config;
 use crate::daemon::fleet::{EndReason, Fleet, MarketPlan, RunOptions, RunReport, Speed};
 use crate::daemon::shutdown::Shutdown;
@@ -112,11 +112,7 @@ pub(super) fn drive(
     progress: &mut RunProgress,
 ) -> Result<RunReport, CliError> {
     logging::log_panics();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::new(Exit::Failure, format!("the runtime does not start: {error}")))?;
-    let outcome: Result<RunReport, StoreError> = runtime.block_on(async {
+    let outcome: Result<RunReport, StoreError> = runtime::block_on(async {
         let shutdown = Shutdown::default();
         let stop = stop_requested(shutdown.clone(), longest);
         let fleet = async {
@@ -128,9 +124,7 @@ pub(super) fn drive(
             report = &mut fleet => report,
             () = stop => fleet.await,
         }
-    });
-    // An executor that is stuck must not keep the process.
-    runtime.shutdown_background();
+    })?;
     Ok(outcome?)
 }
 

@@ -110,10 +110,7 @@ pub(super) fn report(
     applied: &Applied,
     is_rehearsal: bool,
 ) -> Result<(), CliError> {
-    let heard = match applied.command_id {
-        Some(id) if !is_rehearsal => wait_for_daemon(store, id)?,
-        Some(_) | None => Heard::NotAsked,
-    };
+    let heard = if is_rehearsal { Heard::NotAsked } else { Heard::of(store, applied)? };
     if context.out.is_json() {
         context.out.json(&json!({
             "dry_run": is_rehearsal,
@@ -124,22 +121,14 @@ pub(super) fn report(
     } else {
         print_changes(context, &applied.changes, is_rehearsal)?;
     }
-    match heard {
-        Heard::NotAsked => {}
-        Heard::NoDaemon => context.out.note("no daemon is running: takes effect when it starts"),
-        Heard::Acknowledged => context.out.note("the running daemon has taken it over"),
-        Heard::Silent => context.out.warn(format!(
-            "the running daemon has not answered within {} s; the change is kept and will be taken over",
-            PATIENCE.as_secs()
-        )),
-        Heard::Refused(reason) => {
-            return Err(CliError::new(Exit::Refused, format!("the daemon refused: {reason}")));
-        }
-    }
-    Ok(())
+    heard.tell(context)
 }
 
-fn print_changes(context: &Context, changes: &[Change], is_rehearsal: bool) -> Result<(), CliError> {
+pub(super) fn print_changes(
+    context: &Context,
+    changes: &[Change],
+    is_rehearsal: bool,
+) -> Result<(), CliError> {
     if changes.is_empty() {
         context.out.note("nothing to change");
         return Ok(());
@@ -171,7 +160,7 @@ fn print_changes(context: &Context, changes: &[Change], is_rehearsal: bool) -> R
 
 /// What a daemon made of a command.
 #[derive(Debug, PartialEq, Eq)]
-enum Heard {
+pub(super) enum Heard {
     NotAsked,
     NoDaemon,
     Acknowledged,
@@ -180,7 +169,12 @@ enum Heard {
 }
 
 impl Heard {
-    const fn word(&self) -> &'static str {
+    /// Waits for a running daemon, if there is anything for it.
+    pub(super) fn of(store: &Store, applied: &Applied) -> Result<Self, CliError> {
+        applied.command_id.map_or(Ok(Self::NotAsked), |id| wait_for_daemon(store, id))
+    }
+
+    pub(super) const fn word(&self) -> &'static str {
         match self {
             Self::NotAsked => "not_asked",
             Self::NoDaemon => "none",
@@ -188,6 +182,23 @@ impl Heard {
             Self::Silent => "pending",
             Self::Refused(_) => "refused",
         }
+    }
+
+    /// What a person should know of it.
+    pub(super) fn tell(self, context: &Context) -> Result<(), CliError> {
+        match self {
+            Self::NotAsked => {}
+            Self::NoDaemon => context.out.note("no daemon is running: takes effect when it starts"),
+            Self::Acknowledged => context.out.note("the running daemon has taken it over"),
+            Self::Silent => context.out.warn(format!(
+                "the running daemon has not answered within {} s; the change is kept and will be taken over",
+                PATIENCE.as_secs()
+            )),
+            Self::Refused(reason) => {
+                return Err(CliError::new(Exit::Refused, format!("the daemon refused: {reason}")));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Adding, changing and removing accounts.
 
 use super::account_values::{adapt_defaults, assign, diff};
-use super::command::NewAccount;
+use super::command::{NewAccount, Verified};
 use super::turn::{Diff, Subject, Turn};
 use super::{Assignment, ControlError, Selection, names};
 use crate::domain::kind::ExchangeKind;
@@ -74,6 +74,33 @@ pub(super) fn replace_keys(turn: &mut Turn<'_>, name: &str) -> Result<(), Contro
     row.withdraw_key_allowed = false;
     accounts::update(turn.conn, &row, turn.by.now)?;
     turn.record(subject("replace_keys", &row), replaced)
+}
+
+/// Keeps what the exchanges said. The id of an account there stays what it was first.
+pub(super) fn verify(turn: &mut Turn<'_>, verified: &[Verified]) -> Result<(), ControlError> {
+    for said in verified {
+        let before = accounts::find(turn.conn, &said.account)?;
+        if before.updated_at != said.as_of {
+            return Err(ControlError::ChangedMeanwhile { account: before.name });
+        }
+        let mut row = before.clone();
+        row.exchange_uid = row.exchange_uid.or_else(|| said.uid.clone());
+        row.position_mode = said.position_mode;
+        row.withdraw_key_allowed |= said.allow_withdraw_key;
+        let mode = |row: &AccountRow| row.position_mode.map(|mode| mode.to_string());
+        let allowed = |row: &AccountRow| row.withdraw_key_allowed.then(|| "yes".to_owned());
+        let mut changed = Diff::default();
+        changed.compare("exchange_uid", before.exchange_uid.clone(), row.exchange_uid.clone());
+        changed.compare("position_mode", mode(&before), mode(&row));
+        changed.compare("withdraw_key_allowed", allowed(&before), allowed(&row));
+        if changed.is_empty() {
+            continue;
+        }
+        turn.touch(row.id);
+        accounts::update(turn.conn, &row, turn.by.now)?;
+        turn.record(subject("verify_account", &row), changed)?;
+    }
+    Ok(())
 }
 
 pub(super) fn tag(

@@ -20,6 +20,7 @@ pub(super) fn perform(turn: &mut Turn<'_>, command: &Command) -> Result<(), Cont
         Command::AddAccount(new) => accounts::add(turn, new),
         Command::SetAccounts { accounts, values } => accounts::set(turn, accounts, values),
         Command::ReplaceKeys { account } => accounts::replace_keys(turn, account),
+        Command::VerifyAccounts { verified } => accounts::verify(turn, verified),
         Command::TagAccounts { accounts, add, remove } => accounts::tag(turn, accounts, add, remove),
         Command::ActivateAccounts { accounts } => accounts::set_active(turn, accounts, true),
         Command::DeactivateAccounts { accounts } => accounts::set_active(turn, accounts, false),

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::kind::ExchangeKind;
-use crate::domain::time::Timeframe;
+use crate::domain::side::PositionMode;
+use crate::domain::time::{Timeframe, Timestamp};
 use crate::strategy::StrategyKind;
 
 /// `key=value`, not yet checked.
@@ -91,6 +92,18 @@ pub struct NewStrategy {
     pub values: Vec<Assignment>,
 }
 
+/// What the exchange said of an account whose key may be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    pub account: String,
+    /// When the row had last changed that the exchange was asked with.
+    pub as_of: Timestamp,
+    pub uid: Option<String>,
+    pub position_mode: Option<PositionMode>,
+    /// A person accepts that this key can move money.
+    pub allow_withdraw_key: bool,
+}
+
 /// Everything that the CLI and chats can change. Holds no secret, so it can be stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -105,6 +118,10 @@ pub enum Command {
     /// Replaces the exchange keys by those beside the command.
     ReplaceKeys {
         account: String,
+    },
+    /// Keeps what the exchanges said of accounts.
+    VerifyAccounts {
+        verified: Vec<Verified>,
     },
     TagAccounts {
         accounts: Selection,
@@ -183,6 +200,7 @@ impl Command {
             Self::AddAccount(_) => "add_account",
             Self::SetAccounts { .. } => "set_accounts",
             Self::ReplaceKeys { .. } => "replace_keys",
+            Self::VerifyAccounts { .. } => "verify_accounts",
             Self::TagAccounts { .. } => "tag_accounts",
             Self::ActivateAccounts { .. } => "activate_accounts",
             Self::DeactivateAccounts { .. } => "deactivate_accounts",

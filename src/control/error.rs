@@ -45,6 +45,8 @@ pub enum ControlError {
     BotHoldsPositions { account: String, bot: String, open: u32 },
     #[error("account `{account}` has {open} open positions and {running} running bots")]
     AccountBusy { account: String, open: u32, running: usize },
+    #[error("account `{account}` was changed while its exchange was asked: nothing is kept")]
+    ChangedMeanwhile { account: String },
     #[error("strategy `{name}` is built in and cannot be removed")]
     BuiltIn { name: String },
     #[error("strategy `{name}` is used by {bots}")]
@@ -108,6 +110,7 @@ impl ControlError {
                 "give those bots another with `tradefleet bot set NAME strategy=OTHER`, or remove them"
                     .to_owned()
             }
+            Self::ChangedMeanwhile { .. } => "verify it again".to_owned(),
             Self::NothingToSet => "give key=value, e.g. leverage=5".to_owned(),
             Self::Setting(_)
             | Self::Param(_)

@@ -16,8 +16,24 @@ pub struct Expected {
     pub withdraw_key_allowed: bool,
 }
 
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    /// Whose account it is.
+    Identity,
+    /// Withdrawing and transferring.
+    MoneyMoves,
+    Trading,
+    /// From where the key works.
+    Addresses,
+    Clock,
+    /// Something else that the exchange said.
+    Remark,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    pub about: Aspect,
     /// The key must not be used as it is.
     pub is_fatal: bool,
     pub what: String,
@@ -27,39 +43,48 @@ pub struct Finding {
 /// Everything that is wrong or worth knowing, the fatal first; nothing when all is well.
 pub fn assess(profile: &AccountProfile, expected: &Expected) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut add = |is_fatal, what: String, fix: &str| {
-        findings.push(Finding { is_fatal, what, fix: fix.to_owned() });
+    let mut add = |about, is_fatal, what: String, fix: &str| {
+        findings.push(Finding { about, is_fatal, what, fix: fix.to_owned() });
     };
     if let (Some(pinned), Some(uid)) = (&expected.uid, &profile.uid)
         && pinned != uid
     {
         let what = format!("the key belongs to account {uid} of the exchange, not to {pinned}");
-        add(true, what, "give this account its own key, or add the other as an account of its own");
+        add(
+            Aspect::Identity,
+            true,
+            what,
+            "give this account its own key, or add the other as an account of its own",
+        );
     }
     let may_move_money = [("withdraw", profile.can_withdraw), ("transfer", profile.can_transfer)];
     for (what, _) in may_move_money.iter().filter(|(_, can)| *can == Some(true)) {
         let fix = "make a key without this permission, or repeat with --allow-withdraw-key";
-        add(!expected.withdraw_key_allowed, format!("the key can {what} money"), fix);
+        let is_fatal = !expected.withdraw_key_allowed;
+        add(Aspect::MoneyMoves, is_fatal, format!("the key can {what} money"), fix);
     }
     if profile.can_trade == Some(false) {
-        add(true, "the key cannot trade".to_owned(), "give it the permission to trade at the exchange");
+        let fix = "give it the permission to trade at the exchange";
+        add(Aspect::Trading, true, "the key cannot trade".to_owned(), fix);
     }
     if profile.ip_restricted == Some(false) {
         let what = "the key works from every address".to_owned();
-        add(false, what, "restrict it to this machine's address at the exchange");
+        add(Aspect::Addresses, false, what, "restrict it to this machine's address at the exchange");
     }
     let offset = profile.clock_offset.ms().abs();
     if offset > CLOCK_MAX.ms() {
         add(
+            Aspect::Clock,
             false,
             format!("the clocks differ by {offset} ms"),
             "set this machine's clock by NTP; orders go by the exchange's",
         );
     } else if offset > CLOCK_WARN.ms() {
-        add(false, format!("the clocks differ by {offset} ms"), "check this machine's NTP");
+        let what = format!("the clocks differ by {offset} ms");
+        add(Aspect::Clock, false, what, "check this machine's NTP");
     }
     for remark in &profile.remarks {
-        add(false, remark.clone(), "");
+        add(Aspect::Remark, false, remark.clone(), "");
     }
     findings.sort_by_key(|finding| !finding.is_fatal);
     findings
@@ -106,6 +131,7 @@ mod tests {
         let findings = assess(&bad, &swapped);
         let fatal: Vec<bool> = findings.iter().map(|finding| finding.is_fatal).collect();
         assert_eq!(fatal, [true, true, true, false, false]);
+        assert_eq!(findings.first().map(|finding| finding.about), Some(Aspect::Identity));
         let allowed = Expected { withdraw_key_allowed: true, ..swapped };
         assert_eq!(assess(&bad, &allowed).iter().filter(|finding| finding.is_fatal).count(), 2);
     }

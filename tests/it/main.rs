@@ -30,3 +30,4 @@ mod run_two_bots;
 mod simulate;
 mod simulator;
 mod upbit;
+mod verify;

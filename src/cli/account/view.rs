@@ -8,13 +8,15 @@ use crate::cli::bot::effective::{Effective, Strategies, effective};
 use crate::cli::output::{Tone, allocation_bar};
 use crate::cli::{CliError, Context};
 use crate::domain::ids::AccountId;
+use crate::domain::instrument::Symbol;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::money::Pct;
 use crate::engine::settings::{AccountSettings, PaperSettings, SettingKey};
+use crate::engine::state::External;
 use crate::store::accounts::{self, AccountRow};
 use crate::store::bots::{self, BotRow};
 use crate::store::latches::{self, AccountHealth};
-use crate::store::{holdings, telegram_bots};
+use crate::store::{holdings, journal, telegram_bots};
 
 /// One word for how the account trades.
 const fn mode(account: &AccountRow) -> &'static str {
@@ -93,6 +95,8 @@ struct Page {
     allocation: rust_decimal::Decimal,
     open_positions: u32,
     chat_id: Option<i64>,
+    /// Somebody else's holdings and orders, by symbol.
+    external: BTreeMap<Symbol, External>,
 }
 
 pub(super) fn show(name: &str, context: &Context) -> Result<(), CliError> {
@@ -110,6 +114,7 @@ pub(super) fn show(name: &str, context: &Context) -> Result<(), CliError> {
         .collect();
     let page = Page {
         health: latches::health(conn, account.id)?,
+        external: journal::load_account(conn, account.id)?.saved.durable.external,
         allocation: bots::allocation_used(conn, account.id)?.decimal(),
         open_positions: holdings::open_of_account(conn, account.id)?,
         chat_id: telegram_bots::find(conn, account.id)?.map(|bot| bot.chat_id),
@@ -139,6 +144,7 @@ impl Page {
             "settings": document(AccountSettings::KEYS, |key| account.settings.get(key)),
             "paper": document(PaperSettings::KEYS, |key| account.paper_settings.get(key)),
             "equity": health.equity, "open_positions": self.open_positions,
+            "external": self.external,
             "halted_at": health.halted_at, "halt_reason": health.halt_reason, "halt_flatten": health.halt_flatten,
             "quarantined_at": health.quarantined_at, "quarantine_reason": health.quarantine_reason,
             "breaker": health.breaker, "last_error": health.last_error, "last_error_at": health.last_error_at,
@@ -184,6 +190,11 @@ impl Page {
             if let Some(value) = value {
                 out.line(format!("{label:<14}{value}"))?;
             }
+        }
+        for (symbol, others) in &self.external {
+            let (long, short, orders) = (others.long, others.short, others.open_orders);
+            let what = format!("{symbol}: long {long}, short {short}, {orders} orders; left alone");
+            out.line(format!("{:<14}{what}", "external"))?;
         }
         out.line(format!("{:<14}{}", "allocation", allocation_bar(self.allocation)))?;
         out.line("")?;
