@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::config::ConfigError;
 use crate::control::ControlError;
+use crate::market::part_file::PartFileError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
 
@@ -149,6 +150,16 @@ impl From<StoreError> for CliError {
 impl From<VaultError> for CliError {
     fn from(error: VaultError) -> Self {
         Self { hint: error.hint(), ..Self::new(Exit::Vault, error.to_string()) }
+    }
+}
+
+impl From<PartFileError> for CliError {
+    fn from(error: PartFileError) -> Self {
+        let exit = match &error {
+            PartFileError::InUse { .. } => Exit::Refused,
+            PartFileError::File { .. } => Exit::Failure,
+        };
+        Self::new(exit, error.to_string())
     }
 }
 

@@ -12,6 +12,7 @@ mod audit;
 mod bot;
 mod completions;
 mod config;
+mod data;
 mod db;
 mod db_check;
 mod demo;
@@ -83,6 +84,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run a local exchange that speaks the real exchanges' protocols, for rehearsals
     Simulate(simulate::SimulateArgs),
+    /// Download and check candle files
+    Data(data::DataArgs),
     /// Add, change and show accounts
     Account(account::AccountArgs),
     /// Add, change, start, stop and show bots
@@ -148,6 +151,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Run(args) => run::run(&args, context),
         Command::Demo(args) => demo::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),
+        Command::Data(args) => data::run(&args, context),
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),
         Command::Strategy(args) => strategy::run(args, context),

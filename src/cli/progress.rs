@@ -39,8 +39,7 @@ impl RunProgress {
             && self.bar.length() != Some(total)
         {
             self.bar.set_length(total);
-            let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg} ({eta} left)");
-            self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar.set_style(sized_style());
         }
         self.bar.set_position(counts.cycles);
         let text = format!(
@@ -56,4 +55,14 @@ impl RunProgress {
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A bar on stderr whose length is set later; where there is no terminal it shows nothing.
+pub(super) fn sized_bar() -> ProgressBar {
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)).with_style(sized_style())
+}
+
+fn sized_style() -> ProgressStyle {
+    let style = ProgressStyle::with_template("{bar:30} {percent:>3} % {msg} ({eta} left)");
+    style.unwrap_or_else(|_| ProgressStyle::default_bar())
 }

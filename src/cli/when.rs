@@ -53,6 +53,13 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         })
 }
 
+/// Reads a day, `2022-06-15`; it begins at 00:00 UTC.
+pub(super) fn parse_day(text: &str) -> Result<Timestamp, String> {
+    let day = text.trim().parse::<civil::Date>().ok();
+    day.and_then(|day| of_civil(day.at(0, 0, 0, 0)))
+        .ok_or_else(|| format!("`{text}` is not a day; write 2022-06-15"))
+}
+
 fn before(text: &str, now: Timestamp) -> Option<Timestamp> {
     let unit = text.chars().next_back()?;
     let seconds = match unit {
@@ -93,6 +100,8 @@ mod tests {
         assert_eq!(parse("3h", three), Ok(Timestamp::from_ms(1_655_251_200_000)));
         assert_eq!(minute(three), "2022-06-15 03:00");
         assert_eq!(millisecond(three.plus(DurationMs::from_ms(250))), "2022-06-15 03:00:00.250");
+        assert_eq!(parse_day("2022-06-15"), Ok(Timestamp::from_ms(1_655_251_200_000)));
+        assert!(parse_day("15.6.2022").is_err());
         assert!(parse("yesterday", three).is_err());
         assert!(parse("-3h", three).is_err());
     }

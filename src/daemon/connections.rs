@@ -39,6 +39,8 @@ pub enum ConnectError {
     Egress(#[from] BadEgress),
     #[error(transparent)]
     Key(#[from] VaultError),
+    #[error("the keys are not at hand: these connections were opened for the market only")]
+    Keyless,
     #[error(transparent)]
     NoHandle(#[from] NoHandle),
 }
@@ -55,7 +57,8 @@ struct Way {
 
 pub struct Connections {
     config: LiveConfig,
-    vault: Arc<Vault>,
+    /// Absent where only the market is asked.
+    vault: Option<Arc<Vault>>,
     clock: SteadyClock,
     sleep: Arc<dyn Sleep>,
     clocks: BTreeMap<ExchangeKind, Arc<ServerClock>>,
@@ -64,10 +67,15 @@ pub struct Connections {
 
 impl Connections {
     pub fn new(config: &LiveConfig, vault: Arc<Vault>) -> Self {
+        Self { vault: Some(vault), ..Self::keyless(config) }
+    }
+
+    /// For what everybody may ask; no account can be opened.
+    pub fn keyless(config: &LiveConfig) -> Self {
         let clock = SteadyClock::start(wall_now(), config.speed);
         Self {
             config: config.clone(),
-            vault,
+            vault: None,
             clock,
             sleep: Arc::new(RealSleep(clock)),
             clocks: BTreeMap::new(),
@@ -77,6 +85,10 @@ impl Connections {
 
     pub const fn clock(&self) -> SteadyClock {
         self.clock
+    }
+
+    pub fn sleep(&self) -> Arc<dyn Sleep> {
+        Arc::clone(&self.sleep)
     }
 
     /// Measures the clocks of these exchanges. Against an exchange whose clock runs fast (a rehearsal) ours starts where
@@ -191,8 +203,9 @@ impl Connections {
         Ok(LiveHandle::new(access, Box::new(reopen))?)
     }
 
-    fn credentials(&self, account: AccountId, access: &Access) -> Result<Credentials, VaultError> {
-        let open = |field, sealed: &str| self.vault.open(account, field, sealed);
+    fn credentials(&self, account: AccountId, access: &Access) -> Result<Credentials, ConnectError> {
+        let vault = self.vault.as_ref().ok_or(ConnectError::Keyless)?;
+        let open = |field, sealed: &str| vault.open(account, field, sealed);
         Ok(Credentials {
             api_key: open(Field::ApiKey, &access.api_key)?,
             api_secret: open(Field::ApiSecret, &access.api_secret)?,

@@ -15,7 +15,7 @@ use crate::domain::market::{Bar, MarketStep};
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::http::HttpClient;
-use crate::exchange::market_data::{CandleQuery, MarketData, MarketEvent};
+use crate::exchange::market_data::{CandlePages, CandleQuery, MarketData, MarketEvent};
 use crate::exchange::socket_runner::{SocketHandle, SocketNews, SocketRunner};
 use crate::exchange::{Answer, Sleep};
 use crate::market::live_bars::{LiveBars, Series};
@@ -272,19 +272,14 @@ fn hear(bars: &mut LiveBars, event: MarketEvent) {
 
 /// Page after page, until nothing is left before `until`.
 async fn fetch(data: Arc<dyn MarketData>, series: Series, from: Timestamp, until: Timestamp) -> Fetched {
-    let length = series.1.duration();
-    let page = length.times(i64::try_from(data.page_len()).unwrap_or(1).max(1));
+    let (symbol, timeframe) = series.clone();
+    let mut pages = CandlePages::new(CandleQuery { symbol, timeframe, from, until }, data.page_len());
     let mut candles = Vec::new();
-    let mut next = from;
-    while next < series.1.bar_start(until) {
-        let (symbol, timeframe) = series.clone();
-        let query = CandleQuery { symbol, timeframe, from: next, until };
-        match insist(|| data.candles(&query)).await {
+    while let Some(query) = pages.next() {
+        match insist(|| data.candles(query)).await {
             Ok(found) => {
-                let last = found.last().map(|candle| candle.close_time(timeframe));
+                pages.turn(&found);
                 candles.extend(found);
-                // A page without anything may be a time without trades: go on behind it.
-                next = last.unwrap_or_else(|| next.plus(page)).max(next.plus(length));
             }
             Err(error) => return (series, until, Err(error)),
         }

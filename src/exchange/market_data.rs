@@ -8,7 +8,7 @@ use crate::domain::candle::Candle;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
 use crate::domain::money::{Price, Quote};
-use crate::domain::time::{Timeframe, Timestamp};
+use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 
 /// One series of candles.
 pub type Series = (Symbol, Timeframe);
@@ -22,6 +22,38 @@ pub struct CandleQuery {
     pub from: Timestamp,
     /// Open time of the first candle not wanted.
     pub until: Timestamp,
+}
+
+/// Turns the pages of a period: what to ask for next, until nothing is left before its end.
+#[derive(Debug, Clone)]
+pub struct CandlePages {
+    /// Of the next page; `from` moves on.
+    query: CandleQuery,
+    /// What a page spans at most.
+    span: DurationMs,
+}
+
+impl CandlePages {
+    /// `page_len` is [`MarketData::page_len`].
+    pub fn new(query: CandleQuery, page_len: usize) -> Self {
+        let bars = i64::try_from(page_len).unwrap_or(1).max(1);
+        let span = query.timeframe.duration().times(bars);
+        Self { query, span }
+    }
+
+    /// The next page to ask for; `None` at the end.
+    pub fn next(&self) -> Option<&CandleQuery> {
+        let CandleQuery { timeframe, from, until, .. } = &self.query;
+        (*from < timeframe.bar_start(*until)).then_some(&self.query)
+    }
+
+    /// Goes on behind the page that was found.
+    pub fn turn(&mut self, found: &[Candle]) {
+        let CandleQuery { timeframe, from, .. } = &mut self.query;
+        let last = found.last().map(|candle| candle.close_time(*timeframe));
+        // A page without anything may be a time without trades: go on behind it.
+        *from = last.unwrap_or_else(|| from.plus(self.span)).max(from.plus(timeframe.duration()));
+    }
 }
 
 /// A symbol over the last 24 hours.
@@ -65,3 +97,6 @@ pub trait MarketData: Send + Sync {
     /// The sockets that together carry these series, split as the exchange's limits ask.
     fn sockets(&self, series: &BTreeSet<Series>) -> Vec<Box<dyn SocketProtocol<Event = MarketEvent>>>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,12 @@
 
 pub mod aggregate;
 pub mod candle_file;
+pub mod coverage;
 pub mod feed;
 pub mod finding;
 pub mod instruments;
 pub mod live_bars;
+pub mod part_file;
 pub mod synthetic;
 pub mod tape;
 pub mod tape_name;

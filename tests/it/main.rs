@@ -16,6 +16,7 @@ mod cli_daemon;
 mod cli_import;
 mod cli_secrets;
 mod cli_store;
+mod data;
 mod db_check;
 mod fleet;
 mod harness;

@@ -31,9 +31,13 @@ impl BinanceMarket {
 
     async fn page(&self, query: &CandleQuery) -> Result<Vec<Candle>, ExchangeError> {
         let CandleQuery { symbol, timeframe, from, until } = query;
-        let bars = until.since(*from).ms().div_euclid(timeframe.duration().ms().max(1)).saturating_add(1);
+        let length = timeframe.duration();
+        let page = length.times(i64::try_from(KLINES_MAX).unwrap_or(i64::MAX));
+        // Of a longer span it is not told which end is cut off.
+        let until = (*until).min(from.plus(page));
+        let bars = until.since(*from).ms().div_euclid(length.ms().max(1)).saturating_add(1);
         let limit = usize::try_from(bars).unwrap_or(0).clamp(1, KLINES_MAX);
-        let call = calls::klines(symbol, *timeframe, limit, Some((*from, *until)));
+        let call = calls::klines(symbol, *timeframe, limit, Some((*from, until)));
         let klines: Vec<KlineAnswer> = self.rest.ask(call).await?;
         let now = self.rest.line().clock().now();
         let closed = klines.iter().filter_map(|kline| convert::closed_candle(kline, *timeframe, now));
