@@ -12,7 +12,7 @@ use crate::domain::time::{DurationMs, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BanRow {
     pub exchange: ExchangeKind,
-    /// The local address or proxy; empty for the default one.
+    /// The way out: `direct`, a local address or a proxy.
     pub egress: String,
     pub until: Timestamp,
     pub reason: String,
@@ -64,7 +64,9 @@ pub fn read_bans(conn: &Connection, now: Timestamp) -> Result<Vec<BanRow>, Store
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Replaces all that was known.
 pub fn write_headroom(conn: &Connection, rows: &[HeadroomRow]) -> Result<(), StoreError> {
+    conn.prepare_cached("DELETE FROM rate_headroom")?.execute([])?;
     let mut statement = conn.prepare_cached(
         "INSERT INTO rate_headroom (exchange, egress, bucket, account_id, used, amount, window_ms, resets_at,
              updated_at)
