@@ -8,9 +8,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::finding::{self, Finding, Verdict};
-use super::{CliError, Context, Exit};
+use super::{CliError, Context, Exit, limits};
 use crate::domain::time::{DurationMs, Timestamp};
-use crate::store::{OpenMode, Store, audit, lease, schema, vault_meta};
+use crate::store::rate_limits::{read_bans, read_headroom};
+use crate::store::{OpenMode, Store, StoreError, audit, lease, schema, vault_meta};
 use crate::vault::{Derivation, KeyLookup};
 
 #[derive(Debug, Args)]
@@ -36,6 +37,7 @@ pub(super) fn run(_: &DoctorArgs, context: &Context) -> Result<(), CliError> {
             findings.push(audit_chain(&store));
             findings.push(master_key(context, &store));
             findings.push(daemon(&store));
+            findings.push(rate_limits(context.now(), &store));
             findings.push(clock(context.now(), &store));
         }
     }
@@ -131,6 +133,21 @@ fn daemon(store: &Store) -> Finding {
                 format!("the last one ended without a word, last seen {}", info.heartbeat_at),
                 "start it again: it recovers by itself",
             ),
+        },
+    }
+}
+
+fn rate_limits(now: Timestamp, store: &Store) -> Finding {
+    let known = || Ok::<_, StoreError>((read_headroom(store.conn())?, read_bans(store.conn(), now)?));
+    match known() {
+        Err(error) => Finding::fail("limits", error),
+        Ok((_, bans)) if !bans.is_empty() => {
+            let fix = "wait; spread accounts over more addresses (`live.egress`) if it happens again";
+            Finding::warn("limits", limits::bans(&bans).join("; "), fix)
+        }
+        Ok((headroom, _)) => match limits::lines(&headroom).as_slice() {
+            [] => Finding::ok("limits", "nothing used of the exchanges' limits"),
+            lines => Finding::ok("limits", lines.join("; ")),
         },
     }
 }

@@ -23,6 +23,7 @@ mod finding;
 mod halt;
 mod init;
 mod keys;
+mod limits;
 mod logging;
 mod man;
 mod market_source;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::filter::account_id;
 use super::output::{Tone, allocation_bar};
-use super::{CliError, Context, figures, when};
+use super::{CliError, Context, figures, limits, when};
 use crate::store::Store;
 use crate::store::queries::snapshot;
 use crate::store::queries::status::{self, AccountStatus, DaemonStatus, FleetStatus, FleetTotals};
@@ -66,7 +66,14 @@ fn print(context: &Context, status: &FleetStatus, has_bots: bool) -> Result<(), 
         return Ok(());
     }
     context.out.line("")?;
-    totals(context, &status.totals)
+    totals(context, &status.totals)?;
+    for line in limits::lines(&status.limits) {
+        context.out.line(format!("limits  {line}"))?;
+    }
+    for line in limits::bans(&status.bans) {
+        context.out.line(context.out.paint(Tone::Bad, &line))?;
+    }
+    Ok(())
 }
 
 fn daemon(context: &Context, daemon: Option<&DaemonStatus>) -> Result<(), CliError> {

@@ -17,7 +17,7 @@ use crate::exchange::Sleep;
 use crate::exchange::connect_gate::ConnectGate;
 use crate::exchange::dialect::{self, AccountParts, Credentials, NoHandle};
 use crate::exchange::egress::{BadEgress, Egress};
-use crate::exchange::governor::Governor;
+use crate::exchange::governor::{Ban, Governor};
 use crate::exchange::http::HttpClient;
 use crate::exchange::line::Line;
 use crate::exchange::market_data::MarketData;
@@ -63,6 +63,8 @@ pub struct Connections {
     sleep: Arc<dyn Sleep>,
     clocks: BTreeMap<ExchangeKind, Arc<ServerClock>>,
     ways: BTreeMap<(ExchangeKind, Egress), Way>,
+    /// Bans that an earlier run was given, by exchange and way out.
+    bans: Vec<(ExchangeKind, String, Ban)>,
 }
 
 impl Connections {
@@ -80,7 +82,14 @@ impl Connections {
             sleep: Arc::new(RealSleep(clock)),
             clocks: BTreeMap::new(),
             ways: BTreeMap::new(),
+            bans: Vec::new(),
         }
+    }
+
+    /// Obeys bans from before: by exchange and the way out's label.
+    #[must_use]
+    pub fn remembering(self, bans: Vec<(ExchangeKind, String, Ban)>) -> Self {
+        Self { bans, ..self }
     }
 
     pub const fn clock(&self) -> SteadyClock {
@@ -141,6 +150,9 @@ impl Connections {
             governor: Governor::new(kind, egress.label(), dialect::limits(kind), Arc::clone(&self.sleep)),
             gate: dialect::connect_gate(kind),
         };
+        let label = egress.label();
+        let own = self.bans.iter().filter(|(exchange, egress, _)| *exchange == kind && *egress == label);
+        way.governor.restore(own.map(|(_, _, ban)| *ban));
         self.ways.insert((kind, egress.clone()), way.clone());
         Ok(way)
     }

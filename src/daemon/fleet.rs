@@ -10,6 +10,7 @@ use super::connections::Connections;
 use super::control::Control;
 use super::counters::{Counters, Progress};
 use super::desk::Desks;
+use super::limits_log::{self, LimitsLog};
 use super::live::Live;
 use super::pace::Pace;
 use super::recorder::Recorder;
@@ -24,7 +25,7 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::time::Timestamp;
 use crate::market::feed::Feed;
 use crate::store::lease::{Lease, LeaseClaim};
-use crate::store::{OpenMode, Store, StoreError, Writer, market_log};
+use crate::store::{OpenMode, Store, StoreError, Writer, market_log, rate_limits};
 use crate::vault::Vault;
 
 /// How fast virtual time runs.
@@ -116,6 +117,7 @@ pub struct Fleet {
     pub(super) last_cycle_at: Timestamp,
     driver: Option<Driver>,
     recorder: Recorder,
+    limits: LimitsLog,
     lease: Lease,
     started_at: Timestamp,
 }
@@ -165,7 +167,13 @@ impl Fleet {
             }
             MarketPlan::Live { vault } => {
                 let roster = Roster::read(store.conn(), &terms)?;
-                Opening::live(Connections::new(&config.live, vault), &roster, config).await
+                {
+                    let bans = rate_limits::read_bans(store.conn(), Timestamp::default())?;
+                    let bans =
+                        bans.iter().map(|row| (row.exchange, row.egress.clone(), limits_log::ban_of(row)));
+                    let connections = Connections::new(&config.live, vault).remembering(bans.collect());
+                    Opening::live(connections, &roster, config).await
+                }
             }
         };
         terms.instruments.extend(opening.desks.instruments(config));
@@ -185,6 +193,7 @@ impl Fleet {
             ),
             pace: opening.pace,
             recorder: Recorder::new(&lease, writer.clone(), options.source, started_at, config),
+            limits: LimitsLog::default(),
             control,
             counters,
             writer,
@@ -244,6 +253,9 @@ impl Fleet {
         if !commands.is_empty() {
             self.reload().await?;
             self.control.acknowledge(&self.writer, commands).await?;
+        }
+        if let Some(connections) = self.supervisor.connections() {
+            self.limits.keep(connections, &self.writer, self.pace.now()).await?;
         }
         let progress = self.progress();
         report(&progress);

@@ -10,6 +10,7 @@ pub mod desk;
 pub mod executor;
 pub mod fleet;
 pub mod handle;
+pub mod limits_log;
 pub mod live;
 pub mod live_market;
 pub mod pace;

@@ -12,7 +12,7 @@ use crate::domain::time::{DurationMs, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BanRow {
     pub exchange: ExchangeKind,
-    /// The local address or proxy; empty for the default one.
+    /// The way out: `direct`, a local address or a proxy.
     pub egress: String,
     pub until: Timestamp,
     pub reason: String,
@@ -64,14 +64,13 @@ pub fn read_bans(conn: &Connection, now: Timestamp) -> Result<Vec<BanRow>, Store
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Replaces all that was known.
 pub fn write_headroom(conn: &Connection, rows: &[HeadroomRow]) -> Result<(), StoreError> {
+    conn.prepare_cached("DELETE FROM rate_headroom")?.execute([])?;
     let mut statement = conn.prepare_cached(
         "INSERT INTO rate_headroom (exchange, egress, bucket, account_id, used, amount, window_ms, resets_at,
              updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-         ON CONFLICT (exchange, egress, bucket, coalesce(account_id, 0)) DO UPDATE SET used = excluded.used,
-             amount = excluded.amount, window_ms = excluded.window_ms, resets_at = excluded.resets_at,
-             updated_at = excluded.updated_at",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for row in rows {
         statement.execute(params![
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn headroom_has_one_row_a_limit() {
+    fn headroom_is_what_was_told_last() {
         let scratch = Scratch::new();
         let store = scratch.open();
         let conn = store.conn();
@@ -159,7 +158,8 @@ mod tests {
             updated_at: AT(1),
         };
         write_headroom(conn, &[row(None, 1), row(Some(account), 2)]).unwrap();
+        assert_eq!(read_headroom(conn).unwrap(), [row(None, 1), row(Some(account), 2)]);
         write_headroom(conn, &[row(None, 3)]).unwrap();
-        assert_eq!(read_headroom(conn).unwrap(), [row(None, 3), row(Some(account), 2)]);
+        assert_eq!(read_headroom(conn).unwrap(), [row(None, 3)]);
     }
 }

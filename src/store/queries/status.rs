@@ -11,6 +11,7 @@ use super::tally::{BookKind, Tally, TallyKey, tallies};
 use crate::domain::ids::AccountId;
 use crate::domain::money::{Pct, Quote};
 use crate::domain::time::Timestamp;
+use crate::store::rate_limits::{self, BanRow, HeadroomRow};
 use crate::store::{StoreError, column, lease};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,6 +21,10 @@ pub struct FleetStatus {
     /// Ordered by name.
     pub accounts: Vec<AccountStatus>,
     pub totals: FleetTotals,
+    /// What is used of the exchanges' limits; of those of accounts the one with the least left.
+    pub limits: Vec<HeadroomRow>,
+    /// Exchanges that take nothing from one of our addresses for a while.
+    pub bans: Vec<BanRow>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -145,7 +150,15 @@ pub fn status(conn: &Connection, account: Option<AccountId>) -> Result<FleetStat
         }
     }
     accounts.sort_by(|a, b| a.account.cmp(&b.account));
-    Ok(FleetStatus { daemon: daemon(conn)?, totals: totals(&accounts), accounts })
+    let daemon = daemon(conn)?;
+    let at = daemon.as_ref().and_then(|daemon| daemon.run.last_cycle_at).unwrap_or_default();
+    Ok(FleetStatus {
+        daemon,
+        totals: totals(&accounts),
+        accounts,
+        limits: rate_limits::read_headroom(conn)?,
+        bans: rate_limits::read_bans(conn, at)?,
+    })
 }
 
 /// The daemon that has the lease, or had it last.
