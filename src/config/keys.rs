@@ -73,6 +73,11 @@ pub const KEYS: &[ConfigKey] = &[
         "1 or more",
         "how fast the exchanges' clocks run; above 1 only against `tradefleet simulate`",
     ),
+    key(
+        "live.limit_sockets",
+        "true or false",
+        "false opens all sockets at once; only against `tradefleet simulate`",
+    ),
     key("binance.rest_url", REST, "Binance USDS-M futures"),
     key("binance.stream_url", STREAM, "its sockets"),
     key("binance.account_url", REST, "where Binance tells what a key may do"),

@@ -23,6 +23,8 @@ pub struct LiveConfig {
     pub price_cycle: DurationMs,
     /// How many times as fast as real time the exchanges' clocks run. Only local ones run faster than 1.
     pub speed: NonZeroU32,
+    /// Whether the exchanges' limits on sockets are kept. Only a local exchange has none.
+    pub limit_sockets: bool,
     /// At whose prices accounts of the exchange `paper` trade.
     pub paper_market: ExchangeKind,
     /// Ways out that accounts without a proxy or bind address of their own are spread over, as text: `direct`, an IP
@@ -45,6 +47,7 @@ impl Default for LiveConfig {
         Self {
             price_cycle: DurationMs::from_secs(5),
             speed: NonZeroU32::MIN,
+            limit_sockets: true,
             paper_market: ExchangeKind::Binance,
             egress: Vec::new(),
             urls: BTreeMap::from([
@@ -66,6 +69,7 @@ impl LiveConfig {
         match key {
             "engine.price_cycle_ms" => self.price_cycle = DurationMs::from_ms(within(values, 250..=60_000)?),
             "live.speed" => self.speed = one(values)?,
+            "live.limit_sockets" => self.limit_sockets = one(values)?,
             "live.paper_market" => {
                 let market: ExchangeKind = ExchangeKind::from_word(&one::<String>(values)?)?;
                 self.paper_market = Some(market).filter(|market| *market != ExchangeKind::Paper)?;
@@ -85,6 +89,7 @@ impl LiveConfig {
         Some(match key {
             "engine.price_cycle_ms" => self.price_cycle.ms().to_string(),
             "live.speed" => self.speed.to_string(),
+            "live.limit_sockets" => self.limit_sockets.to_string(),
             "live.paper_market" => quoted(self.paper_market),
             "live.egress" => quoted_list(&self.egress),
             url => quoted(self.clone().url_mut(url)?),

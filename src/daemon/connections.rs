@@ -148,7 +148,7 @@ impl Connections {
             http: HttpClient::new(egress, &urls.rest, self.timeout())?,
             account_http: HttpClient::new(egress, &urls.account, self.timeout())?,
             governor: Governor::new(kind, egress.label(), dialect::limits(kind), Arc::clone(&self.sleep)),
-            gate: dialect::connect_gate(kind),
+            gate: if self.config.limit_sockets { dialect::connect_gate(kind) } else { None },
         };
         let label = egress.label();
         let own = self.bans.iter().filter(|(exchange, egress, _)| *exchange == kind && *egress == label);

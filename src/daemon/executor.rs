@@ -4,7 +4,7 @@
 //! answers go back into the machine as events. It knows nothing of other accounts, and what goes wrong here ends
 //! here.
 //!
-//! [`calls`] speaks to the exchange, [`sync`] keeps what we believe in step with what it holds, [`writing`] makes
+//! `calls` speaks to the exchange, `sync` keeps what we believe in step with what it holds, `writing` makes
 //! things durable.
 
 mod calls;

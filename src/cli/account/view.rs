@@ -114,7 +114,7 @@ pub(super) fn show(name: &str, context: &Context) -> Result<(), CliError> {
         .collect();
     let page = Page {
         health: latches::health(conn, account.id)?,
-        external: journal::load_account(conn, account.id)?.saved.durable.external,
+        external: journal::external_of(conn, account.id)?,
         allocation: bots::allocation_used(conn, account.id)?.decimal(),
         open_positions: holdings::open_of_account(conn, account.id)?,
         chat_id: telegram_bots::find(conn, account.id)?.map(|bot| bot.chat_id),

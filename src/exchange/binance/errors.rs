@@ -1,7 +1,7 @@
 //! What each HTTP status and error code means for the caller.
 //!
-//! An error code is final for a write only if it stands in [`REFUSED`] or one of the families of
-//! [`REFUSED_FAMILIES`]: everything else leaves open whether the order exists. Source: developers.binance.com,
+//! An error code is final for a write only if it stands in `REFUSED` or one of the families of
+//! `REFUSED_FAMILIES`: everything else leaves open whether the order exists. Source: developers.binance.com,
 //! USDⓈ-M futures, "Error Codes" and "General Info" (HTTP return codes).
 
 use serde::Deserialize;

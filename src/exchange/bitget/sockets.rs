@@ -52,7 +52,7 @@ pub struct MarketSocket {
 }
 
 impl MarketSocket {
-    /// One socket for each [`CHANNELS_MAX`] of the series that are streamed at all. `url` is the root of the sockets.
+    /// One socket for each `CHANNELS_MAX` of the series that are streamed at all. `url` is the root of the sockets.
     pub fn over(url: &str, series: &BTreeSet<Series>) -> Vec<Self> {
         let streamed: Vec<&Series> =
             series.iter().filter(|(_, timeframe)| granularity(*timeframe).is_some()).collect();

@@ -37,7 +37,7 @@ pub struct MarketSocket {
 }
 
 impl MarketSocket {
-    /// One socket for each [`SERIES_MAX`] of the series that are streamed at all.
+    /// One socket for each `SERIES_MAX` of the series that are streamed at all.
     pub fn over(url: &str, series: &BTreeSet<Series>) -> Vec<Self> {
         let streamed: Vec<&Series> =
             series.iter().filter(|(_, timeframe)| minutes(*timeframe).is_some()).collect();

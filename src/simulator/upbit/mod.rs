@@ -1,6 +1,6 @@
 //! Upbit, spot in KRW, as its clients see it.
 //!
-//! Facts: <https://docs.upbit.com>. The endpoints are the table in [`routes`]. What a client must be ready for and is
+//! Facts: <https://docs.upbit.com>. The endpoints are the table in `routes`. What a client must be ready for and is
 //! here too: an order is answered as waiting whatever became of it, a cancel is answered before it is done, an order
 //! that bought for a total ends as cancelled, an identifier is used up even by an order that was refused, candles come
 //! newest first and not at all where nothing was traded, times are Korea's, and sockets speak in binary frames.

@@ -1,17 +1,18 @@
 //! What a restart needs to know of an account.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{StoreError, column};
 use super::{order_row, position_row};
 use crate::domain::ids::{AccountId, BotId, TradeId};
+use crate::domain::instrument::Symbol;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::engine::booked::{BOOKED_MIN, BookedTrade};
 use crate::engine::orders::{ENDED_MAX, ENDED_MIN};
-use crate::engine::state::{DurableState, SavedAccount};
+use crate::engine::state::{DurableState, External, SavedAccount};
 use crate::engine::turn::PositionRow;
 
 /// An account as it was last committed.
@@ -21,6 +22,18 @@ pub struct LoadedAccount {
     pub last_cycle_at: Option<Timestamp>,
     /// JSON of the paper book, if one was opened.
     pub paper_book: Option<String>,
+}
+
+/// What the exchange holds on an account beyond what its bots hold, as last seen.
+pub fn external_of(conn: &Connection, account: AccountId) -> Result<BTreeMap<Symbol, External>, StoreError> {
+    let text: Option<String> = conn
+        .prepare_cached("SELECT json_extract(state, '$.external') FROM account_state WHERE account_id = ?1")?
+        .query_row([account.get()], |row| row.get(0))
+        .optional()?
+        .flatten();
+    let read =
+        |text: String| serde_json::from_str(&text).map_err(|error| StoreError::corrupt(error.to_string()));
+    text.map_or(Ok(BTreeMap::new()), read)
 }
 
 /// Loads an account's machine state. An account that never ran has an empty one. On a real exchange, what was done in
