@@ -62,6 +62,7 @@ pub mod control;
 pub mod daemon;
 pub mod exchange;
 pub mod market;
+pub mod notify;
 pub mod simulator;
 pub mod store;
 pub mod vault;

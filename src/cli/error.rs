@@ -185,9 +185,11 @@ impl From<ControlError> for CliError {
             | ControlError::ForeignSymbol { .. }
             | ControlError::Import { .. }
             | ControlError::NothingToSet => (Exit::Usage, "bad_input"),
-            ControlError::NothingSelected { .. } | ControlError::NoBot { .. } => {
-                (Exit::NotFound, "not_found")
-            }
+            ControlError::NothingSelected { .. }
+            | ControlError::NoBot { .. }
+            | ControlError::NoTelegram { .. }
+            | ControlError::NothingOpen { .. } => (Exit::NotFound, "not_found"),
+            ControlError::ChatTaken { .. } => (Exit::Refused, "exists"),
             ControlError::Allocation { .. } => (Exit::Refused, "allocation_limit"),
             ControlError::SwitchWithPositions { .. } | ControlError::BotHoldsPositions { .. } => {
                 (Exit::Refused, "open_positions")

@@ -6,11 +6,10 @@ use super::turn::{Diff, Subject, Turn};
 use super::{Assignment, ControlError, Selection, names};
 use crate::domain::kind::ExchangeKind;
 use crate::store::accounts::{self, AccountRow};
-use crate::store::telegram_bots::{self, TelegramBotRow};
 use crate::store::{bots, holdings};
 use crate::vault::Field;
 
-fn subject<'a>(action: &'static str, account: &'a AccountRow) -> Subject<'a> {
+pub(super) fn subject<'a>(action: &'static str, account: &'a AccountRow) -> Subject<'a> {
     Subject { action, account: Some(&account.name), name: format!("account {}", account.name) }
 }
 
@@ -159,30 +158,9 @@ pub(super) fn remove(turn: &mut Turn<'_>, name: &str, force: bool) -> Result<(),
     turn.record(subject("remove_account", &row), removed)
 }
 
-pub(super) fn set_telegram(turn: &mut Turn<'_>, name: &str, chat_id: i64) -> Result<(), ControlError> {
-    let row = accounts::find(turn.conn, name)?;
-    turn.touch(row.id);
-    let before = telegram_bots::find(turn.conn, row.id)?;
-    let token = turn.by.keys.and_then(|(vault, keys)| Some((vault, keys.bot_token.as_ref()?)));
-    let mut changed = Diff::default();
-    let bot_token = match (token, &before) {
-        (Some((vault, token)), _) => {
-            changed.compare("telegram.bot_token", None, Some(SEALED.to_owned()));
-            vault.seal(row.id, Field::BotToken, token)?
-        }
-        (None, Some(before)) => before.bot_token.clone(),
-        (None, None) => {
-            return Err(ControlError::KeysMissing { exchange: row.exchange, fields: "a Telegram bot token" });
-        }
-    };
-    telegram_bots::put(turn.conn, &TelegramBotRow { account_id: row.id, bot_token, chat_id })?;
-    changed.compare("telegram.chat_id", before.map(|bot| bot.chat_id.to_string()), Some(chat_id.to_string()));
-    turn.record(subject("set_telegram", &row), changed)
-}
-
 /// What diffs and the audit log show of a secret.
-const SEALED: &str = "[sealed]";
-const REPLACED: &str = "[replaced]";
+pub(super) const SEALED: &str = "[sealed]";
+pub(super) const REPLACED: &str = "[replaced]";
 
 fn write(turn: &Turn<'_>, row: &AccountRow) -> Result<(), ControlError> {
     let now = turn.by.now;

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::turn::Turn;
-use super::{Applied, Authority, Command, ControlError, accounts, bots, halts, strategies};
+use super::{Applied, Authority, Command, ControlError, accounts, bots, halts, positions, strategies, telegram};
 use crate::store::StoreError;
 use crate::store::commands::{self, NewCommand};
 
@@ -25,7 +25,8 @@ pub(super) fn perform(turn: &mut Turn<'_>, command: &Command) -> Result<(), Cont
         Command::ActivateAccounts { accounts } => accounts::set_active(turn, accounts, true),
         Command::DeactivateAccounts { accounts } => accounts::set_active(turn, accounts, false),
         Command::RemoveAccount { account, force } => accounts::remove(turn, account, *force),
-        Command::SetTelegram { account, chat_id } => accounts::set_telegram(turn, account, *chat_id),
+        Command::SetTelegram { account, values } => telegram::set(turn, account, values),
+        Command::RemoveTelegram { account } => telegram::remove(turn, account),
         Command::AddBot(new) => bots::add(turn, new),
         Command::CloneBot { account, name, to } => bots::clone(turn, account, name, to),
         Command::SetBots { bots, values } => bots::set(turn, bots, values),
@@ -35,6 +36,7 @@ pub(super) fn perform(turn: &mut Turn<'_>, command: &Command) -> Result<(), Cont
         Command::AddStrategy(new) => strategies::add(turn, new),
         Command::SetStrategy { name, values } => strategies::set(turn, name, values),
         Command::RemoveStrategy { name } => strategies::remove(turn, name),
+        Command::ClosePositions { account, symbol } => positions::close(turn, account, symbol),
         Command::Halt { accounts, flatten, reason } => halts::halt(turn, accounts, *flatten, reason),
         Command::Resume { accounts } => halts::resume(turn, accounts),
         // Its parts are applied one by one; this only names them to the daemon.

@@ -104,6 +104,16 @@ pub struct Verified {
     pub allow_withdraw_key: bool,
 }
 
+/// What is set of an account's chat; `None` leaves it as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TelegramValues {
+    pub chat_id: Option<i64>,
+    /// Who may give commands there. Nobody named: the person of the private chat.
+    pub users: Option<Vec<i64>>,
+    /// `en`, `ko`, or `default` for the configuration's.
+    pub language: Option<String>,
+}
+
 /// Everything that the CLI and chats can change. Holds no secret, so it can be stored and shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
@@ -140,10 +150,13 @@ pub enum Command {
         account: String,
         force: bool,
     },
-    /// Its token comes beside the command.
+    /// Its token comes beside the command; without one the account keeps the token it has.
     SetTelegram {
         account: String,
-        chat_id: i64,
+        values: TelegramValues,
+    },
+    RemoveTelegram {
+        account: String,
     },
     AddBot(NewBotSpec),
     /// Copies a bot, stopped, to other accounts.
@@ -178,6 +191,11 @@ pub enum Command {
     RemoveStrategy {
         name: String,
     },
+    /// The daemon closes what bots of the account hold in the symbol, also without auto_exit.
+    ClosePositions {
+        account: String,
+        symbol: String,
+    },
     Halt {
         accounts: Selection,
         flatten: bool,
@@ -206,6 +224,7 @@ impl Command {
             Self::DeactivateAccounts { .. } => "deactivate_accounts",
             Self::RemoveAccount { .. } => "remove_account",
             Self::SetTelegram { .. } => "set_telegram",
+            Self::RemoveTelegram { .. } => "remove_telegram",
             Self::AddBot(_) => "add_bot",
             Self::CloneBot { .. } => "clone_bot",
             Self::SetBots { .. } => "set_bots",
@@ -215,6 +234,7 @@ impl Command {
             Self::AddStrategy(_) => "add_strategy",
             Self::SetStrategy { .. } => "set_strategy",
             Self::RemoveStrategy { .. } => "remove_strategy",
+            Self::ClosePositions { .. } => "close_positions",
             Self::Halt { .. } => "halt",
             Self::Resume { .. } => "resume",
             Self::Import { .. } => "import",

@@ -47,6 +47,12 @@ pub enum ControlError {
     AccountBusy { account: String, open: u32, running: usize },
     #[error("account `{account}` was changed while its exchange was asked: nothing is kept")]
     ChangedMeanwhile { account: String },
+    #[error("account `{account}` has no Telegram bot")]
+    NoTelegram { account: String },
+    #[error("chat {chat_id} steers account `{other}` already, with the same bot")]
+    ChatTaken { chat_id: i64, other: String },
+    #[error("no bot of account `{account}` holds `{symbol}`{}", held(open))]
+    NothingOpen { account: String, symbol: String, open: Vec<String> },
     #[error("strategy `{name}` is built in and cannot be removed")]
     BuiltIn { name: String },
     #[error("strategy `{name}` is used by {bots}")]
@@ -61,6 +67,10 @@ fn allocation_text(requested: rust_decimal::Decimal, free: rust_decimal::Decimal
     let used = rust_decimal::Decimal::ONE_HUNDRED - free;
     let (used, free) = (used.normalize(), free.normalize());
     format!("an allocation of {requested} % is too much: {used} % is allocated, {free} % is free")
+}
+
+fn held(open: &[String]) -> String {
+    if open.is_empty() { "; nothing is open".to_owned() } else { format!("; open are {}", open.join(", ")) }
 }
 
 fn of_name(name: Option<&str>) -> String {
@@ -111,6 +121,12 @@ impl ControlError {
                     .to_owned()
             }
             Self::ChangedMeanwhile { .. } => "verify it again".to_owned(),
+            Self::NoTelegram { .. } => {
+                "give it one: tradefleet telegram set ACCOUNT --chat ID --token-env NAME".to_owned()
+            }
+            Self::ChatTaken { .. } => {
+                "one chat with one bot steers one account: give this one another chat, or another bot".to_owned()
+            }
             Self::NothingToSet => "give key=value, e.g. leverage=5".to_owned(),
             Self::Setting(_)
             | Self::Param(_)
@@ -122,6 +138,7 @@ impl ControlError {
             | Self::ForeignSymbol { .. }
             | Self::NothingSelected { .. }
             | Self::NoBot { .. }
+            | Self::NothingOpen { .. }
             | Self::BuiltIn { .. }
             | Self::Import { .. } => return None,
         };

@@ -59,6 +59,12 @@ fn account_lines(
         lines.push("[accounts.telegram]".to_owned());
         lines.push(pair("bot_token", &variable(&account.name, "bot_token")));
         lines.push(format!("chat_id = {}", bot.chat_id));
+        let users = telegram_bots::users(conn, account.id)?;
+        if !users.is_empty() {
+            let users: Vec<_> = users.iter().map(ToString::to_string).collect();
+            lines.push(format!("users = [{}]", users.join(", ")));
+        }
+        lines.extend(bot.language.map(|language| pair("language", &language)));
     }
     for bot in bots::list(conn, Some(account.id))?.iter().filter(|bot| bot.bot_type == BotType::AiTrend) {
         lines.push("[[accounts.bots]]".to_owned());

@@ -11,7 +11,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::apply::{finish, perform};
-use super::command::{NewAccount, NewBotSpec, NewStrategy};
+use super::command::{NewAccount, NewBotSpec, NewStrategy, TelegramValues};
 use super::turn::Turn;
 use super::{AccountKeys, Applied, Authority, Command, ControlError, Selection, strategies};
 use crate::config::document::Problem;
@@ -43,8 +43,8 @@ struct PlannedAccount {
     new: NewAccount,
     keys: AccountKeys,
     is_active: bool,
-    /// Line and chat id; the token is among the keys.
-    telegram: Option<(usize, i64)>,
+    /// Its line; the token is among the keys.
+    telegram: Option<(usize, TelegramValues)>,
     bots: Vec<(usize, NewBotSpec)>,
 }
 
@@ -90,8 +90,8 @@ impl PlannedAccount {
     fn add(&self, turn: &mut Turn<'_>) -> Result<(), ControlError> {
         let name = &self.new.name;
         at_line(self.line, perform(turn, &Command::AddAccount(self.new.clone())))?;
-        if let Some((line, chat_id)) = self.telegram {
-            at_line(line, perform(turn, &Command::SetTelegram { account: name.clone(), chat_id }))?;
+        if let Some((line, values)) = &self.telegram {
+            at_line(*line, perform(turn, &Command::SetTelegram { account: name.clone(), values: values.clone() }))?;
         }
         for (line, bot) in &self.bots {
             at_line(*line, perform(turn, &Command::AddBot(bot.clone())))?;

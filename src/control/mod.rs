@@ -15,7 +15,9 @@ mod apply;
 mod bots;
 mod halts;
 mod names;
+mod positions;
 mod strategies;
+mod telegram;
 mod turn;
 
 pub use apply::apply;

@@ -1,6 +1,6 @@
 //! Commands change what they say, record it once, and tell the daemon; what changes nothing tells nobody.
 
-use super::command::{NewAccount, NewBotSpec, NewStrategy};
+use super::command::{NewAccount, NewBotSpec, NewStrategy, TelegramValues};
 use super::*;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::money::Leverage;
@@ -56,7 +56,16 @@ fn every_command() -> Vec<Command> {
         Command::ActivateAccounts { accounts: accounts.clone() },
         Command::DeactivateAccounts { accounts: accounts.clone() },
         Command::RemoveAccount { account: account.clone(), force: true },
-        Command::SetTelegram { account: account.clone(), chat_id: -1 },
+        Command::SetTelegram {
+            account: account.clone(),
+            values: TelegramValues {
+                chat_id: Some(-1),
+                users: Some(vec![7]),
+                language: Some("ko".to_owned()),
+            },
+        },
+        Command::RemoveTelegram { account: account.clone() },
+        Command::ClosePositions { account: account.clone(), symbol: "BTCUSDT".to_owned() },
         bot("a", "b"),
         Command::CloneBot { account, name: "b".to_owned(), to: Selection::one("c") },
         Command::SetBots { bots: bots.clone(), values },

@@ -72,6 +72,7 @@ impl Counters {
                 | Record::BotError { .. }
                 | Record::BotStopped { .. }
                 | Record::BotClosed { .. }
+                | Record::SymbolClosed { .. }
                 | Record::Equity { .. }
                 | Record::Decision(_)
                 | Record::Notice(_)

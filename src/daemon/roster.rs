@@ -24,7 +24,7 @@ use crate::store::accounts::AccountRow;
 use crate::store::bots::BotRow;
 use crate::store::latches::AccountHealth;
 use crate::store::strategies::StrategyRow;
-use crate::store::{StoreError, accounts, bots, journal, latches, strategies};
+use crate::store::{StoreError, accounts, bots, holdings, journal, latches, strategies};
 use crate::strategy::{ExitPlan, StrategyKind, StrategyParams, StrategySpec};
 
 /// What the roster is read with.
@@ -147,6 +147,7 @@ impl Roster {
         }
         let latches = latches::read_all(conn)?;
         let holding = journal::bots_with_positions(conn)?;
+        let mut closing = holdings::close_requests(conn)?;
         let mut roster = Self { specs, ..Self::default() };
         for account in accounts::list(conn)?.into_iter().filter(|account| account.is_active) {
             let health = latches.get(&account.id).cloned().unwrap_or_default();
@@ -159,6 +160,11 @@ impl Roster {
             }
             let bots = by_account.remove(&account.id).unwrap_or_default();
             roster.admit(&account, &bots, health, &holding, terms);
+            if let (Some(symbols), Some(entrant)) =
+                (closing.remove(&account.id), roster.entrants.get_mut(&account.id))
+            {
+                entrant.configuration.account.close_symbols = symbols;
+            }
         }
         let followed: BTreeSet<StrategyId> = roster.wishes.values().flatten().map(|(id, _)| *id).collect();
         roster.specs.retain(|id, _| followed.contains(id));
@@ -192,6 +198,7 @@ impl Roster {
                 bots,
                 instruments: terms.instruments.get(&market).map(Arc::clone).unwrap_or_default(),
                 halt,
+                close_symbols: BTreeMap::new(),
                 venue: venue(
                     account.exchange == ExchangeKind::Upbit,
                     &paper::capabilities(&book_config(&account.paper_settings)),

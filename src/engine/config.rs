@@ -7,7 +7,7 @@ use crate::domain::ids::{BotId, StrategyId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::money::{Leverage, Pct};
 use crate::domain::side::PositionSide;
-use crate::domain::time::DurationMs;
+use crate::domain::time::{DurationMs, Timestamp};
 use crate::strategy::ExitPlan;
 
 use super::settings::{AccountSettings, BotSettings, PolicyLimits};
@@ -61,6 +61,8 @@ pub struct AccountConfig {
     pub bots: BTreeMap<BotId, Arc<BotConfig>>,
     pub instruments: Arc<BTreeMap<Symbol, Instrument>>,
     pub halt: Option<Halt>,
+    /// Symbols whose positions a person wants closed, and when that was asked; nothing is opened there until they are.
+    pub close_symbols: BTreeMap<Symbol, Timestamp>,
     pub venue: Venue,
     /// A position whose stop loss could not be placed for a while is closed, where auto_exit may close.
     pub close_if_unprotected: bool,

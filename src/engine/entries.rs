@@ -89,6 +89,9 @@ impl AccountMachine {
         if !cycle.entries_enabled {
             return Some((Code::EngineOff, "engine.enabled is off in the configuration".to_owned()));
         }
+        if self.config.close_symbols.contains_key(symbol) {
+            return Some((Code::Requested, format!("{symbol} is being closed by a person's word")));
+        }
         if self.now >= signal.expires_at {
             return Some((Code::Stale, format!("signal expired at {}", signal.expires_at)));
         }

@@ -1,9 +1,13 @@
 //! Managing what is held: when a position leaves, and how. Without auto_exit nothing is closed except by a person's
 //! word (halt with flatten, a bot's close request); what would have been done is reported instead.
 
+use std::collections::BTreeMap;
+
+use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
 use crate::domain::order::{Order, OrderKind, Purpose};
 use crate::domain::side::PositionSide;
+use crate::domain::time::Timestamp;
 use crate::signal::Signal;
 
 use super::config::BotConfig;
@@ -38,7 +42,7 @@ impl AccountMachine {
             self.retry_exit(key);
             return;
         }
-        if self.must_close(bot) {
+        if self.must_close(bot, &key.1) {
             self.leave(key, Code::Requested, Purpose::Flatten, "closed on request");
             return;
         }
@@ -54,9 +58,11 @@ impl AccountMachine {
         }
     }
 
-    /// A person wants it closed: halt with flatten, or the bot's close request.
-    pub(super) fn must_close(&self, bot: &BotConfig) -> bool {
-        bot.close_requested || self.config.halt.as_ref().is_some_and(|halt| halt.flatten)
+    /// A person wants it closed: halt with flatten, the bot's close request, or the symbol's.
+    pub(super) fn must_close(&self, bot: &BotConfig, symbol: &Symbol) -> bool {
+        bot.close_requested
+            || self.config.close_symbols.contains_key(symbol)
+            || self.config.halt.as_ref().is_some_and(|halt| halt.flatten)
     }
 
     /// Flattens at once what a person wants closed, without waiting for a price, and withdraws working entries. Done
@@ -69,7 +75,7 @@ impl AccountMachine {
         }
         let keys: Vec<HeldKey> = self.held.keys().cloned().collect();
         for key in keys {
-            let must_close = self.bot(key.0).is_some_and(|bot| self.must_close(&bot));
+            let must_close = self.bot(key.0).is_some_and(|bot| self.must_close(&bot, &key.1));
             if must_close && !self.is_leaving(&key) {
                 self.leave(&key, Code::Requested, Purpose::Flatten, "closed on request");
             }
@@ -80,7 +86,9 @@ impl AccountMachine {
     pub(super) fn is_unwanted(&self, order: &Order) -> bool {
         let bot = order.bot.and_then(|bot| self.config.bots.get(&bot));
         order.purpose.increases()
-            && (self.config.halt.is_some() || bot.is_none_or(|bot| !bot.is_running || bot.close_requested))
+            && (self.config.halt.is_some()
+                || self.config.close_symbols.contains_key(&order.symbol)
+                || bot.is_none_or(|bot| !bot.is_running || bot.close_requested))
     }
 
     /// Tells the store which close requests have been fulfilled.
@@ -94,11 +102,27 @@ impl AccountMachine {
             .filter(|id| !self.held.keys().any(|(owner, _)| owner == id))
             .filter(|id| !self.orders.working().any(|order| order.bot == Some(*id)))
             .collect();
+        self.finish_closing_symbols();
         for bot in flat {
             if let Some(config) = self.config.bots.get_mut(&bot) {
                 std::sync::Arc::make_mut(config).close_requested = false;
             }
             self.turn.records.push(Record::BotClosed { bot });
+        }
+    }
+
+    fn finish_closing_symbols(&mut self) {
+        let is_flat = |symbol: &Symbol| {
+            !self.held.keys().any(|(_, held)| held == symbol)
+                && !self.orders.working().any(|order| order.bot.is_some() && order.symbol == *symbol)
+        };
+        let (flat, held) = std::mem::take(&mut self.config.close_symbols)
+            .into_iter()
+            .partition(|(symbol, _): &(Symbol, Timestamp)| is_flat(symbol));
+        self.config.close_symbols = held;
+        let flat: BTreeMap<Symbol, Timestamp> = flat;
+        for (symbol, asked_at) in flat {
+            self.turn.records.push(Record::SymbolClosed { symbol, asked_at });
         }
     }
 

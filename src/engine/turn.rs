@@ -72,6 +72,11 @@ pub enum Record {
     BotClosed {
         bot: BotId,
     },
+    /// All of the symbol that a person asked to be closed is flat.
+    SymbolClosed {
+        symbol: Symbol,
+        asked_at: Timestamp,
+    },
     Equity {
         at: Timestamp,
         wallet: Quote,

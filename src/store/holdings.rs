@@ -1,9 +1,13 @@
-//! What is open: the positions that stand in the way of removing or switching something.
+//! What is open: the positions that stand in the way of removing or switching something, and those a person wants closed.
+
+use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::StoreError;
+use super::{StoreError, column};
 use crate::domain::ids::{AccountId, BotId};
+use crate::domain::instrument::Symbol;
+use crate::domain::time::Timestamp;
 
 /// Positions of the account that are open, those released to the operator too.
 pub fn open_of_account(conn: &Connection, account: AccountId) -> Result<u32, StoreError> {
@@ -24,4 +28,61 @@ pub fn release(conn: &Connection, bot: BotId) -> Result<Vec<String>, StoreError>
     )?;
     let ids = statement.query_map(params![bot.get()], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// Symbols of the account in which bots hold positions.
+pub fn symbols_of_bots(conn: &Connection, account: AccountId) -> Result<Vec<Symbol>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT DISTINCT symbol FROM bot_positions
+         WHERE account_id = ?1 AND closed_at IS NULL AND bot_id IS NOT NULL ORDER BY symbol",
+    )?;
+    let rows = statement.query_map([account.get()], |row| column::parsed(row, "symbol"))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Asks for the bots' positions of a symbol to be closed; true when that was not asked before.
+pub fn request_close(
+    conn: &Connection,
+    account: AccountId,
+    symbol: &Symbol,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let before: u32 = conn
+        .prepare_cached("SELECT count(*) FROM close_requests WHERE account_id = ?1 AND symbol = ?2")?
+        .query_row(params![account.get(), symbol.as_str()], |row| row.get(0))?;
+    conn.prepare_cached(
+        "INSERT INTO close_requests (account_id, symbol, requested_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (account_id, symbol) DO UPDATE SET requested_at = max(requested_at + 1, excluded.requested_at)",
+    )?
+    .execute(params![account.get(), symbol.as_str(), now.ms()])?;
+    Ok(before == 0)
+}
+
+/// What is asked to be closed, and since when, by account.
+pub fn close_requests(
+    conn: &Connection,
+) -> Result<BTreeMap<AccountId, BTreeMap<Symbol, Timestamp>>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM close_requests")?;
+    let mut rows = statement.query([])?;
+    let mut requests: BTreeMap<AccountId, BTreeMap<Symbol, Timestamp>> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let account = AccountId::new(row.get("account_id")?);
+        let asked_at = column::timestamp(row, "requested_at")?;
+        requests.entry(account).or_default().insert(column::parsed(row, "symbol")?, asked_at);
+    }
+    Ok(requests)
+}
+
+/// The request of that time is fulfilled; a later one stays.
+pub fn forget_close(
+    conn: &Connection,
+    account: AccountId,
+    symbol: &Symbol,
+    asked_at: Timestamp,
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "DELETE FROM close_requests WHERE account_id = ?1 AND symbol = ?2 AND requested_at <= ?3",
+    )?
+    .execute(params![account.get(), symbol.as_str(), asked_at.ms()])?;
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{Fleet, ImportOptions, PlannedAccount, secrets};
 use crate::config::document::{self, Entry, Fields, Node, Problem, Problems, table_of};
-use crate::control::command::{NewAccount, NewBotSpec, NewStrategy};
+use crate::control::command::{NewAccount, NewBotSpec, NewStrategy, TelegramValues};
 use crate::control::strategies::parse_timeframe;
 use crate::control::{AccountKeys, Assignment};
 use crate::domain::kind::ExchangeKind;
@@ -119,20 +119,34 @@ impl Reader<'_> {
         values
     }
 
-    fn telegram(&mut self, node: &Node, place: &str, keys: &mut AccountKeys) -> Option<(usize, i64)> {
+    fn telegram(
+        &mut self,
+        node: &Node,
+        place: &str,
+        keys: &mut AccountKeys,
+    ) -> Option<(usize, TelegramValues)> {
         let mut fields = Fields::new("[accounts.telegram]", table_of("telegram", node, &mut self.problems)?);
         keys.bot_token = self.secret(&mut fields, "bot_token", place);
         let chat_id = self.required(&mut fields, "chat_id", node.line);
         if keys.bot_token.is_none() && fields.take("bot_token").is_none() {
             self.problems.add(node.line, "`bot_token` is missing in [accounts.telegram]");
         }
+        let users = self.texts(&mut fields, "users");
+        let language = fields.scalar("language", &mut self.problems).map(|(text, _)| text.to_owned());
         fields.finish(&mut self.problems);
-        let chat_id = chat_id?;
-        if let Ok(parsed) = chat_id.parse() {
-            return Some((node.line, parsed));
+        let chat_id = self.number("chat_id", chat_id?, node.line)?;
+        let users: Option<Vec<i64>> =
+            users.iter().map(|user| self.number("users", user, node.line)).collect();
+        let users = users.filter(|users| !users.is_empty());
+        Some((node.line, TelegramValues { chat_id: Some(chat_id), users, language }))
+    }
+
+    fn number(&mut self, key: &str, text: &str, line: usize) -> Option<i64> {
+        let number = text.parse().ok();
+        if number.is_none() {
+            self.problems.add(line, format!("{key} = `{text}` is not a whole number"));
         }
-        self.problems.add(node.line, format!("chat_id = `{chat_id}` is not a whole number"));
-        None
+        number
     }
 
     fn bot(&mut self, node: &Node, account: &str) -> Option<(usize, NewBotSpec)> {

@@ -40,6 +40,7 @@ pub(super) fn account() -> AccountConfig {
         bots: BTreeMap::from([(ONE, Arc::new(bot(1)))]),
         instruments: Arc::new(instruments()),
         halt: None,
+        close_symbols: BTreeMap::new(),
         venue: Venue {
             spot: false,
             hedge: false,

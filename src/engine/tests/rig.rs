@@ -284,6 +284,7 @@ impl Rig {
             other @ (Record::BotStats(_)
             | Record::BotError { .. }
             | Record::BotClosed { .. }
+            | Record::SymbolClosed { .. }
             | Record::Equity { .. }
             | Record::StateChanged) => self.others.push(format!("{other:?}")),
         }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::StoreError;
+use super::{StoreError, holdings};
 use crate::domain::ids::{AccountId, BotId, ClientOrderId};
 use crate::domain::money::{Quote, parse_decimal};
 use crate::domain::order::Order;
@@ -173,6 +173,7 @@ fn record_one(
             "UPDATE bot_instances SET close_requested = 0, updated_at = ?2 WHERE id = ?1",
             None,
         ),
+        Record::SymbolClosed { symbol, asked_at } => holdings::forget_close(conn, account, symbol, *asked_at),
         Record::Equity { at, wallet, unrealized } => write_equity(conn, account, *at, *wallet, *unrealized),
         Record::Decision(decision) => write_decision(conn, account, decision),
         Record::Notice(notice) => write_notice(conn, account, turn.at, notice),

@@ -1,0 +1,3 @@
+//! What people are told beside the command line.
+
+pub mod chart;
