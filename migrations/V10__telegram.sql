@@ -51,3 +51,19 @@ CREATE TABLE close_requests (
     requested_at INTEGER NOT NULL,
     PRIMARY KEY (account_id, symbol)
 ) STRICT, WITHOUT ROWID;
+
+-- Answers to commands, written with what the command changed and sent afterwards.
+CREATE TABLE telegram_replies (
+    id         INTEGER PRIMARY KEY,
+    account_id INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    chat_id    INTEGER NOT NULL,
+    body       TEXT NOT NULL CHECK (json_valid(body)),
+    created_at INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    status     TEXT NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'sent', 'dead')),
+    last_error TEXT,
+    sent_at    INTEGER
+) STRICT;
+
+CREATE INDEX telegram_replies_pending ON telegram_replies (account_id, id) WHERE status = 'pending';

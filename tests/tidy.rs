@@ -25,7 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "domain", "matching", "signal", "strategy", "engine", "clock", "config", "market", "exchange",
-            "store", "vault", "daemon",
+            "notify", "store", "vault", "daemon",
         ],
     ),
     (
@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "vault",
             "control",
+            "notify",
             "daemon",
             "cli",
         ],

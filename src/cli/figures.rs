@@ -1,10 +1,12 @@
 //! Figures in tables: aligned, rounded for the eye. `--json` has them exact.
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 
 use super::Output;
 use super::output::Tone;
-use crate::domain::money::{Pct, Price, Quote};
+pub(super) use crate::domain::figures::price;
+use crate::domain::figures::{self, fixed};
+use crate::domain::money::{Pct, Quote};
 
 /// A balance, to 2 decimals.
 pub(super) fn balance(amount: Quote) -> String {
@@ -39,11 +41,6 @@ pub(super) fn share(pct: Option<Pct>) -> String {
     pct.map_or_else(|| "-".to_owned(), |pct| format!("{} %", fixed(pct.decimal(), 1)))
 }
 
-/// A price, to 8 decimals at most.
-pub(super) fn price(price: Option<Price>) -> String {
-    price.map_or_else(|| "-".to_owned(), |price| price.decimal().round_dp(8).normalize().to_string())
-}
-
 /// `value`, or `-`.
 pub(super) fn or_dash(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
@@ -55,20 +52,14 @@ pub(super) fn counted(count: u64, what: &str) -> String {
 }
 
 fn signed(out: Output, value: Decimal, decimals: u32, unit: &str) -> String {
-    let text = format!("{}{unit}", fixed(value, decimals));
+    let text = format!("{}{unit}", figures::signed(value, decimals));
     if value.is_zero() {
         text
     } else if value.is_sign_negative() {
         out.paint(Tone::Bad, &text)
     } else {
-        out.paint(Tone::Good, &format!("+{text}"))
+        out.paint(Tone::Good, &text)
     }
-}
-
-fn fixed(value: Decimal, decimals: u32) -> String {
-    let rounded = value.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);
-    let places = usize::try_from(decimals).unwrap_or(0);
-    format!("{rounded:.places$}")
 }
 
 #[cfg(test)]

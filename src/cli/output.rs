@@ -7,8 +7,6 @@ use std::io::{self, IsTerminal, Write};
 
 use clap::ValueEnum;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
-use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 
 use super::error::{CliError, Exit};
@@ -177,33 +175,9 @@ fn talk(text: &str) {
     drop(io::stderr().lock().write_all(text.as_bytes()));
 }
 
-const BAR_CELLS: usize = 10;
-
-/// `[####......] 40 %`: how much of 100 % is allocated.
-pub fn allocation_bar(percent: Decimal) -> String {
-    let cells = (percent / Decimal::TEN).round().to_usize().unwrap_or(0).min(BAR_CELLS);
-    // Something is never drawn as nothing.
-    let filled = if percent > Decimal::ZERO { cells.max(1) } else { 0 };
-    format!("[{}{}] {} %", "#".repeat(filled), ".".repeat(BAR_CELLS - filled), percent.normalize())
-}
-
 #[cfg(test)]
 mod tests {
-    use rust_decimal::dec;
-
     use super::*;
-
-    #[test]
-    fn the_bar_shows_the_share() {
-        for (percent, bar) in [
-            (dec!(0), "[..........] 0 %"),
-            (dec!(0.5), "[#.........] 0.5 %"),
-            (dec!(40.0), "[####......] 40 %"),
-            (dec!(100), "[##########] 100 %"),
-        ] {
-            assert_eq!(allocation_bar(percent), bar);
-        }
-    }
 
     #[test]
     fn colours_are_for_people_only() {

@@ -47,12 +47,12 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
     let config = context.config()?.clone();
     // Opened for writing at once: what is wrong with the database shows before the market is read.
     let store = context.write_store()?;
-    let vault = context.unlock(&store)?;
+    let vault = Arc::new(context.unlock(&store)?);
     drop(store);
     let options = if args.market.is_given() {
         let source = args.market.open(context)?;
         let speed = args.speed.map_or(Speed::Max, |speed| speed.0);
-        replay_options(context, config, source, speed, args.cycles)
+        RunOptions { vault: Some(vault), ..replay_options(context, config, source, speed, args.cycles) }
     } else {
         live_options(context, config, vault, args)?
     };
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
 fn live_options(
     context: &Context,
     config: Config,
-    vault: Vault,
+    vault: Arc<Vault>,
     args: &RunArgs,
 ) -> Result<RunOptions, CliError> {
     if args.speed.is_some() {
@@ -77,7 +77,8 @@ fn live_options(
     Ok(RunOptions {
         database: context.database_path(),
         config,
-        market: MarketPlan::Live { vault: Arc::new(vault) },
+        vault: Some(Arc::clone(&vault)),
+        market: MarketPlan::Live { vault },
         source: "exchanges".to_owned(),
         host: host_name(),
         cycles_max: args.cycles,
@@ -94,6 +95,7 @@ pub(super) fn replay_options(
 ) -> RunOptions {
     RunOptions {
         database: context.database_path(),
+        vault: None,
         config,
         market: MarketPlan::Replay { feed: Box::new(source.feed), instruments: source.instruments, speed },
         source: source.name,

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::filter::account_id;
-use super::output::{Tone, allocation_bar};
+use super::output::Tone;
 use super::{CliError, Context, figures, limits, when};
+use crate::domain::figures::allocation_bar;
 use crate::store::Store;
 use crate::store::queries::snapshot;
 use crate::store::queries::status::{self, AccountStatus, DaemonStatus, FleetStatus, FleetTotals};

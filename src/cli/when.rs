@@ -1,43 +1,10 @@
-//! Times as people write and read them: UTC, `2022-06-15 03:00`.
+//! Times as people write them: UTC, `2022-06-15 03:00`.
 
 use jiff::civil;
 use jiff::tz::TimeZone;
 
+pub(super) use crate::domain::calendar::{day, millisecond, minute, minute_opt, span};
 use crate::domain::time::{DurationMs, Timestamp};
-
-/// `2022-06-15 03:00`.
-pub(super) fn minute(at: Timestamp) -> String {
-    formatted(at, "%Y-%m-%d %H:%M")
-}
-
-/// `2022-06-15`.
-pub(super) fn day(at: Timestamp) -> String {
-    formatted(at, "%Y-%m-%d")
-}
-
-/// `2022-06-15 03:00:00.250`.
-pub(super) fn millisecond(at: Timestamp) -> String {
-    formatted(at, "%Y-%m-%d %H:%M:%S%.3f")
-}
-
-pub(super) fn minute_opt(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "-".to_owned(), minute)
-}
-
-/// The two largest units: `2d 3h`, `3h 5m`, `5m 10s`, `10.250s`, `250ms`.
-pub(super) fn span(length: DurationMs) -> String {
-    let ms = length.ms().unsigned_abs();
-    let sign = if length.ms() < 0 { "-" } else { "" };
-    let (seconds, minutes, hours, days) = (ms / 1_000, ms / 60_000, ms / 3_600_000, ms / 86_400_000);
-    let text = match (days, hours, minutes, seconds) {
-        (1.., ..) => format!("{days}d {}h", hours % 24),
-        (0, 1.., ..) => format!("{hours}h {}m", minutes % 60),
-        (0, 0, 1.., _) => format!("{minutes}m {}s", seconds % 60),
-        (0, 0, 0, 1..) => format!("{seconds}.{:03}s", ms % 1_000),
-        (0, 0, 0, 0) => format!("{ms}ms"),
-    };
-    format!("{sign}{text}")
-}
 
 /// Reads a day, a time, an RFC 3339 time, milliseconds since 1970, or a length of time before `now` (`90m`, `24h`,
 /// `7d`).
@@ -81,11 +48,6 @@ fn of_instant(instant: jiff::Timestamp) -> Timestamp {
     Timestamp::from_ms(instant.as_millisecond())
 }
 
-fn formatted(at: Timestamp, format: &str) -> String {
-    jiff::Timestamp::from_millisecond(at.ms())
-        .map_or_else(|_| at.to_string(), |instant| instant.strftime(format).to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,20 +66,5 @@ mod tests {
         assert!(parse_day("15.6.2022").is_err());
         assert!(parse("yesterday", three).is_err());
         assert!(parse("-3h", three).is_err());
-    }
-
-    #[test]
-    fn spans_show_their_two_largest_units() {
-        for (ms, text) in [
-            (0, "0ms"),
-            (250, "250ms"),
-            (10_250, "10.250s"),
-            (310_000, "5m 10s"),
-            (11_100_000, "3h 5m"),
-            (183_600_000, "2d 3h"),
-            (-250, "-250ms"),
-        ] {
-            assert_eq!(span(DurationMs::from_ms(ms)), text);
-        }
     }
 }

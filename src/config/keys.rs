@@ -85,6 +85,9 @@ pub const KEYS: &[ConfigKey] = &[
     key("bitget.stream_url", STREAM, "its sockets"),
     key("upbit.rest_url", REST, "Upbit"),
     key("upbit.stream_url", STREAM, "its sockets"),
+    key("telegram.api_url", REST, "Telegram's Bot API"),
+    key("telegram.language", "en or ko", "what bots speak to accounts that have no language of their own"),
+    key("telegram.poll_seconds", "1 to 50", "how long Telegram holds a question for updates open, seconds"),
     key("retention.decisions", "1000 to 100000000", "rows of decisions that are kept"),
     key("retention.signals", "1000 to 100000000", "rows of signals that are kept"),
 ];
@@ -176,6 +179,7 @@ impl Config {
             "retention.signals" => self.retention.signals = within(values, 1_000..=100_000_000)?,
             "engine.close_if_unprotected" => self.engine.close_if_unprotected = one(values)?,
             gates if gates.starts_with("gates.") => self.set_gate(gates, values)?,
+            telegram if telegram.starts_with("telegram.") => self.telegram.set(telegram, values)?,
             live => self.live.set(live, values)?,
         }
         Some(())
@@ -227,6 +231,7 @@ impl Config {
             "retention.decisions" => self.retention.decisions.to_string(),
             "retention.signals" => self.retention.signals.to_string(),
             "engine.close_if_unprotected" => self.engine.close_if_unprotected.to_string(),
+            telegram if telegram.starts_with("telegram.") => self.telegram.get(telegram)?,
             live => self.live.get(live)?,
         })
     }

@@ -7,6 +7,7 @@ pub mod document;
 
 mod keys;
 mod live;
+mod telegram;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::signal::universe::UniverseConfig;
 use document::{Entry, Node, Problem, Problems, Value, table_of, unknown_key};
 pub use keys::{ConfigKey, KEYS};
 pub use live::{ExchangeUrls, LiveConfig};
+pub use telegram::TelegramConfig;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -76,6 +78,7 @@ pub struct Config {
     pub instruments: BTreeMap<Symbol, InstrumentOverride>,
     pub retention: RetentionConfig,
     pub live: LiveConfig,
+    pub telegram: TelegramConfig,
 }
 
 impl Default for Config {
@@ -94,6 +97,7 @@ impl Default for Config {
             instruments: BTreeMap::new(),
             retention: RetentionConfig { decisions: 200_000, signals: 50_000 },
             live: LiveConfig::default(),
+            telegram: TelegramConfig::default(),
         }
     }
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::connections::Connections;
 use super::control::Control;
 use super::counters::{Counters, Progress};
@@ -24,6 +26,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::time::Timestamp;
 use crate::market::feed::Feed;
+use crate::notify::telegram::switchboard::Switchboard;
 use crate::store::lease::{Lease, LeaseClaim};
 use crate::store::{OpenMode, Store, StoreError, Writer, market_log, rate_limits};
 use crate::vault::Vault;
@@ -42,6 +45,8 @@ pub struct RunOptions {
     pub database: PathBuf,
     pub config: Config,
     pub market: MarketPlan,
+    /// Opens the tokens of the accounts' chats; `None`: nobody is listened to.
+    pub vault: Option<Arc<Vault>>,
     /// Where the market comes from, for people.
     pub source: String,
     pub host: String,
@@ -120,6 +125,8 @@ pub struct Fleet {
     limits: LimitsLog,
     lease: Lease,
     started_at: Timestamp,
+    /// Chats: they listen as long as the fleet runs.
+    chats: JoinSet<()>,
 }
 
 /// Who moves the fleet from cycle to cycle.
@@ -180,6 +187,11 @@ impl Fleet {
         let roster = Roster::read(store.conn(), &terms)?;
         let control = Control::open(&options.database, shutdown)?;
         let writer = Writer::start(store)?;
+        let mut chats = JoinSet::new();
+        if let Some(vault) = options.vault {
+            let reader = Store::open(&options.database, OpenMode::ReadOnly)?;
+            chats.spawn(Switchboard::new(config, vault, reader, writer.clone())?.run());
+        }
         let counters = Arc::new(Counters::default());
         let connections = opening.connections;
         let mut fleet = Self {
@@ -203,6 +215,7 @@ impl Fleet {
             last_cycle_at: opening.from,
             driver: Some(opening.driver),
             started_at,
+            chats,
         };
         fleet.tell_what_is_odd();
         fleet.plan();
@@ -234,6 +247,7 @@ impl Fleet {
                 return Err(error);
             }
         };
+        self.chats.shutdown().await;
         self.supervisor.drain().await?;
         let progress = self.progress();
         report(&progress);

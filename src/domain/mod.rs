@@ -3,8 +3,10 @@
 //! Everything here is a value: no I/O, no clock, no randomness. A value that exists is valid: a [`money::Price`] is
 //! positive, a [`order::OrderStatus`] only moves forward, a [`ids::ClientOrderId`] can be read back.
 
+pub mod calendar;
 pub mod candle;
 pub mod external;
+pub mod figures;
 pub mod fill;
 pub mod funding;
 pub mod ids;

@@ -83,6 +83,12 @@ pub fn get(conn: &Connection, id: AccountId) -> Result<AccountRow, StoreError> {
     row.ok_or_else(|| absent(id))
 }
 
+/// The name of an account, removed or not.
+pub fn name(conn: &Connection, id: AccountId) -> Result<String, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT name FROM accounts WHERE id = ?1")?;
+    statement.query_row([id.get()], |row| row.get(0)).optional()?.ok_or_else(|| absent(id))
+}
+
 /// All accounts that are not removed, by name.
 pub fn list(conn: &Connection) -> Result<Vec<AccountRow>, StoreError> {
     let sql = format!("{SELECT} WHERE accounts.removed_at IS NULL ORDER BY accounts.name");

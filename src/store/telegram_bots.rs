@@ -62,6 +62,7 @@ pub fn remove(conn: &Connection, account: AccountId) -> Result<(), StoreError> {
         "DELETE FROM telegram_bots WHERE account_id = ?1",
         "DELETE FROM telegram_users WHERE account_id = ?1",
         "DELETE FROM telegram_confirmations WHERE account_id = ?1",
+        "DELETE FROM telegram_replies WHERE account_id = ?1 AND status = 'pending'",
     ] {
         conn.prepare_cached(sql)?.execute([account.get()])?;
     }

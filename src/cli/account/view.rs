@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::cli::bot::effective::{Effective, Strategies, effective};
-use crate::cli::output::{Tone, allocation_bar};
+use crate::cli::output::Tone;
 use crate::cli::{CliError, Context};
+use crate::domain::figures::allocation_bar;
 use crate::domain::ids::AccountId;
 use crate::domain::instrument::Symbol;
 use crate::domain::kind::ExchangeKind;

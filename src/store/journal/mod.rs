@@ -290,7 +290,7 @@ fn write_decision(conn: &Connection, account: AccountId, decision: &Decision) ->
 }
 
 /// Notices wait for a reader only where there is one: an account with a chat.
-fn write_notice(
+pub fn write_notice(
     conn: &Connection,
     account: AccountId,
     at: Timestamp,

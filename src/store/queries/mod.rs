@@ -4,6 +4,8 @@
 //! stored: every list is ordered by times and ids. Money is exact; times are ms UTC.
 
 pub mod daily;
+pub mod decisions;
+pub mod equity;
 pub mod explain;
 pub mod fills;
 pub mod names;

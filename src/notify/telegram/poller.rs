@@ -1,0 +1,293 @@
+//! One bot: asks Telegram for updates, settles them one by one, and takes the answers to their chats.
+//!
+//! Reading happens on a connection of its own and away from the runtime's thread; writing goes through the one writer.
+//! Whatever is down is asked again later, ever less often; nothing that was settled depends on it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::answer::Answer;
+use super::api::{Api, ApiError};
+use super::desk::{Desk, Task};
+use super::gate::{Member, Turnstile};
+use super::grammar::View;
+use super::incoming::{Incoming, Kind};
+use super::{menu, views};
+use crate::clock::wall_now;
+use crate::domain::time::DurationMs;
+use crate::notify::text::{Lang, chat};
+use crate::store::telegram_replies::{self, ReplyRow};
+use crate::store::{Store, StoreError, Writer};
+
+const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// A token that Telegram does not know will hardly be known soon.
+const UNAUTHORIZED_PAUSE: Duration = Duration::from_secs(300);
+/// How often settling an update is tried before those behind it go first.
+const TRIES_MAX: u32 = 5;
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Replies that leave between two questions for updates.
+const REPLIES_AT_ONCE: u32 = 50;
+/// A reply that Telegram refuses is given up after so many tries.
+const REFUSALS_MAX: u32 = 3;
+
+/// What all pollers share.
+#[derive(Clone)]
+pub struct Shared {
+    pub reader: Arc<Mutex<Store>>,
+    pub writer: Writer,
+    pub poll: DurationMs,
+    pub default_lang: Lang,
+}
+
+impl Shared {
+    /// Reads away from the runtime's thread.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    {
+        let reader = Arc::clone(&self.reader);
+        tokio::task::spawn_blocking(move || work(&reader.lock().unwrap_or_else(PoisonError::into_inner)))
+            .await
+            .map_err(|_| StoreError::Other { detail: "a read panicked".to_owned() })?
+    }
+}
+
+pub struct Poller {
+    pub api: Api,
+    pub shared: Shared,
+    /// Kept up to date by whoever owns the poller.
+    pub desk: Arc<Mutex<Desk>>,
+    turnstile: Turnstile,
+    backoff: Duration,
+    /// The name is known and the menu registered.
+    is_introduced: bool,
+    /// The trouble that people were told of.
+    told: Option<ApiError>,
+}
+
+impl Poller {
+    pub fn new(api: Api, shared: Shared, desk: Arc<Mutex<Desk>>) -> Self {
+        Self {
+            api,
+            shared,
+            desk,
+            turnstile: Turnstile::default(),
+            backoff: BACKOFF_FIRST,
+            is_introduced: false,
+            told: None,
+        }
+    }
+
+    /// Until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            if let Err(error) = self.round().await {
+                tracing::error!(%error, "Telegram: the database does not answer");
+                self.pause().await;
+            }
+        }
+    }
+
+    fn desk(&self) -> Desk {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers out, updates in.
+    async fn round(&mut self) -> Result<(), StoreError> {
+        if !self.is_introduced {
+            match self.introduce().await {
+                Ok(()) => self.is_introduced = true,
+                Err(error) => return self.trouble(error).await,
+            }
+        }
+        self.deliver().await?;
+        let desk = self.desk();
+        let last = self.shared.read(move |store| desk.last_update(store.conn(), wall_now())).await?;
+        match self.api.updates(last.map(|last| last.saturating_add(1)), self.shared.poll).await {
+            Ok(updates) => {
+                self.backoff = BACKOFF_FIRST;
+                self.told = None;
+                for update in &updates {
+                    self.take(&Incoming::of(update)).await?;
+                }
+                Ok(())
+            }
+            Err(error) => self.trouble(error).await,
+        }
+    }
+
+    /// Learns the bot's name and registers the menu.
+    async fn introduce(&self) -> Result<(), ApiError> {
+        let name = self.api.name().await?;
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner).own_name = Some(name);
+        match menu::register(&self.api, self.shared.default_lang).await {
+            // Without a menu the commands work all the same.
+            Err(ApiError::Refused { reason }) => {
+                tracing::warn!(reason, "Telegram: the menu of commands was refused");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Waits as the trouble asks for, and tells people of what they can mend.
+    async fn trouble(&mut self, error: ApiError) -> Result<(), StoreError> {
+        let desk = self.desk();
+        let accounts: Vec<_> = desk.members.iter().map(|member| member.name.as_str()).collect();
+        tracing::warn!(%error, accounts = accounts.join(","), "Telegram");
+        let is_news = self.told.as_ref() != Some(&error);
+        match &error {
+            ApiError::Conflict | ApiError::Unauthorized => {
+                if is_news {
+                    self.tell(&desk, error.to_string()).await?;
+                }
+            }
+            ApiError::Throttled { .. } | ApiError::Refused { .. } | ApiError::Unavailable { .. } => {}
+        }
+        let pause = match &error {
+            ApiError::Throttled { after } => {
+                Duration::from_millis(u64::try_from(after.ms()).unwrap_or(0)).max(BACKOFF_FIRST)
+            }
+            ApiError::Unauthorized => UNAUTHORIZED_PAUSE,
+            ApiError::Conflict | ApiError::Refused { .. } | ApiError::Unavailable { .. } => self.next_backoff(),
+        };
+        self.told = Some(error);
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    async fn tell(&self, desk: &Desk, detail: String) -> Result<(), StoreError> {
+        let members = desk.members.clone();
+        self.shared
+            .writer
+            .run(move |conn| {
+                for member in &members {
+                    super::desk::alert(conn, member, ("daemon", "telegram_trouble"), &detail, wall_now())?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    fn next_backoff(&mut self) -> Duration {
+        let pause = self.backoff;
+        self.backoff = (pause * 2).min(BACKOFF_MAX);
+        pause
+    }
+
+    async fn pause(&mut self) {
+        let pause = self.next_backoff();
+        tokio::time::sleep(pause).await;
+    }
+
+    /// One update, until it is settled or given up.
+    async fn take(&mut self, incoming: &Incoming) -> Result<(), StoreError> {
+        let desk = self.desk();
+        let task = desk.sort(incoming, &mut self.turnstile, wall_now());
+        let refreshed = Desk::refreshed(&task).map(|(member, view)| (member.clone(), view));
+        let task = match task {
+            Task::Show { member, view } => {
+                let answer = self.show(&member, view).await;
+                Task::Answer { member, answer }
+            }
+            other => other,
+        };
+        let mut tries = 0;
+        let after = loop {
+            tries += 1;
+            let (desk, update, task) = (desk.clone(), incoming.clone(), task.clone());
+            let settled =
+                self.shared.writer.run(move |conn| desk.settle(conn, &update, task, wall_now())).await;
+            match settled {
+                Ok(after) => break after,
+                Err(StoreError::WriterStopped) => return Err(StoreError::WriterStopped),
+                Err(error) if tries < TRIES_MAX => {
+                    tracing::warn!(%error, "Telegram: an update could not be settled; again");
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                Err(error) => return self.give_up(incoming, error).await,
+            }
+        };
+        // Done before: whoever pressed has had the word.
+        let Some(after) = after else { return Ok(()) };
+        if let Kind::Press(press) = &incoming.kind {
+            let shown = match refreshed {
+                Some((member, view)) if after.word.is_none() => Some(self.show(&member, view).await),
+                Some(_) | None => None,
+            };
+            let word = self.api.acknowledge(&press.id, after.word.as_deref()).await;
+            let (chat, message) = (press.place.chat, press.message_id);
+            let changed = match shown {
+                // A chart beside it stays as it was.
+                Some(answer) => self.api.replace(chat, message, &Answer { chart: None, ..answer }).await,
+                None if after.strips_buttons => self.api.strip(chat, message).await,
+                None => Ok(()),
+            };
+            for outcome in [word, changed] {
+                if let Err(error) = outcome {
+                    tracing::debug!(%error, "Telegram: a button");
+                }
+            }
+        }
+        self.deliver().await
+    }
+
+    async fn give_up(&self, incoming: &Incoming, error: StoreError) -> Result<(), StoreError> {
+        tracing::error!(%error, update = incoming.update_id, "Telegram: an update is given up");
+        let (desk, incoming) = (self.desk(), incoming.clone());
+        self.shared.writer.run(move |conn| desk.give_up(conn, &incoming, wall_now())).await
+    }
+
+    /// The view, or a word that it cannot be read now.
+    async fn show(&self, member: &Member, view: View) -> Answer {
+        let (shown, lang) = (member.clone(), member.lang);
+        let answer = self.shared.read(move |store| views::show(store.conn(), &shown, &view)).await;
+        answer.unwrap_or_else(|error| {
+            tracing::warn!(%error, account = member.name, "Telegram: a view could not be read");
+            Answer::plain(chat::NOT_NOW.text(lang))
+        })
+    }
+
+    /// Sends what waits, in the order of each chat.
+    async fn deliver(&mut self) -> Result<(), StoreError> {
+        for member in self.desk().members {
+            let account = member.account;
+            let waiting = self
+                .shared
+                .read(move |store| telegram_replies::pending(store.conn(), account, REPLIES_AT_ONCE))
+                .await?;
+            for reply in waiting {
+                // Those behind it keep their order.
+                if reply.not_before > wall_now() || !self.send(&reply).await? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// False when it has to be tried again later.
+    async fn send(&self, reply: &ReplyRow) -> Result<bool, StoreError> {
+        let answer: Answer = serde_json::from_value(reply.body.clone())
+            .map_err(|error| StoreError::corrupt(format!("telegram_replies: {error}")))?;
+        let outcome = self.api.send(reply.chat_id, &answer).await;
+        let (id, now) = (reply.id, wall_now());
+        let Err(error) = outcome else {
+            self.shared.writer.run(move |conn| telegram_replies::sent(conn, id, now)).await?;
+            return Ok(true);
+        };
+        let wait = match &error {
+            ApiError::Throttled { after } => Some(*after),
+            ApiError::Refused { .. } if reply.attempts + 1 >= REFUSALS_MAX => None,
+            ApiError::Refused { .. } | ApiError::Unavailable { .. } | ApiError::Unauthorized | ApiError::Conflict => {
+                Some(DurationMs::from_secs(1_i64 << reply.attempts.min(6)))
+            }
+        };
+        tracing::warn!(%error, reply = id, "Telegram: an answer was not sent");
+        let again = wait.map(|wait| now.plus(wait));
+        self.shared.writer.run(move |conn| telegram_replies::failed(conn, id, &error.to_string(), again)).await?;
+        Ok(again.is_none())
+    }
+}

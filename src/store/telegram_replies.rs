@@ -1,0 +1,76 @@
+//! Answers to commands from chats. A row is written in the transaction of its command and leaves afterwards, in order.
+
+use rusqlite::{Connection, Row, params};
+use serde_json::Value;
+
+use super::{StoreError, column};
+use crate::domain::ids::AccountId;
+use crate::domain::time::{DurationMs, Timestamp};
+
+/// Rows that have left are kept so long.
+const KEPT: DurationMs = DurationMs::from_secs(7 * 86_400);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplyRow {
+    pub id: i64,
+    pub account_id: AccountId,
+    pub chat_id: i64,
+    pub body: Value,
+    pub not_before: Timestamp,
+    pub attempts: u32,
+}
+
+pub fn insert(
+    conn: &Connection,
+    account: AccountId,
+    chat_id: i64,
+    body: &Value,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    conn.prepare_cached("DELETE FROM telegram_replies WHERE account_id = ?1 AND status <> 'pending' AND created_at < ?2")?
+        .execute(params![account.get(), now.minus(KEPT).ms()])?;
+    conn.prepare_cached(
+        "INSERT INTO telegram_replies (account_id, chat_id, body, created_at, not_before) VALUES (?1, ?2, ?3, ?4, ?4)",
+    )?
+    .execute(params![account.get(), chat_id, body.to_string(), now.ms()])?;
+    Ok(())
+}
+
+/// What has not left yet, oldest first.
+pub fn pending(conn: &Connection, account: AccountId, limit: u32) -> Result<Vec<ReplyRow>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM telegram_replies WHERE account_id = ?1 AND status = 'pending' ORDER BY id LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![account.get(), limit], from_row)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub fn sent(conn: &Connection, id: i64, now: Timestamp) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE telegram_replies SET status = 'sent', attempts = attempts + 1, sent_at = ?2 WHERE id = ?1",
+    )?
+    .execute(params![id, now.ms()])?;
+    Ok(())
+}
+
+/// To be tried again, not before `again`; `None`: it will never arrive.
+pub fn failed(conn: &Connection, id: i64, error: &str, again: Option<Timestamp>) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE telegram_replies SET attempts = attempts + 1, last_error = ?2, not_before = coalesce(?3, not_before),
+             status = CASE WHEN ?3 IS NULL THEN 'dead' ELSE 'pending' END
+         WHERE id = ?1",
+    )?
+    .execute(params![id, error, again.map(Timestamp::ms)])?;
+    Ok(())
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<ReplyRow> {
+    Ok(ReplyRow {
+        id: row.get("id")?,
+        account_id: AccountId::new(row.get("account_id")?),
+        chat_id: row.get("chat_id")?,
+        body: column::json(row, "body")?,
+        not_before: column::timestamp(row, "not_before")?,
+        attempts: row.get("attempts")?,
+    })
+}
