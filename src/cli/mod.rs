@@ -38,6 +38,7 @@ mod signal;
 mod simulate;
 mod status;
 mod strategy;
+mod telegram;
 mod trades;
 mod when;
 mod write;
@@ -93,6 +94,8 @@ enum Command {
     Bot(bot::BotArgs),
     /// Named parameter sets that bots follow
     Strategy(strategy::StrategyArgs),
+    /// The accounts' Telegram bots and chats
+    Telegram(telegram::TelegramArgs),
     /// Stop accounts at once: a durable latch that only `resume` clears
     Halt(halt::HaltArgs),
     /// Clear a halt or a quarantine
@@ -156,6 +159,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),
         Command::Strategy(args) => strategy::run(args, context),
+        Command::Telegram(args) => telegram::run(&args, context),
         Command::Halt(args) => halt::halt(&args, context),
         Command::Resume(args) => halt::resume(&args, context),
         Command::Status(args) => status::run(&args, context),

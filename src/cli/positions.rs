@@ -1,19 +1,37 @@
 //! `positions`.
 
+use clap::Subcommand;
 use serde::Serialize;
 
 use super::filter::FilterArgs;
+use super::write::{self, WriteArgs};
 use super::{CliError, Context, figures, when};
+use crate::control::Command;
 use crate::store::queries::positions::{self, PositionRow};
 use crate::store::queries::snapshot;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct PositionsArgs {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     #[command(flatten)]
     filter: FilterArgs,
     /// Show the fills of each position too
     #[arg(long)]
     fills: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Close what the account's bots hold in a symbol, also without auto_exit
+    Close {
+        symbol: String,
+        #[arg(long, value_name = "NAME")]
+        account: String,
+        #[command(flatten)]
+        write: WriteArgs,
+    },
 }
 
 #[derive(Serialize)]
@@ -22,6 +40,10 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(args: &PositionsArgs, context: &Context) -> Result<(), CliError> {
+    if let Some(Verb::Close { symbol, account, write }) = &args.verb {
+        let command = Command::ClosePositions { account: account.clone(), symbol: symbol.clone() };
+        return write::run(context, &command, *write);
+    }
     let store = context.read_store()?;
     let conn = snapshot(store.conn())?;
     let filter = args.filter.resolve(&conn, context)?;

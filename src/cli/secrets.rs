@@ -1,4 +1,4 @@
-//! Exchange keys from the environment, from files, or typed without echo; never as plain arguments, which every
+//! Exchange keys and bot tokens from the environment, from files, or typed without echo; never as plain arguments, which every
 //! process of the machine can read.
 
 use std::io::{self, IsTerminal};
@@ -62,7 +62,7 @@ impl KeyArgs {
         context: &Context,
     ) -> Result<AccountKeys, CliError> {
         let mut keys = self.read()?;
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() || context.out.is_json() {
+        if !is_attended(context) {
             return Ok(keys);
         }
         let (needs_keys, needs_passphrase) = match exchange {
@@ -81,6 +81,33 @@ impl KeyArgs {
         }
         Ok(keys)
     }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Bot token (asked for on a terminal when there is none yet)")]
+pub(super) struct TokenArgs {
+    /// Environment variable that holds the token
+    #[arg(long, value_name = "NAME", conflicts_with = "token_file")]
+    token_env: Option<String>,
+    /// File that holds the token
+    #[arg(long, value_name = "PATH")]
+    token_file: Option<PathBuf>,
+}
+
+impl TokenArgs {
+    /// What was given; one that is needed is asked for, if somebody is there.
+    pub(super) fn read_or_ask(&self, is_needed: bool, context: &Context) -> Result<Option<Secret>, CliError> {
+        let given = one(self.token_env.as_deref(), self.token_file.as_deref())?;
+        if given.is_some() || !is_needed || !is_attended(context) {
+            return Ok(given);
+        }
+        Ok(Some(prompt_passphrase("Token of the Telegram bot", false)?))
+    }
+}
+
+/// Whether a person is there who can be asked.
+fn is_attended(context: &Context) -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal() && !context.out.is_json()
 }
 
 fn one(variable: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>, CliError> {

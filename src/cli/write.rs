@@ -46,7 +46,9 @@ impl Request<'_> {
     /// Applies the command; the store is handed back for [`report`].
     pub(super) fn apply(&self, context: &Context) -> Result<(Store, Applied), CliError> {
         let mut store = context.write_store()?;
-        let unlocked = Unlocked::when(!self.keys.is_empty(), context, &store)?;
+        // Whose bot a token is can only be compared when it is open.
+        let compares_tokens = matches!(self.command, Command::SetTelegram { .. });
+        let unlocked = Unlocked::when(compares_tokens || !self.keys.is_empty(), context, &store)?;
         let keys = unlocked.as_ref().map(|unlocked| (&unlocked.vault, self.keys));
         let applied = in_transaction(context, &mut store, self.is_rehearsal, |conn, by| {
             Unlocked::require_current(unlocked.as_ref(), conn)?;

@@ -38,12 +38,12 @@ pub fn insert(conn: &Connection, ignored: &IgnoredUpdate) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Those of one bot, the latest last.
-pub fn list(conn: &Connection, bot_id: i64, limit: u32) -> Result<Vec<IgnoredUpdate>, StoreError> {
+/// The latest, oldest first.
+pub fn list(conn: &Connection, limit: u32) -> Result<Vec<IgnoredUpdate>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT * FROM (SELECT * FROM telegram_ignored WHERE bot_id = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+        "SELECT * FROM (SELECT * FROM telegram_ignored ORDER BY id DESC LIMIT ?1) ORDER BY id",
     )?;
-    let rows = statement.query_map(params![bot_id, limit], from_row)?;
+    let rows = statement.query_map([limit], from_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -77,9 +77,9 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        let rows = list(store.conn(), 1, u32::MAX).unwrap();
+        let rows = list(store.conn(), u32::MAX).unwrap();
         assert_eq!(rows.len(), usize::try_from(KEPT_MAX).unwrap());
         assert_eq!(rows[0].update_id, 51);
-        assert!(list(store.conn(), 2, 9).unwrap().is_empty());
+        assert_eq!(list(store.conn(), 9).unwrap().len(), 9);
     }
 }

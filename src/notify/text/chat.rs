@@ -163,6 +163,8 @@ pub enum Sentence<'a> {
     NotAGrid(&'a str),
     NoDecisionsOn(&'a str),
     KeyNotHere { key: &'a str, allowed: &'a str },
+    /// `telegram test`.
+    Test(&'a str),
 }
 
 impl Sentence<'_> {
@@ -221,6 +223,10 @@ impl Sentence<'_> {
             Self::NoDecisionsOn(symbol) => (
                 format!("No bot of this account has decided anything on {symbol}."),
                 format!("이 계좌의 봇이 {symbol} 에 대해 결정한 것이 없습니다."),
+            ),
+            Self::Test(account) => (
+                format!("Test message of account {account}. /help lists the commands."),
+                format!("{account} 계좌의 시험 메시지입니다. /help 로 명령을 볼 수 있습니다."),
             ),
             Self::KeyNotHere { key, allowed } => (
                 format!("`{key}` cannot be set from a chat. Allowed: {allowed}"),
