@@ -20,7 +20,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["domain", "engine", "matching", "signal", "strategy", "store"]),
     ("vault", &["domain", "store", "vault"]),
     ("control", &["domain", "engine", "strategy", "config", "store", "vault", "control"]),
-    ("notify", &["domain", "engine", "signal", "strategy", "clock", "config", "store", "vault", "control", "notify"]),
+    (
+        "notify",
+        &["domain", "engine", "signal", "strategy", "clock", "config", "store", "vault", "control", "notify"],
+    ),
     (
         "daemon",
         &[

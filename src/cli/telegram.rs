@@ -81,11 +81,13 @@ fn set(args: &SetArgs, context: &Context) -> Result<(), CliError> {
     let store = context.read_store()?;
     let account = accounts::find(store.conn(), &args.account)?;
     let has_token = telegram_bots::find(store.conn(), account.id)?.is_some();
-    let keys = AccountKeys { bot_token: args.token.read_or_ask(!has_token, context)?, ..AccountKeys::default() };
+    let keys =
+        AccountKeys { bot_token: args.token.read_or_ask(!has_token, context)?, ..AccountKeys::default() };
     let users = (args.no_users || !args.users.is_empty()).then(|| args.users.clone());
     let values = TelegramValues { chat_id: args.chat, users, language: args.language.clone() };
     if values == TelegramValues::default() && keys.is_empty() {
-        return Err(CliError::usage("nothing was given to set").hint("--chat ID, --user ID, --lang ko, --token-env NAME"));
+        return Err(CliError::usage("nothing was given to set")
+            .hint("--chat ID, --user ID, --lang ko, --token-env NAME"));
     }
     let command = Command::SetTelegram { account: args.account.clone(), values };
     let request =
@@ -93,7 +95,8 @@ fn set(args: &SetArgs, context: &Context) -> Result<(), CliError> {
     let (store, applied) = request.apply(context)?;
     write::report(context, &store, &applied, args.write.dry_run)?;
     let after = telegram_bots::find(store.conn(), account.id)?;
-    if after.is_some_and(|bot| bot.chat_id < 0) && telegram_bots::users(store.conn(), account.id)?.is_empty() {
+    if after.is_some_and(|bot| bot.chat_id < 0) && telegram_bots::users(store.conn(), account.id)?.is_empty()
+    {
         context.out.note("in a group nobody may give commands before --user ID names who");
     }
     Ok(())
@@ -184,7 +187,8 @@ fn test(name: &str, context: &Context) -> Result<(), CliError> {
     let (account, bot) = bot_of(&store, name)?;
     let token = context.unlock(&store)?.open(account.id, Field::BotToken, &bot.bot_token)?;
     let config = &context.config()?.telegram;
-    let lang = bot.language.as_deref().or(Some(&config.language)).and_then(Lang::from_word).unwrap_or_default();
+    let lang =
+        bot.language.as_deref().or(Some(&config.language)).and_then(Lang::from_word).unwrap_or_default();
     let steps = match Line::open(&config.api_url) {
         Ok(line) => {
             let api = line.bot(&token);

@@ -3,7 +3,9 @@
 use rusqlite::Connection;
 
 use super::turn::Turn;
-use super::{Applied, Authority, Command, ControlError, accounts, bots, halts, positions, strategies, telegram};
+use super::{
+    Applied, Authority, Command, ControlError, accounts, bots, halts, positions, strategies, telegram,
+};
 use crate::store::StoreError;
 use crate::store::commands::{self, NewCommand};
 

@@ -125,7 +125,8 @@ impl ControlError {
                 "give it one: tradefleet telegram set ACCOUNT --chat ID --token-env NAME".to_owned()
             }
             Self::ChatTaken { .. } => {
-                "one chat with one bot steers one account: give this one another chat, or another bot".to_owned()
+                "one chat with one bot steers one account: give this one another chat, or another bot"
+                    .to_owned()
             }
             Self::NothingToSet => "give key=value, e.g. leverage=5".to_owned(),
             Self::Setting(_)

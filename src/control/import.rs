@@ -91,7 +91,10 @@ impl PlannedAccount {
         let name = &self.new.name;
         at_line(self.line, perform(turn, &Command::AddAccount(self.new.clone())))?;
         if let Some((line, values)) = &self.telegram {
-            at_line(*line, perform(turn, &Command::SetTelegram { account: name.clone(), values: values.clone() }))?;
+            at_line(
+                *line,
+                perform(turn, &Command::SetTelegram { account: name.clone(), values: values.clone() }),
+            )?;
         }
         for (line, bot) in &self.bots {
             at_line(*line, perform(turn, &Command::AddBot(bot.clone())))?;

@@ -1,9 +1,9 @@
 //! The chat of an account: its bot, who may speak there, in which language.
 
+use super::ControlError;
 use super::accounts::{REPLACED, SEALED, subject};
 use super::command::TelegramValues;
 use super::turn::{Diff, Turn};
-use super::ControlError;
 use crate::store::accounts::{self, AccountRow};
 use crate::store::telegram_bots::{self, TelegramBotRow};
 use crate::vault::Field;
@@ -96,9 +96,8 @@ fn token(
 fn require_own_chat(turn: &Turn<'_>, row: &TelegramBotRow) -> Result<(), ControlError> {
     let vault = turn.by.keys.map(|(vault, _)| vault);
     let others = telegram_bots::list(turn.conn)?;
-    let same_chat = others.iter().filter(|other| {
-        other.chat_id == row.chat_id && other.account_id != row.account_id
-    });
+    let same_chat =
+        others.iter().filter(|other| other.chat_id == row.chat_id && other.account_id != row.account_id);
     for other in same_chat {
         // Without the vault nobody can tell the tokens apart.
         let is_same_bot = match vault {

@@ -33,8 +33,10 @@ pub fn insert(conn: &Connection, ignored: &IgnoredUpdate) -> Result<(), StoreErr
         ignored.user_id,
         ignored.reason
     ])?;
-    conn.prepare_cached("DELETE FROM telegram_ignored WHERE id <= (SELECT max(id) FROM telegram_ignored) - ?1")?
-        .execute([KEPT_MAX])?;
+    conn.prepare_cached(
+        "DELETE FROM telegram_ignored WHERE id <= (SELECT max(id) FROM telegram_ignored) - ?1",
+    )?
+    .execute([KEPT_MAX])?;
     Ok(())
 }
 
@@ -72,7 +74,10 @@ mod tests {
                 for update_id in 1..=KEPT_MAX + 50 {
                     let reason = "foreign_chat".to_owned();
                     let at = Timestamp::from_ms(update_id);
-                    insert(conn, &IgnoredUpdate { at, bot_id: 1, update_id, chat_id: Some(2), user_id: None, reason })?;
+                    insert(
+                        conn,
+                        &IgnoredUpdate { at, bot_id: 1, update_id, chat_id: Some(2), user_id: None, reason },
+                    )?;
                 }
                 Ok(())
             })

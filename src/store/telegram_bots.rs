@@ -80,7 +80,8 @@ pub fn users(conn: &Connection, account: AccountId) -> Result<Vec<i64>, StoreErr
 /// Replaces who may give commands.
 pub fn set_users(conn: &Connection, account: AccountId, users: &[i64]) -> Result<(), StoreError> {
     conn.prepare_cached("DELETE FROM telegram_users WHERE account_id = ?1")?.execute([account.get()])?;
-    let mut insert = conn.prepare_cached("INSERT INTO telegram_users (account_id, user_id) VALUES (?1, ?2)")?;
+    let mut insert =
+        conn.prepare_cached("INSERT INTO telegram_users (account_id, user_id) VALUES (?1, ?2)")?;
     for user in users {
         insert.execute(params![account.get(), user])?;
     }

@@ -27,8 +27,10 @@ pub fn insert(
     body: &Value,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    conn.prepare_cached("DELETE FROM telegram_replies WHERE account_id = ?1 AND status <> 'pending' AND created_at < ?2")?
-        .execute(params![account.get(), now.minus(KEPT).ms()])?;
+    conn.prepare_cached(
+        "DELETE FROM telegram_replies WHERE account_id = ?1 AND status <> 'pending' AND created_at < ?2",
+    )?
+    .execute(params![account.get(), now.minus(KEPT).ms()])?;
     conn.prepare_cached(
         "INSERT INTO telegram_replies (account_id, chat_id, body, created_at, not_before) VALUES (?1, ?2, ?3, ?4, ?4)",
     )?

@@ -9,6 +9,8 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod bitget;
+mod bot_api;
+mod chats;
 mod cli_accounts;
 mod cli_bots;
 mod cli_config;

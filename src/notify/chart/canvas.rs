@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use embedded_graphics::Drawable;
 use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size as Extent};
@@ -10,7 +11,6 @@ use embedded_graphics::mono_font::ascii::{FONT_6X10, FONT_10X20};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
 use embedded_graphics::primitives::{Circle, Line, Primitive, PrimitiveStyle};
 use embedded_graphics::text::{Alignment, Text};
-use embedded_graphics::Drawable;
 
 /// How large a text is.
 #[derive(Debug, Clone, Copy)]

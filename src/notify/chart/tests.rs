@@ -69,7 +69,10 @@ fn extremes_are_found() {
 #[test]
 fn ticks_are_round_numbers() {
     let ticks = |low, high| Scale::over(low, high, 5).ticks();
-    assert_eq!(ticks(dec!(9950), dec!(10120)), [dec!(9950), dec!(10000), dec!(10050), dec!(10100), dec!(10150)]);
+    assert_eq!(
+        ticks(dec!(9950), dec!(10120)),
+        [dec!(9950), dec!(10000), dec!(10050), dec!(10100), dec!(10150)]
+    );
     assert_eq!(ticks(dec!(0.1), dec!(0.3)), [dec!(0.1), dec!(0.15), dec!(0.20), dec!(0.25), dec!(0.3)]);
     let scale = Scale::over(dec!(0.1), dec!(0.3), 5);
     assert_eq!((scale.label(dec!(0.2)), scale.exact(dec!(0.12345))), ("0.20".to_owned(), "0.12".to_owned()));

@@ -116,10 +116,12 @@ pub fn escaped(text: &str) -> String {
 
 /// Lines in monospace under a headline; what is too long is cut with a word on how much is left out.
 pub fn page(headline: &str, body: &[String], footer: &[String], lang: Lang) -> String {
-    let headline = if headline.is_empty() { String::new() } else { format!("<b>{}</b>\n", escaped(headline)) };
+    let headline =
+        if headline.is_empty() { String::new() } else { format!("<b>{}</b>\n", escaped(headline)) };
     let footer: String = footer.iter().map(|line| format!("\n{}", escaped(line))).collect();
     let more = |left: usize| format!("\n{}", chat::Sentence::More(left).text(lang));
-    let room = TEXT_MAX.saturating_sub(headline.chars().count() + footer.chars().count() + more(body.len()).chars().count());
+    let room = TEXT_MAX
+        .saturating_sub(headline.chars().count() + footer.chars().count() + more(body.len()).chars().count());
     let (mut text, mut used, mut shown) = (String::new(), 0, 0);
     for line in body {
         let line = escaped(line);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use teloxide::payloads::setters::*;
 use teloxide::requests::{HasPayload, Request, Requester};
 use teloxide::types::{
-    AllowedUpdate, BotCommand, CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
-    LinkPreviewOptions, MessageId, ParseMode, Update,
+    AllowedUpdate, BotCommand, CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup,
+    InputFile, LinkPreviewOptions, MessageId, ParseMode, Update,
 };
 use teloxide::{ApiError as Refusal, Bot, RequestError};
 
@@ -135,7 +135,11 @@ impl Api {
     }
 
     /// Registers the menu: for everybody, or for those who use Telegram in one language.
-    pub async fn set_menu(&self, menu: Vec<(String, String)>, language: Option<&str>) -> Result<(), ApiError> {
+    pub async fn set_menu(
+        &self,
+        menu: Vec<(String, String)>,
+        language: Option<&str>,
+    ) -> Result<(), ApiError> {
         let commands = menu.into_iter().map(|(command, description)| BotCommand::new(command, description));
         let mut request = self.bot.set_my_commands(commands);
         if let Some(language) = language {
@@ -161,7 +165,10 @@ fn no_preview() -> LinkPreviewOptions {
 }
 
 /// Nothing of the request gets into it: the address holds the token.
-#[expect(clippy::wildcard_enum_match_arm, reason = "Telegram has a hundred refusals, and they mean the same here")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "Telegram has a hundred refusals, and they mean the same here"
+)]
 fn meaning(error: RequestError) -> ApiError {
     match error {
         RequestError::RetryAfter(seconds) => {
@@ -178,7 +185,9 @@ fn meaning(error: RequestError) -> ApiError {
             other => ApiError::Refused { reason: other.to_string() },
         },
         RequestError::Network(error) => ApiError::Unavailable { reason: network(&error).to_owned() },
-        RequestError::InvalidJson { .. } => ApiError::Unavailable { reason: "an unreadable answer".to_owned() },
+        RequestError::InvalidJson { .. } => {
+            ApiError::Unavailable { reason: "an unreadable answer".to_owned() }
+        }
         RequestError::Io(_) => ApiError::Unavailable { reason: "a file could not be sent".to_owned() },
     }
 }

@@ -42,11 +42,25 @@ pub enum Task {
     Ignore(&'static str),
     /// Talk among people.
     Pass,
-    Answer { member: Member, answer: Answer },
+    Answer {
+        member: Member,
+        answer: Answer,
+    },
     /// To be rendered before it is settled as [`Task::Answer`].
-    Show { member: Member, view: View },
-    Change { member: Member, user: i64, sent_at: Timestamp, wish: Wish },
-    Button { member: Member, press: Press },
+    Show {
+        member: Member,
+        view: View,
+    },
+    Change {
+        member: Member,
+        user: i64,
+        sent_at: Timestamp,
+        wish: Wish,
+    },
+    Button {
+        member: Member,
+        press: Press,
+    },
 }
 
 /// What is left to be done when it is settled, at best: nothing is lost without it.
@@ -98,7 +112,9 @@ impl Desk {
         }
         match read {
             Ok(Request::Show(view)) => Task::Show { member, view },
-            Ok(Request::Change(wish)) => Task::Change { member, user: text.user, sent_at: text.sent_at, wish },
+            Ok(Request::Change(wish)) => {
+                Task::Change { member, user: text.user, sent_at: text.sent_at, wish }
+            }
             Err(misread) => misread_answer(member, &misread),
         }
     }
@@ -231,5 +247,3 @@ fn misread_answer(member: Member, misread: &Misread) -> Task {
         Misread::BadSymbol { text } => said(member, &chat::Sentence::BadSymbol(text)),
     }
 }
-
-

@@ -81,7 +81,13 @@ mod tests {
     use super::*;
 
     fn member(chat_id: i64, users: &[i64]) -> Member {
-        Member { account: AccountId::new(1), name: "a".to_owned(), chat_id, users: users.to_vec(), lang: Lang::En }
+        Member {
+            account: AccountId::new(1),
+            name: "a".to_owned(),
+            chat_id,
+            users: users.to_vec(),
+            lang: Lang::En,
+        }
     }
 
     #[test]

@@ -132,8 +132,15 @@ pub enum View {
 pub enum Wish {
     StartBot(String),
     StopBot(String),
-    Set { key: String, value: String },
-    SetBot { bot: String, key: String, value: String },
+    Set {
+        key: String,
+        value: String,
+    },
+    SetBot {
+        bot: String,
+        key: String,
+        value: String,
+    },
     ClosePositions(String),
     /// The reason, if one is given.
     Halt(Option<String>),
@@ -154,10 +161,15 @@ pub enum Misread {
     NoCommand,
     /// `/cmd@another_bot`.
     ForOtherBot,
-    Unknown { word: String, near: Option<&'static str> },
+    Unknown {
+        word: String,
+        near: Option<&'static str>,
+    },
     /// The word is known, but not with this behind it.
     Usage(Verb),
-    BadSymbol { text: String },
+    BadSymbol {
+        text: String,
+    },
 }
 
 /// A name or value is no longer than this; what is longer was not typed by hand.
@@ -214,12 +226,12 @@ fn request(verb: Verb, arguments: &[&str]) -> Result<Request, Misread> {
             Some(_) | None => return Err(Misread::Usage(verb)),
         },
         (Verb::Set, [key, value]) => set(key, value),
-        (Verb::Set, [bot, key, value]) => Request::Change(Wish::SetBot {
-            bot: owned(bot),
-            key: owned(key),
-            value: owned(value),
-        }),
-        (Verb::ClosePos, [symbol]) => Request::Change(Wish::ClosePositions(self::symbol(symbol)?.to_string())),
+        (Verb::Set, [bot, key, value]) => {
+            Request::Change(Wish::SetBot { bot: owned(bot), key: owned(key), value: owned(value) })
+        }
+        (Verb::ClosePos, [symbol]) => {
+            Request::Change(Wish::ClosePositions(self::symbol(symbol)?.to_string()))
+        }
         (Verb::Halt, reason) => Request::Change(Wish::Halt(reason_of(reason))),
         (Verb::Flatten, []) => Request::Change(Wish::Flatten),
         (Verb::Resume, []) => Request::Change(Wish::Resume),
@@ -310,7 +322,8 @@ mod tests {
         ] {
             assert_eq!(change(text), wish, "{text}");
         }
-        let of_bot = Wish::SetBot { bot: "trend".into(), key: "allocation_percent".into(), value: "20".into() };
+        let of_bot =
+            Wish::SetBot { bot: "trend".into(), key: "allocation_percent".into(), value: "20".into() };
         assert_eq!(change("/set trend allocation_percent 20"), of_bot);
     }
 
@@ -322,7 +335,16 @@ mod tests {
         assert!(matches!(misread("/statsu"), Misread::Unknown { near: Some("status"), .. }));
         assert!(matches!(misread("/ㅎ"), Misread::Unknown { near: None, .. }));
         assert!(matches!(misread("/"), Misread::Unknown { .. }));
-        for text in ["/dryrun", "/dryrun on off", "/stop", "/set", "/set leverage", "/set =5", "/status now", "/entrypct"] {
+        for text in [
+            "/dryrun",
+            "/dryrun on off",
+            "/stop",
+            "/set",
+            "/set leverage",
+            "/set =5",
+            "/status now",
+            "/entrypct",
+        ] {
             assert!(matches!(misread(text), Misread::Usage(_)), "{text}");
         }
         assert!(matches!(misread("/closepos B'TC"), Misread::BadSymbol { .. }));
@@ -334,7 +356,12 @@ mod tests {
         for verb in Verb::ALL {
             let alone = read(&format!("/{verb}"), None);
             assert!(alone.is_ok() || alone == Err(Misread::Usage(*verb)), "{verb}");
-            assert_eq!(alone.is_err(), matches!(verb.usage(), "on|off" | "N" | "[BOT] KEY VALUE" | "SYMBOL" | "NAME") && !matches!(verb, Verb::Grid | Verb::Start), "{verb}");
+            assert_eq!(
+                alone.is_err(),
+                matches!(verb.usage(), "on|off" | "N" | "[BOT] KEY VALUE" | "SYMBOL" | "NAME")
+                    && !matches!(verb, Verb::Grid | Verb::Start),
+                "{verb}"
+            );
         }
     }
 

@@ -15,7 +15,11 @@ pub enum Kind {
     Text(Text),
     Press(Press),
     /// Anything else that somebody did somewhere: an edit, a photo, a channel's post.
-    Other { what: &'static str, chat: Option<i64>, user: Option<i64> },
+    Other {
+        what: &'static str,
+        chat: Option<i64>,
+        user: Option<i64>,
+    },
 }
 
 /// Where something was said.
@@ -67,12 +71,17 @@ impl Incoming {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "Telegram's kinds of updates grow; none of the others is a command")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "Telegram's kinds of updates grow; none of the others is a command"
+)]
 fn kind(update: &UpdateKind) -> Kind {
     match update {
         UpdateKind::Message(message) => of_message(message),
         UpdateKind::EditedMessage(message) => other("edited", message),
-        UpdateKind::ChannelPost(message) | UpdateKind::EditedChannelPost(message) => other("channel", message),
+        UpdateKind::ChannelPost(message) | UpdateKind::EditedChannelPost(message) => {
+            other("channel", message)
+        }
         UpdateKind::CallbackQuery(query) => {
             let user = person(query.from.id.0);
             let (Some(message), Some(data), false) = (&query.message, &query.data, query.from.is_bot) else {

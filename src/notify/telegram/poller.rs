@@ -151,7 +151,9 @@ impl Poller {
                 Duration::from_millis(u64::try_from(after.ms()).unwrap_or(0)).max(BACKOFF_FIRST)
             }
             ApiError::Unauthorized => UNAUTHORIZED_PAUSE,
-            ApiError::Conflict | ApiError::Refused { .. } | ApiError::Unavailable { .. } => self.next_backoff(),
+            ApiError::Conflict | ApiError::Refused { .. } | ApiError::Unavailable { .. } => {
+                self.next_backoff()
+            }
         };
         self.told = Some(error);
         tokio::time::sleep(pause).await;
@@ -281,13 +283,17 @@ impl Poller {
         let wait = match &error {
             ApiError::Throttled { after } => Some(*after),
             ApiError::Refused { .. } if reply.attempts + 1 >= REFUSALS_MAX => None,
-            ApiError::Refused { .. } | ApiError::Unavailable { .. } | ApiError::Unauthorized | ApiError::Conflict => {
-                Some(DurationMs::from_secs(1_i64 << reply.attempts.min(6)))
-            }
+            ApiError::Refused { .. }
+            | ApiError::Unavailable { .. }
+            | ApiError::Unauthorized
+            | ApiError::Conflict => Some(DurationMs::from_secs(1_i64 << reply.attempts.min(6))),
         };
         tracing::warn!(%error, reply = id, "Telegram: an answer was not sent");
         let again = wait.map(|wait| now.plus(wait));
-        self.shared.writer.run(move |conn| telegram_replies::failed(conn, id, &error.to_string(), again)).await?;
+        self.shared
+            .writer
+            .run(move |conn| telegram_replies::failed(conn, id, &error.to_string(), again))
+            .await?;
         Ok(again.is_none())
     }
 }

@@ -44,7 +44,12 @@ type Entry = (TelegramBotRow, String, Vec<i64>);
 
 impl Switchboard {
     /// `reader` is a connection that nobody else uses.
-    pub fn new(config: &Config, vault: Arc<Vault>, reader: Store, writer: Writer) -> Result<Self, StoreError> {
+    pub fn new(
+        config: &Config,
+        vault: Arc<Vault>,
+        reader: Store,
+        writer: Writer,
+    ) -> Result<Self, StoreError> {
         let line = Line::open(&config.telegram.api_url)
             .map_err(|error| StoreError::Other { detail: error.to_string() })?;
         Ok(Self {

@@ -90,22 +90,25 @@ pub const NO_DECISIONS: Phrase = phrase("No decisions yet.", "아직 결정이 �
 pub const NO_ENTRIES: Phrase = phrase("Nothing was changed yet.", "아직 변경 기록이 없습니다.");
 pub const NO_GRID: Phrase = phrase("This account has no grid bot.", "이 계좌에는 그리드 봇이 없습니다.");
 pub const WHICH_GRID: Phrase = phrase("Which one? /grid NAME", "어느 봇입니까? /grid NAME");
-pub const NO_CHANGE: Phrase = phrase("Nothing to change: it is so already.", "이미 그렇게 설정되어 있습니다.");
+pub const NO_CHANGE: Phrase =
+    phrase("Nothing to change: it is so already.", "이미 그렇게 설정되어 있습니다.");
 pub const DONE: Phrase = phrase("Done.", "완료했습니다.");
-pub const CANCELLED: Phrase = phrase("Cancelled. Nothing was changed.", "취소했습니다. 변경된 것이 없습니다.");
+pub const CANCELLED: Phrase =
+    phrase("Cancelled. Nothing was changed.", "취소했습니다. 변경된 것이 없습니다.");
 pub const CONFIRM: Phrase = phrase("✅ Confirm", "✅ 확인");
 pub const CANCEL: Phrase = phrase("✖ Cancel", "✖ 취소");
 pub const REFRESH: Phrase = phrase("🔄 Refresh", "🔄 새로 고침");
-pub const EXPIRED: Phrase =
-    phrase("This button is too old. Send the command again.", "버튼이 만료되었습니다. 명령을 다시 보내 주세요.");
-pub const USED_UP: Phrase =
-    phrase("This button was used already.", "이미 사용된 버튼입니다.");
-pub const NOT_YOURS: Phrase =
-    phrase("This button is not yours.", "본인의 버튼이 아닙니다.");
-pub const UNKNOWN_BUTTON: Phrase =
-    phrase("This button is not known.", "알 수 없는 버튼입니다.");
-pub const NO_COMMAND: Phrase =
-    phrase("Commands begin with a slash. /help lists them.", "명령은 /로 시작합니다. /help 를 보내면 목록이 나옵니다.");
+pub const EXPIRED: Phrase = phrase(
+    "This button is too old. Send the command again.",
+    "버튼이 만료되었습니다. 명령을 다시 보내 주세요.",
+);
+pub const USED_UP: Phrase = phrase("This button was used already.", "이미 사용된 버튼입니다.");
+pub const NOT_YOURS: Phrase = phrase("This button is not yours.", "본인의 버튼이 아닙니다.");
+pub const UNKNOWN_BUTTON: Phrase = phrase("This button is not known.", "알 수 없는 버튼입니다.");
+pub const NO_COMMAND: Phrase = phrase(
+    "Commands begin with a slash. /help lists them.",
+    "명령은 /로 시작합니다. /help 를 보내면 목록이 나옵니다.",
+);
 pub const NOT_NOW: Phrase = phrase(
     "The database did not answer. Send the command again.",
     "데이터베이스가 응답하지 않았습니다. 명령을 다시 보내 주세요.",
@@ -150,19 +153,33 @@ pub const fn description(verb: Verb) -> Phrase {
 /// A sentence with something in it. Names and values are escaped by whoever puts the answer together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sentence<'a> {
-    UnknownCommand { word: &'a str, near: Option<&'static str> },
+    UnknownCommand {
+        word: &'a str,
+        near: Option<&'static str>,
+    },
     Usage(Verb),
     BadSymbol(&'a str),
     /// A command that waited too long to be obeyed, seconds.
-    TooOld { seconds: i64 },
-    TooMany { seconds: i64 },
-    Muted { minutes: i64 },
-    AskConfirm { seconds: i64 },
+    TooOld {
+        seconds: i64,
+    },
+    TooMany {
+        seconds: i64,
+    },
+    Muted {
+        minutes: i64,
+    },
+    AskConfirm {
+        seconds: i64,
+    },
     More(usize),
     HaltedBecause(&'a str),
     NotAGrid(&'a str),
     NoDecisionsOn(&'a str),
-    KeyNotHere { key: &'a str, allowed: &'a str },
+    KeyNotHere {
+        key: &'a str,
+        allowed: &'a str,
+    },
     /// `telegram test`.
     Test(&'a str),
 }
@@ -197,7 +214,9 @@ impl Sentence<'_> {
                 format!("`{text}` 은(는) 심볼이 아닙니다: 영문자, 숫자, -, _ 2~30자 (예: BTCUSDT)"),
             ),
             Self::TooOld { seconds } => (
-                format!("This command is {seconds} s old and was not executed. Send it again if you still want it."),
+                format!(
+                    "This command is {seconds} s old and was not executed. Send it again if you still want it."
+                ),
                 format!("{seconds}초 전의 명령이라 실행하지 않았습니다. 여전히 원하면 다시 보내 주세요."),
             ),
             Self::TooMany { seconds } => (
@@ -205,21 +224,22 @@ impl Sentence<'_> {
                 format!("명령이 너무 많습니다. {seconds}초 뒤에 다시 받습니다. /halt 는 항상 동작합니다."),
             ),
             Self::Muted { minutes } => (
-                format!("Too many wrong buttons: this chat is not listened to for {minutes} min; /halt always works."),
-                format!("잘못된 버튼이 너무 많아 {minutes}분 동안 명령을 받지 않습니다. /halt 는 항상 동작합니다."),
+                format!(
+                    "Too many wrong buttons: this chat is not listened to for {minutes} min; /halt always works."
+                ),
+                format!(
+                    "잘못된 버튼이 너무 많아 {minutes}분 동안 명령을 받지 않습니다. /halt 는 항상 동작합니다."
+                ),
             ),
             Self::AskConfirm { seconds } => (
                 format!("This raises risk or closes positions. Confirm within {seconds} s:"),
                 format!("위험을 높이거나 포지션을 청산하는 명령입니다. {seconds}초 안에 확인해 주세요:"),
             ),
             Self::More(count) => (format!("... {count} more"), format!("... 외 {count}건")),
-            Self::HaltedBecause(reason) => {
-                (format!("halted: {reason}"), format!("중지 사유: {reason}"))
+            Self::HaltedBecause(reason) => (format!("halted: {reason}"), format!("중지 사유: {reason}")),
+            Self::NotAGrid(name) => {
+                (format!("Bot {name} is no grid bot."), format!("{name} 은(는) 그리드 봇이 아닙니다."))
             }
-            Self::NotAGrid(name) => (
-                format!("Bot {name} is no grid bot."),
-                format!("{name} 은(는) 그리드 봇이 아닙니다."),
-            ),
             Self::NoDecisionsOn(symbol) => (
                 format!("No bot of this account has decided anything on {symbol}."),
                 format!("이 계좌의 봇이 {symbol} 에 대해 결정한 것이 없습니다."),

@@ -72,11 +72,7 @@ impl Desk {
     ) -> Result<Answer, StoreError> {
         let command: Command = serde_json::from_value(asked.command.clone())
             .map_err(|error| StoreError::corrupt(format!("telegram_confirmations: {error}")))?;
-        let applied = tentatively(
-            conn,
-            || self.apply(conn, member, asked.user_id, &command, now),
-            |_| true,
-        );
+        let applied = tentatively(conn, || self.apply(conn, member, asked.user_id, &command, now), |_| true);
         match applied {
             Ok(applied) => Ok(wish::done(&command, &applied, member.lang)),
             Err(error) => wish::refused(error, member.lang),

@@ -135,8 +135,9 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Answer, StoreError> {
         let token = one_time_token()?;
-        let command = serde_json::to_value(command)
-            .map_err(|error| StoreError::Other { detail: format!("a command could not be written: {error}") })?;
+        let command = serde_json::to_value(command).map_err(|error| StoreError::Other {
+            detail: format!("a command could not be written: {error}"),
+        })?;
         confirmations::insert(
             conn,
             &Confirmation {

@@ -155,6 +155,7 @@ fn today(conn: &Connection, member: &Member, account: &AccountStatus) -> Result<
     let Some(now) = account.last_cycle_at else { return Ok(Quote::ZERO) };
     let midnight = Timestamp::from_ms(now.ms().div_euclid(DAY_MS).saturating_mul(DAY_MS));
     let days = daily::daily(conn, &Filter { since: Some(midnight), ..own(member) })?;
-    let own = days.iter().filter(|day| day.book == book_of(account) && day.quote_asset == account.quote_asset);
+    let own =
+        days.iter().filter(|day| day.book == book_of(account) && day.quote_asset == account.quote_asset);
     Ok(own.map(|day| day.net_pnl).sum())
 }

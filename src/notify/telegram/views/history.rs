@@ -10,9 +10,9 @@ use crate::notify::telegram::charted::Charted;
 use crate::notify::telegram::gate::Member;
 use crate::notify::telegram::table;
 use crate::notify::text::chat;
+use crate::store::StoreError;
 use crate::store::audit::{self, AuditFilter};
 use crate::store::queries::{Filter, daily, decisions, equity, explain, pnl};
-use crate::store::StoreError;
 
 /// Points of a chart: about one a column of the picture.
 const CHART_POINTS: u32 = 500;
@@ -88,8 +88,7 @@ pub(super) fn daily(conn: &Connection, member: &Member) -> Result<Answer, StoreE
         })
         .collect();
     let label = |phrase: chat::Phrase| phrase.text(lang);
-    let header =
-        [label(chat::DAY), label(chat::TRADES), label(chat::REALIZED), label(chat::FEES), ""];
+    let header = [label(chat::DAY), label(chat::TRADES), label(chat::REALIZED), label(chat::FEES), ""];
     Ok(sheet(member, "", &table::lines(&header, &rows, &[1, 2, 3]), &[]))
 }
 
@@ -156,7 +155,8 @@ pub(super) fn log(conn: &Connection, member: &Member) -> Result<Answer, StoreErr
         body.push(format!("  {}", entry.subject));
         let before = values(entry.before.as_deref());
         for (key, after) in values(entry.after.as_deref()) {
-            let before = before.iter().find(|(name, _)| *name == key).map_or("-", |(_, value)| value.as_str());
+            let before =
+                before.iter().find(|(name, _)| *name == key).map_or("-", |(_, value)| value.as_str());
             body.push(format!("  {key}: {before} -> {after}"));
         }
     }

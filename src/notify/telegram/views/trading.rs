@@ -42,7 +42,8 @@ pub(super) fn positions(conn: &Connection, member: &Member) -> Result<Answer, St
             figures::price(position.entry_price_avg),
             figures::price(position.mark_price)
         ));
-        let move_pct = position.move_pct.map_or_else(String::new, |pct| format!(" ({} %)", signed(pct.decimal(), 2)));
+        let move_pct =
+            position.move_pct.map_or_else(String::new, |pct| format!(" ({} %)", signed(pct.decimal(), 2)));
         body.push(format!(
             "  {} {}{move_pct}",
             chat::UNREALIZED.text(lang),
@@ -133,7 +134,12 @@ pub(super) fn grid(conn: &Connection, member: &Member, name: Option<&str>) -> Re
         .lines
         .iter()
         .map(|line| {
-            vec![line.index.to_string(), figures::price(Some(line.price)), line.status.clone(), profit(line.profit)]
+            vec![
+                line.index.to_string(),
+                figures::price(Some(line.price)),
+                line.status.clone(),
+                profit(line.profit),
+            ]
         })
         .collect();
     let label = |phrase: chat::Phrase| phrase.text(lang);
