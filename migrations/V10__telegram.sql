@@ -57,6 +57,8 @@ CREATE TABLE telegram_replies (
     id         INTEGER PRIMARY KEY,
     account_id INTEGER NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     chat_id    INTEGER NOT NULL,
+    -- Each kind leaves by itself: a picture that does not get through keeps no text back.
+    kind       TEXT NOT NULL CHECK (kind IN ('text', 'chart')),
     body       TEXT NOT NULL CHECK (json_valid(body)),
     created_at INTEGER NOT NULL,
     not_before INTEGER NOT NULL,

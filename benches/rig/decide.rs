@@ -113,6 +113,7 @@ impl Scene {
             bots,
             instruments: Arc::new(instruments),
             halt: None,
+            close_symbols: BTreeMap::new(),
             venue: Venue {
                 spot: false,
                 hedge: true,

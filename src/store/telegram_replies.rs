@@ -1,14 +1,26 @@
 //! Answers to commands from chats. A row is written in the transaction of its command and leaves afterwards, in order.
 
+use std::fmt;
+
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 
 use super::{StoreError, column};
 use crate::domain::ids::AccountId;
 use crate::domain::time::{DurationMs, Timestamp};
+use crate::domain::words::words;
 
 /// Rows that have left are kept so long.
 const KEPT: DurationMs = DurationMs::from_secs(7 * 86_400);
+
+/// Each kind leaves by itself, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyKind {
+    Text,
+    Chart,
+}
+
+words!(ReplyKind { Text => "text", Chart => "chart" });
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyRow {
@@ -22,8 +34,8 @@ pub struct ReplyRow {
 
 pub fn insert(
     conn: &Connection,
-    account: AccountId,
-    chat_id: i64,
+    (account, chat_id): (AccountId, i64),
+    kind: ReplyKind,
     body: &Value,
     now: Timestamp,
 ) -> Result<(), StoreError> {
@@ -32,18 +44,25 @@ pub fn insert(
     )?
     .execute(params![account.get(), now.minus(KEPT).ms()])?;
     conn.prepare_cached(
-        "INSERT INTO telegram_replies (account_id, chat_id, body, created_at, not_before) VALUES (?1, ?2, ?3, ?4, ?4)",
+        "INSERT INTO telegram_replies (account_id, chat_id, kind, body, created_at, not_before)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
     )?
-    .execute(params![account.get(), chat_id, body.to_string(), now.ms()])?;
+    .execute(params![account.get(), chat_id, kind.as_str(), body.to_string(), now.ms()])?;
     Ok(())
 }
 
-/// What has not left yet, oldest first.
-pub fn pending(conn: &Connection, account: AccountId, limit: u32) -> Result<Vec<ReplyRow>, StoreError> {
+/// What of a kind has not left yet, oldest first.
+pub fn pending(
+    conn: &Connection,
+    account: AccountId,
+    kind: ReplyKind,
+    limit: u32,
+) -> Result<Vec<ReplyRow>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT * FROM telegram_replies WHERE account_id = ?1 AND status = 'pending' ORDER BY id LIMIT ?2",
+        "SELECT * FROM telegram_replies WHERE account_id = ?1 AND status = 'pending' AND kind = ?2
+         ORDER BY id LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![account.get(), limit], from_row)?;
+    let rows = statement.query_map(params![account.get(), kind.as_str(), limit], from_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

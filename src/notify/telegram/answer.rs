@@ -25,7 +25,8 @@ pub struct Answer {
     /// One row of buttons under the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Button>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Leaves by itself, after the text.
+    #[serde(skip)]
     pub chart: Option<Charted>,
 }
 
@@ -118,7 +119,7 @@ pub fn escaped(text: &str) -> String {
 pub fn page(headline: &str, body: &[String], footer: &[String], lang: Lang) -> String {
     let headline =
         if headline.is_empty() { String::new() } else { format!("<b>{}</b>\n", escaped(headline)) };
-    let footer: String = footer.iter().map(|line| format!("\n{}", escaped(line))).collect();
+    let footer: String = footer.iter().flat_map(|line| ["\n".to_owned(), escaped(line)]).collect();
     let more = |left: usize| format!("\n{}", chat::Sentence::More(left).text(lang));
     let room = TEXT_MAX
         .saturating_sub(headline.chars().count() + footer.chars().count() + more(body.len()).chars().count());

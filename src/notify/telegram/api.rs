@@ -12,6 +12,7 @@ use teloxide::types::{
 use teloxide::{ApiError as Refusal, Bot, RequestError};
 
 use super::answer::{Answer, Button};
+use super::charted::Charted;
 use crate::domain::secret::Secret;
 use crate::domain::time::DurationMs;
 
@@ -91,7 +92,7 @@ impl Api {
         request.send().await.map_err(meaning)
     }
 
-    /// Sends the text with its buttons, then the chart.
+    /// Sends the text with its buttons.
     pub async fn send(&self, chat: i64, answer: &Answer) -> Result<(), ApiError> {
         let mut request =
             self.bot.send_message(ChatId(chat), &answer.text).link_preview_options(no_preview());
@@ -101,8 +102,10 @@ impl Api {
         if !answer.buttons.is_empty() {
             request = request.reply_markup(keyboard(&answer.buttons));
         }
-        request.send().await.map_err(meaning)?;
-        let Some(chart) = &answer.chart else { return Ok(()) };
+        request.send().await.map(drop).map_err(meaning)
+    }
+
+    pub async fn send_chart(&self, chat: i64, chart: &Charted) -> Result<(), ApiError> {
         let png = chart.png().map_err(|error| ApiError::Refused { reason: error.to_string() })?;
         let file = InputFile::memory(png).file_name("equity.png");
         let photo = self.bot.send_photo(ChatId(chat), file).caption(&chart.caption);

@@ -247,3 +247,6 @@ fn misread_answer(member: Member, misread: &Misread) -> Task {
         Misread::BadSymbol { text } => said(member, &chat::Sentence::BadSymbol(text)),
     }
 }
+
+#[cfg(test)]
+mod tests;

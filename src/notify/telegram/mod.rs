@@ -1,7 +1,7 @@
 //! Accounts steered from their chats.
 //!
 //! [`grammar`] reads what a person wrote, [`gate`] says whether that person may, [`desk`] obeys in one transaction with
-//! the number of the update and the answer, [`poller`] brings the updates of one bot and takes the answers away, and
+//! the number of the update and the answer, [`poller`] brings the updates of one bot, `courier` takes the answers away, and
 //! [`switchboard`] has a poller for every bot that an account has.
 
 pub mod answer;
@@ -14,6 +14,7 @@ pub mod poller;
 pub mod switchboard;
 
 mod charted;
+mod courier;
 mod menu;
 mod replies;
 mod risk;

@@ -1,4 +1,4 @@
-//! One bot: asks Telegram for updates, settles them one by one, and takes the answers to their chats.
+//! One bot: asks Telegram for updates, settles them one by one; couriers take the answers away.
 //!
 //! Reading happens on a connection of its own and away from the runtime's thread; writing goes through the one writer.
 //! Whatever is down is asked again later, ever less often; nothing that was settled depends on it.
@@ -6,8 +6,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::answer::Answer;
 use super::api::{Api, ApiError};
+use super::courier::Courier;
 use super::desk::{Desk, Task};
 use super::gate::{Member, Turnstile};
 use super::grammar::View;
@@ -16,20 +19,16 @@ use super::{menu, views};
 use crate::clock::wall_now;
 use crate::domain::time::DurationMs;
 use crate::notify::text::{Lang, chat};
-use crate::store::telegram_replies::{self, ReplyRow};
+use crate::store::telegram_replies::ReplyKind;
 use crate::store::{Store, StoreError, Writer};
 
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
+const BACKOFF_MAX: Duration = Duration::from_mins(1);
 /// A token that Telegram does not know will hardly be known soon.
-const UNAUTHORIZED_PAUSE: Duration = Duration::from_secs(300);
+const UNAUTHORIZED_PAUSE: Duration = Duration::from_mins(5);
 /// How often settling an update is tried before those behind it go first.
 const TRIES_MAX: u32 = 5;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
-/// Replies that leave between two questions for updates.
-const REPLIES_AT_ONCE: u32 = 50;
-/// A reply that Telegram refuses is given up after so many tries.
-const REFUSALS_MAX: u32 = 3;
 
 /// What all pollers share.
 #[derive(Clone)]
@@ -60,6 +59,8 @@ pub struct Poller {
     /// Kept up to date by whoever owns the poller.
     pub desk: Arc<Mutex<Desk>>,
     turnstile: Turnstile,
+    /// Wakes the courier of the texts, and that of the charts.
+    news: [Arc<Notify>; 2],
     backoff: Duration,
     /// The name is known and the menu registered.
     is_introduced: bool,
@@ -74,14 +75,31 @@ impl Poller {
             shared,
             desk,
             turnstile: Turnstile::default(),
+            news: Default::default(),
             backoff: BACKOFF_FIRST,
             is_introduced: false,
             told: None,
         }
     }
 
-    /// Until it is dropped.
+    /// Listens, and takes the answers away. Until it is dropped.
     pub async fn run(mut self) {
+        let [texts, charts] = self.news.clone();
+        let (texts, charts) = (self.courier(ReplyKind::Text, texts), self.courier(ReplyKind::Chart, charts));
+        tokio::join!(texts.run(), charts.run(), self.listen());
+    }
+
+    fn courier(&self, kind: ReplyKind, news: Arc<Notify>) -> Courier {
+        Courier {
+            api: self.api.clone(),
+            shared: self.shared.clone(),
+            desk: Arc::clone(&self.desk),
+            kind,
+            news,
+        }
+    }
+
+    async fn listen(&mut self) {
         loop {
             if let Err(error) = self.round().await {
                 tracing::error!(%error, "Telegram: the database does not answer");
@@ -94,7 +112,7 @@ impl Poller {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Answers out, updates in.
+    /// One question for updates, and what comes of them.
     async fn round(&mut self) -> Result<(), StoreError> {
         if !self.is_introduced {
             match self.introduce().await {
@@ -102,7 +120,6 @@ impl Poller {
                 Err(error) => return self.trouble(error).await,
             }
         }
-        self.deliver().await?;
         let desk = self.desk();
         let last = self.shared.read(move |store| desk.last_update(store.conn(), wall_now())).await?;
         match self.api.updates(last.map(|last| last.saturating_add(1)), self.shared.poll).await {
@@ -189,12 +206,11 @@ impl Poller {
         let desk = self.desk();
         let task = desk.sort(incoming, &mut self.turnstile, wall_now());
         let refreshed = Desk::refreshed(&task).map(|(member, view)| (member.clone(), view));
-        let task = match task {
-            Task::Show { member, view } => {
-                let answer = self.show(&member, view).await;
-                Task::Answer { member, answer }
-            }
-            other => other,
+        let task = if let Task::Show { member, view } = task {
+            let answer = self.show(&member, view).await;
+            Task::Answer { member, answer }
+        } else {
+            task
         };
         let mut tries = 0;
         let after = loop {
@@ -233,7 +249,8 @@ impl Poller {
                 }
             }
         }
-        self.deliver().await
+        self.news.iter().for_each(|news| news.notify_one());
+        Ok(())
     }
 
     async fn give_up(&self, incoming: &Incoming, error: StoreError) -> Result<(), StoreError> {
@@ -250,50 +267,5 @@ impl Poller {
             tracing::warn!(%error, account = member.name, "Telegram: a view could not be read");
             Answer::plain(chat::NOT_NOW.text(lang))
         })
-    }
-
-    /// Sends what waits, in the order of each chat.
-    async fn deliver(&mut self) -> Result<(), StoreError> {
-        for member in self.desk().members {
-            let account = member.account;
-            let waiting = self
-                .shared
-                .read(move |store| telegram_replies::pending(store.conn(), account, REPLIES_AT_ONCE))
-                .await?;
-            for reply in waiting {
-                // Those behind it keep their order.
-                if reply.not_before > wall_now() || !self.send(&reply).await? {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// False when it has to be tried again later.
-    async fn send(&self, reply: &ReplyRow) -> Result<bool, StoreError> {
-        let answer: Answer = serde_json::from_value(reply.body.clone())
-            .map_err(|error| StoreError::corrupt(format!("telegram_replies: {error}")))?;
-        let outcome = self.api.send(reply.chat_id, &answer).await;
-        let (id, now) = (reply.id, wall_now());
-        let Err(error) = outcome else {
-            self.shared.writer.run(move |conn| telegram_replies::sent(conn, id, now)).await?;
-            return Ok(true);
-        };
-        let wait = match &error {
-            ApiError::Throttled { after } => Some(*after),
-            ApiError::Refused { .. } if reply.attempts + 1 >= REFUSALS_MAX => None,
-            ApiError::Refused { .. }
-            | ApiError::Unavailable { .. }
-            | ApiError::Unauthorized
-            | ApiError::Conflict => Some(DurationMs::from_secs(1_i64 << reply.attempts.min(6))),
-        };
-        tracing::warn!(%error, reply = id, "Telegram: an answer was not sent");
-        let again = wait.map(|wait| now.plus(wait));
-        self.shared
-            .writer
-            .run(move |conn| telegram_replies::failed(conn, id, &error.to_string(), again))
-            .await?;
-        Ok(again.is_none())
     }
 }

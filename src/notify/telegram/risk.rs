@@ -40,12 +40,15 @@ const KEYS: &[(&str, Riskier)] = &[
 
 /// Whether `command`, which would make these changes, needs a person's second word.
 pub(super) fn needs_confirmation(command: &Command, changes: &[Change], holds_positions: bool) -> bool {
-    match command {
-        // They close what is open, or let everything trade again.
-        Command::ClosePositions { .. } | Command::Resume { .. } | Command::Halt { flatten: true, .. } => {
-            !changes.is_empty()
-        }
-        _ => changes.iter().any(|change| raises_risk(change, holds_positions)),
+    // They close what is open, or let everything trade again.
+    let is_grave = matches!(
+        command,
+        Command::ClosePositions { .. } | Command::Resume { .. } | Command::Halt { flatten: true, .. }
+    );
+    if is_grave {
+        !changes.is_empty()
+    } else {
+        changes.iter().any(|change| raises_risk(change, holds_positions))
     }
 }
 

@@ -71,7 +71,7 @@ impl Switchboard {
     /// Until it is dropped, and the pollers with it.
     pub async fn run(mut self) {
         loop {
-            match self.shared.read(|store| read(store)).await {
+            match self.shared.read(read).await {
                 Ok(entries) => self.follow(entries),
                 Err(error) => tracing::warn!(%error, "Telegram: the accounts' bots could not be read"),
             }

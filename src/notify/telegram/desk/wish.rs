@@ -104,7 +104,7 @@ impl Desk {
         );
         match trial {
             Ok(Trial::Done(applied)) => Ok(done(command, &applied, lang)),
-            Ok(Trial::Asked(applied)) => self.ask(conn, member, (wanted.user, command, &applied), now),
+            Ok(Trial::Asked(applied)) => Self::ask(conn, member, (wanted.user, command, &applied), now),
             Ok(Trial::TooOld) => {
                 let seconds = wanted.age.ms() / 1_000;
                 Ok(Answer::plain(&chat::Sentence::TooOld { seconds }.text(lang)))
@@ -128,7 +128,6 @@ impl Desk {
     }
 
     fn ask(
-        &self,
         conn: &Connection,
         member: &Member,
         (user, command, applied): (i64, &Command, &Applied),
@@ -173,17 +172,18 @@ pub(super) fn done(command: &Command, applied: &Applied, lang: Lang) -> Answer {
 
 /// The machine's own failures are tried again; everything else is answered.
 pub(super) fn refused(error: ControlError, lang: Lang) -> Result<Answer, StoreError> {
-    match error {
-        ControlError::Store(
-            error @ (StoreError::Busy
-            | StoreError::DiskFull
-            | StoreError::ReadOnly { .. }
-            | StoreError::Corrupt { .. }
-            | StoreError::WriterStopped
-            | StoreError::Other { .. }),
-        ) => Err(error),
-        error => Ok(Answer::plain(&chat::refusal(&error, lang))),
+    if let ControlError::Store(
+        failure @ (StoreError::Busy
+        | StoreError::DiskFull
+        | StoreError::ReadOnly { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::WriterStopped
+        | StoreError::Other { .. }),
+    ) = error
+    {
+        return Err(failure);
     }
+    Ok(Answer::plain(&chat::refusal(&error, lang)))
 }
 
 fn diff(applied: &Applied) -> String {

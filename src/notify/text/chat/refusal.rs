@@ -16,14 +16,14 @@ pub fn refusal(error: &ControlError, lang: Lang) -> String {
 /// `None` for what a chat cannot cause, and for failures of the machine, which are told as they are.
 fn korean(error: &ControlError) -> Option<String> {
     Some(match error {
-        ControlError::Setting(SettingError::UnknownKey { key, .. }) => format!("`{key}` 설정은 없습니다"),
+        ControlError::Setting(SettingError::UnknownKey { key, .. })
+        | ControlError::UnknownAccountKey { key, .. } => format!("`{key}` 설정은 없습니다"),
         ControlError::Setting(SettingError::BadValue { key, value, allowed }) => {
             format!("{key} = `{value}` 은(는) 허용되지 않습니다. 허용 범위: {}", range(allowed))
         }
         ControlError::BadValue { key, value, allowed } => {
             format!("{key} = `{value}` 은(는) 허용되지 않습니다. 허용 범위: {}", range(allowed))
         }
-        ControlError::UnknownAccountKey { key, .. } => format!("`{key}` 설정은 없습니다"),
         ControlError::Allocation { requested, free } => format!(
             "배분 {} % 은(는) 너무 큽니다. 남은 배분은 {} % 입니다",
             requested.normalize(),
@@ -38,7 +38,10 @@ fn korean(error: &ControlError) -> Option<String> {
         ControlError::ForeignSymbol { symbol, example, .. } => {
             format!("`{symbol}` 은(는) 이 거래소의 심볼이 아닙니다 (예: {example})")
         }
-        ControlError::NoBot { name: Some(name) } => format!("`{name}` 봇이 없습니다"),
+        ControlError::NoBot { name: Some(name) }
+        | ControlError::Store(StoreError::NotFound { what: "bot", name }) => {
+            format!("`{name}` 봇이 없습니다")
+        }
         ControlError::NoBot { name: None } => "봇이 없습니다".to_owned(),
         ControlError::NothingOpen { symbol, open, .. } if open.is_empty() => {
             format!("`{symbol}` 을(를) 보유한 봇이 없습니다. 열린 포지션이 없습니다")
@@ -46,7 +49,6 @@ fn korean(error: &ControlError) -> Option<String> {
         ControlError::NothingOpen { symbol, open, .. } => {
             format!("`{symbol}` 을(를) 보유한 봇이 없습니다. 열린 심볼: {}", open.join(", "))
         }
-        ControlError::Store(StoreError::NotFound { what: "bot", name }) => format!("`{name}` 봇이 없습니다"),
         ControlError::Store(StoreError::NotFound { what: "strategy", name }) => {
             format!("`{name}` 전략이 없습니다")
         }
