@@ -17,7 +17,7 @@ use super::{Args, bare::BareRun, market};
 /// Margin, leverage and balance are such that each order is a small part of its account.
 const BALANCE: &str = "1000000";
 const PAUSE: Duration = Duration::from_millis(50);
-const OPENING: Duration = Duration::from_secs(60);
+const OPENING: Duration = Duration::from_mins(1);
 
 /// The wave as the daemon's own journal tells it; times in ms.
 pub(crate) struct Wave {
@@ -120,7 +120,7 @@ fn open_exchange(folder: &Path, tapes: &[PathBuf]) -> anyhow::Result<(Tradefleet
         if let Ok(text) = std::fs::read_to_string(&ready)
             && let Ok(ports) = serde_json::from_str::<Value>(&text)
         {
-            let base = ports["binance"].as_str().context("no port")?.to_owned();
+            let base = ports.get("binance").and_then(Value::as_str).context("no port")?.to_owned();
             return Ok((exchange, base));
         }
         sleep(PAUSE);

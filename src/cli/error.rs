@@ -180,6 +180,7 @@ impl From<ControlError> for CliError {
             | ControlError::BadName { .. }
             | ControlError::BadValue { .. }
             | ControlError::UnknownAccountKey { .. }
+            | ControlError::UnknownNoticeKey { .. }
             | ControlError::KeysMissing { .. }
             | ControlError::KeysUnused { .. }
             | ControlError::ForeignSymbol { .. }

@@ -8,6 +8,7 @@ pub mod error;
 pub mod output;
 
 mod account;
+mod alert;
 mod audit;
 mod bot;
 mod completions;
@@ -27,6 +28,7 @@ mod limits;
 mod logging;
 mod man;
 mod market_source;
+mod notice;
 mod orders;
 mod pnl;
 mod positions;
@@ -116,6 +118,10 @@ enum Command {
     Signal(signal::SignalArgs),
     /// Migrate, check, back up and restore the database
     Db(db::DbArgs),
+    /// What accounts' chats are told, and how
+    Notice(notice::NoticeArgs),
+    /// What is wrong, for whoever runs the fleet
+    Alert(alert::AlertArgs),
     /// Who did what, in a chain that shows tampering
     Audit(audit::AuditArgs),
     /// The master key of the exchange keys
@@ -170,6 +176,8 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Pnl(args) => pnl::run(&args, context),
         Command::Signal(args) => signal::run(&args, context),
         Command::Db(args) => db::run(&args, context),
+        Command::Notice(args) => notice::run(args, context),
+        Command::Alert(args) => alert::run(&args, context),
         Command::Audit(args) => audit::run(args, context),
         Command::Keys(args) => keys::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),

@@ -33,6 +33,8 @@ const TIMEFRAMES: &str = "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d, or \"\" for th
 const REST: &str = "an address such as https://host or http://127.0.0.1:9101";
 const STREAM: &str = "an address such as wss://host or ws://127.0.0.1:9101";
 const EGRESS: &str = "a list of `direct`, IP addresses of this machine, http:// or socks5:// proxies";
+const SECRET: &str = "`env:NAME` or `file:PATH`, or \"\" for none";
+const SEVERITY: &str = "info, warning or critical";
 const SYMBOLS: &str = "a list of exchange symbols such as [\"BTCUSDT\"]";
 
 /// Every key but those of `[instruments.SYMBOL]`.
@@ -88,6 +90,22 @@ pub const KEYS: &[ConfigKey] = &[
     key("telegram.api_url", REST, "Telegram's Bot API"),
     key("telegram.language", "en or ko", "what bots speak to accounts that have no language of their own"),
     key("telegram.poll_seconds", "1 to 50", "how long Telegram holds a question for updates open, seconds"),
+    key("alerts.slack_webhook", SECRET, "Slack webhook that alerts go to"),
+    key("alerts.slack_severity", SEVERITY, "from which severity on alerts go to Slack"),
+    key("alerts.smtp_host", "a host name, or \"\" for no e-mail", "mail server that alerts go by"),
+    key("alerts.smtp_port", "1 to 65535", "its port"),
+    key("alerts.smtp_tls", "none, starttls or tls", "how the connection to it is secured"),
+    key("alerts.smtp_user", "a name, or \"\" for none", "whom it knows us as"),
+    key("alerts.smtp_password", SECRET, "the password there"),
+    key("alerts.email_from", "an e-mail address", "sender of alerts"),
+    list("alerts.email_to", "a list of e-mail addresses", "who gets alerts by e-mail"),
+    key("alerts.email_severity", SEVERITY, "from which severity on alerts go by e-mail"),
+    key(
+        "alerts.heartbeat_url",
+        "an address, `env:NAME`, `file:PATH`, or \"\" for none",
+        "called while the fleet makes progress",
+    ),
+    key("alerts.heartbeat_seconds", "5 to 86400", "how often, seconds"),
     key("retention.decisions", "1000 to 100000000", "rows of decisions that are kept"),
     key("retention.signals", "1000 to 100000000", "rows of signals that are kept"),
 ];
@@ -180,6 +198,7 @@ impl Config {
             "engine.close_if_unprotected" => self.engine.close_if_unprotected = one(values)?,
             gates if gates.starts_with("gates.") => self.set_gate(gates, values)?,
             telegram if telegram.starts_with("telegram.") => self.telegram.set(telegram, values)?,
+            alerts if alerts.starts_with("alerts.") => self.alerts.set(alerts, values)?,
             live => self.live.set(live, values)?,
         }
         Some(())
@@ -232,6 +251,7 @@ impl Config {
             "retention.signals" => self.retention.signals.to_string(),
             "engine.close_if_unprotected" => self.engine.close_if_unprotected.to_string(),
             telegram if telegram.starts_with("telegram.") => self.telegram.get(telegram)?,
+            alerts if alerts.starts_with("alerts.") => self.alerts.get(alerts)?,
             live => self.live.get(live)?,
         })
     }

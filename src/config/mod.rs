@@ -5,6 +5,7 @@
 
 pub mod document;
 
+mod alerts;
 mod keys;
 mod live;
 mod telegram;
@@ -19,6 +20,7 @@ use crate::engine::settings::PolicyLimits;
 use crate::signal::gates::GateConfig;
 use crate::signal::universe::UniverseConfig;
 
+pub use alerts::{AlertsConfig, MailTls};
 use document::{Entry, Node, Problem, Problems, Value, table_of, unknown_key};
 pub use keys::{ConfigKey, KEYS};
 pub use live::{ExchangeUrls, LiveConfig};
@@ -79,6 +81,7 @@ pub struct Config {
     pub retention: RetentionConfig,
     pub live: LiveConfig,
     pub telegram: TelegramConfig,
+    pub alerts: AlertsConfig,
 }
 
 impl Default for Config {
@@ -98,6 +101,7 @@ impl Default for Config {
             retention: RetentionConfig { decisions: 200_000, signals: 50_000 },
             live: LiveConfig::default(),
             telegram: TelegramConfig::default(),
+            alerts: AlertsConfig::default(),
         }
     }
 }
@@ -232,6 +236,10 @@ impl LoadedConfig {
         let line = sections.iter().find(|section| section.key == "gates").map_or(1, |section| section.line);
         if let Err(error) = self.config.gates.validate() {
             problems.add(line, error);
+        }
+        if let Some(problem) = self.config.alerts.problem() {
+            let alerts = sections.iter().find(|section| section.key == "alerts");
+            problems.add(alerts.map_or(1, |section| section.line), problem);
         }
     }
 

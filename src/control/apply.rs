@@ -4,7 +4,8 @@ use rusqlite::Connection;
 
 use super::turn::Turn;
 use super::{
-    Applied, Authority, Command, ControlError, accounts, bots, halts, positions, strategies, telegram,
+    Applied, Authority, Command, ControlError, accounts, bots, halts, notices, positions, strategies,
+    telegram,
 };
 use crate::store::StoreError;
 use crate::store::commands::{self, NewCommand};
@@ -29,6 +30,7 @@ pub(super) fn perform(turn: &mut Turn<'_>, command: &Command) -> Result<(), Cont
         Command::RemoveAccount { account, force } => accounts::remove(turn, account, *force),
         Command::SetTelegram { account, values } => telegram::set(turn, account, values),
         Command::RemoveTelegram { account } => telegram::remove(turn, account),
+        Command::SetNotices { accounts, values } => notices::set(turn, accounts, values),
         Command::AddBot(new) => bots::add(turn, new),
         Command::CloneBot { account, name, to } => bots::clone(turn, account, name, to),
         Command::SetBots { bots, values } => bots::set(turn, bots, values),

@@ -158,6 +158,11 @@ pub enum Command {
     RemoveTelegram {
         account: String,
     },
+    /// Kinds of notices with `on`, `silent` or `off`; `daily_hour` and `time_zone` of the summary.
+    SetNotices {
+        accounts: Selection,
+        values: Vec<Assignment>,
+    },
     AddBot(NewBotSpec),
     /// Copies a bot, stopped, to other accounts.
     CloneBot {
@@ -225,6 +230,7 @@ impl Command {
             Self::RemoveAccount { .. } => "remove_account",
             Self::SetTelegram { .. } => "set_telegram",
             Self::RemoveTelegram { .. } => "remove_telegram",
+            Self::SetNotices { .. } => "set_notices",
             Self::AddBot(_) => "add_bot",
             Self::CloneBot { .. } => "clone_bot",
             Self::SetBots { .. } => "set_bots",

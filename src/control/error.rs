@@ -47,6 +47,8 @@ pub enum ControlError {
     AccountBusy { account: String, open: u32, running: usize },
     #[error("account `{account}` was changed while its exchange was asked: nothing is kept")]
     ChangedMeanwhile { account: String },
+    #[error("unknown notice setting `{key}`{hint}")]
+    UnknownNoticeKey { key: String, hint: String },
     #[error("account `{account}` has no Telegram bot")]
     NoTelegram { account: String },
     #[error("chat {chat_id} steers account `{other}` already, with the same bot")]
@@ -134,6 +136,7 @@ impl ControlError {
             | Self::BadName { .. }
             | Self::BadValue { .. }
             | Self::UnknownAccountKey { .. }
+            | Self::UnknownNoticeKey { .. }
             | Self::KeysUnused { .. }
             | Self::SpotOnly { .. }
             | Self::ForeignSymbol { .. }

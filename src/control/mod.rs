@@ -15,6 +15,7 @@ mod apply;
 mod bots;
 mod halts;
 mod names;
+mod notices;
 mod positions;
 mod strategies;
 mod telegram;
@@ -23,6 +24,7 @@ mod turn;
 pub use apply::apply;
 pub use command::{Assignment, BotSelection, Command, PositionsChoice, Selection};
 pub use error::ControlError;
+pub use notices::keys as notice_keys;
 pub use strategies::strategy_params;
 pub use turn::{AccountKeys, Applied, Authority, Change};
 

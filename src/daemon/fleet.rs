@@ -20,6 +20,7 @@ use super::replay::Replay;
 use super::roster::{Roster, RosterTerms, Stage};
 use super::shutdown::Shutdown;
 use super::supervisor::Supervisor;
+use super::watchers;
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::domain::ids::AccountId;
@@ -193,6 +194,7 @@ impl Fleet {
             chats.spawn(Switchboard::new(config, vault, reader, writer.clone())?.run());
         }
         let counters = Arc::new(Counters::default());
+        watchers::start(&mut chats, &options.config, &options.database, &writer, &counters)?;
         let connections = opening.connections;
         let mut fleet = Self {
             desks: opening.desks,

@@ -22,3 +22,4 @@ pub mod supervisor;
 pub mod timer;
 
 mod answers;
+mod watchers;

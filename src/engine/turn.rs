@@ -172,6 +172,10 @@ pub enum NoticeKind {
     Unprotected,
     /// Somebody else traded on the account.
     External,
+    /// Something about the account is wrong, or is not any more.
+    Alert,
+    /// The account's day, summed up.
+    DailySummary,
 }
 
 words!(NoticeKind {
@@ -185,6 +189,8 @@ words!(NoticeKind {
     OutOfSync => "out_of_sync",
     Unprotected => "unprotected",
     External => "external",
+    Alert => "alert",
+    DailySummary => "daily_summary",
 });
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -7,6 +7,7 @@
 //! Encrypted values are opaque text here; only [`crate::vault`] can read them.
 
 pub mod accounts;
+pub mod alerts;
 pub mod audit;
 pub mod backup;
 pub mod bots;
@@ -22,7 +23,9 @@ pub mod latches;
 pub mod lease;
 pub mod ledger_check;
 pub mod market_log;
+pub mod notice_preferences;
 pub mod open;
+pub mod outbox;
 pub mod queries;
 pub mod rate_limits;
 pub mod savepoint;

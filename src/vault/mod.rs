@@ -10,6 +10,7 @@ pub mod error;
 pub mod key_file;
 pub mod key_source;
 pub mod master_key;
+pub mod reference;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};

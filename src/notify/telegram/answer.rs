@@ -25,6 +25,9 @@ pub struct Answer {
     /// One row of buttons under the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Button>,
+    /// Arrives without a sound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
     /// Leaves by itself, after the text.
     #[serde(skip)]
     pub chart: Option<Charted>,

@@ -102,6 +102,9 @@ impl Api {
         if !answer.buttons.is_empty() {
             request = request.reply_markup(keyboard(&answer.buttons));
         }
+        if answer.silent {
+            request = request.disable_notification(true);
+        }
         request.send().await.map(drop).map_err(meaning)
     }
 

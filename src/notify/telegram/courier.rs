@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::api::{Api, ApiError};
 use super::desk::Desk;
+use super::pace::Paces;
 use super::poller::Shared;
 use crate::clock::wall_now;
 use crate::domain::time::DurationMs;
@@ -29,6 +30,8 @@ pub(super) struct Courier {
     pub(super) shared: Shared,
     pub(super) desk: Arc<Mutex<Desk>>,
     pub(super) kind: ReplyKind,
+    /// Shared with the other courier of the bot.
+    pub(super) paces: Arc<Paces>,
     /// Something was written.
     pub(super) news: Arc<Notify>,
 }
@@ -55,7 +58,8 @@ impl Courier {
                 .await?;
             for reply in waiting {
                 // Those behind it keep their order.
-                if reply.not_before > wall_now() || !self.send(&reply).await? {
+                let may_go = reply.not_before <= wall_now() && self.paces.may_send(reply.chat_id, wall_now());
+                if !may_go || !self.send(&reply).await? {
                     break;
                 }
             }

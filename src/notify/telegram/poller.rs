@@ -15,6 +15,7 @@ use super::desk::{Desk, Task};
 use super::gate::{Member, Turnstile};
 use super::grammar::View;
 use super::incoming::{Incoming, Kind};
+use super::pace::Paces;
 use super::{menu, views};
 use crate::clock::wall_now;
 use crate::domain::time::DurationMs;
@@ -85,16 +86,19 @@ impl Poller {
     /// Listens, and takes the answers away. Until it is dropped.
     pub async fn run(mut self) {
         let [texts, charts] = self.news.clone();
-        let (texts, charts) = (self.courier(ReplyKind::Text, texts), self.courier(ReplyKind::Chart, charts));
+        let paces = Arc::new(Paces::default());
+        let texts = self.courier(ReplyKind::Text, texts, Arc::clone(&paces));
+        let charts = self.courier(ReplyKind::Chart, charts, paces);
         tokio::join!(texts.run(), charts.run(), self.listen());
     }
 
-    fn courier(&self, kind: ReplyKind, news: Arc<Notify>) -> Courier {
+    fn courier(&self, kind: ReplyKind, news: Arc<Notify>, paces: Arc<Paces>) -> Courier {
         Courier {
             api: self.api.clone(),
             shared: self.shared.clone(),
             desk: Arc::clone(&self.desk),
             kind,
+            paces,
             news,
         }
     }

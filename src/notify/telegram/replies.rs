@@ -10,7 +10,7 @@ use crate::store::StoreError;
 use crate::store::telegram_replies::{self, ReplyKind};
 
 /// Keeps an answer until it is sent.
-pub(super) fn keep(
+pub(in crate::notify) fn keep(
     conn: &Connection,
     member: &Member,
     answer: &Answer,

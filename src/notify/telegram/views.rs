@@ -18,7 +18,7 @@ use crate::store::queries::status::{self, AccountStatus};
 use crate::store::queries::{Filter, snapshot};
 
 /// The view as an answer, with its button.
-pub(super) fn show(conn: &Connection, member: &Member, view: &View) -> Result<Answer, StoreError> {
+pub(in crate::notify) fn show(conn: &Connection, member: &Member, view: &View) -> Result<Answer, StoreError> {
     let conn = snapshot(conn)?;
     let answer = match view {
         View::Status => account::status(&conn, member)?,

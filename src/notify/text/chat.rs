@@ -23,7 +23,7 @@ impl Phrase {
     }
 }
 
-const fn phrase(en: &'static str, ko: &'static str) -> Phrase {
+pub(super) const fn phrase(en: &'static str, ko: &'static str) -> Phrase {
     Phrase { en, ko }
 }
 

@@ -1,6 +1,7 @@
 //! Every text that a chat is told, in every language, once.
 
 pub mod chat;
+pub mod notice;
 
 use std::fmt;
 

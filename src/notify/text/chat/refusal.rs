@@ -17,7 +17,8 @@ pub fn refusal(error: &ControlError, lang: Lang) -> String {
 fn korean(error: &ControlError) -> Option<String> {
     Some(match error {
         ControlError::Setting(SettingError::UnknownKey { key, .. })
-        | ControlError::UnknownAccountKey { key, .. } => format!("`{key}` 설정은 없습니다"),
+        | ControlError::UnknownAccountKey { key, .. }
+        | ControlError::UnknownNoticeKey { key, .. } => format!("`{key}` 설정은 없습니다"),
         ControlError::Setting(SettingError::BadValue { key, value, allowed }) => {
             format!("{key} = `{value}` 은(는) 허용되지 않습니다. 허용 범위: {}", range(allowed))
         }

@@ -1,0 +1,41 @@
+//! Those who tell people what happens: notices to chats, alerts, the sign of life. They live as long as the fleet runs and
+//! touch nothing that trades.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::counters::Counters;
+use crate::config::Config;
+use crate::notify::alerts::{AlertDesk, Channels, Heartbeat};
+use crate::notify::notices::Teller;
+use crate::notify::text::Lang;
+use crate::store::{OpenMode, Store, StoreError, Writer};
+
+pub(super) fn start(
+    tasks: &mut JoinSet<()>,
+    config: &Config,
+    database: &Path,
+    writer: &Writer,
+    counters: &Arc<Counters>,
+) -> Result<(), StoreError> {
+    let reader = || Store::open(database, OpenMode::ReadOnly);
+    let lang = Lang::from_word(&config.telegram.language).unwrap_or_default();
+    tasks.spawn(Teller::new(reader()?, writer.clone(), lang).run());
+    let base = database.parent().unwrap_or_else(|| Path::new("."));
+    let channels = Channels::open(&config.alerts, base).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        StoreError::Other { detail: problems.join("; ") }
+    })?;
+    let troubles = Arc::new(BTreeMap::new);
+    tasks.spawn(AlertDesk::new(channels, reader()?, writer.clone(), troubles).run());
+    let counted = Arc::clone(counters);
+    let heartbeat = Heartbeat::open(&config.alerts, base, Arc::new(move || counted.read().cycles))
+        .map_err(|error| StoreError::Other { detail: error.to_string() })?;
+    if let Some(heartbeat) = heartbeat {
+        tasks.spawn(heartbeat.run());
+    }
+    Ok(())
+}

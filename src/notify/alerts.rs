@@ -1,0 +1,239 @@
+//! Alerts to whoever runs the fleet: what is wrong is looked for again and again, raised once and cleared once, and told
+//! by every channel that is configured, each at its own pace. A sign of life goes out while the fleet makes progress, so
+//! that somebody else can tell that it does not any more.
+
+mod email;
+mod heartbeat;
+mod slack;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::wall_now;
+use crate::config::AlertsConfig;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::engine::turn::Severity;
+use crate::store::alerts::{self, AlertMessage, Channel, Finding, Routes};
+use crate::store::{Store, StoreError, Writer};
+use crate::vault::reference;
+use email::Mailer;
+pub use heartbeat::Heartbeat;
+use slack::Slack;
+
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Messages of a channel that are read at once.
+const AT_ONCE: u32 = 50;
+/// After so many tries a message is given up: about a day.
+const TRIES_MAX: u32 = 150;
+/// Seconds between tries, doubled each time, at most 2^this.
+const DOUBLINGS_MAX: u32 = 9;
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why a channel cannot be used, or did not take a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChannelError {
+    #[error("{key}: {reason}")]
+    Configuration { key: &'static str, reason: String },
+    /// Not before that.
+    #[error("too many messages: again in {} s", .after.ms() / 1_000)]
+    Throttled { after: DurationMs },
+    #[error("refused: {reason}")]
+    Refused { reason: String },
+    #[error("does not answer: {reason}")]
+    Unavailable { reason: String },
+}
+
+/// What is wrong with the machine, by word: told by whoever watches it.
+pub type Troubles = Arc<dyn Fn() -> BTreeMap<String, String> + Send + Sync>;
+
+/// The channels that are configured.
+#[derive(Clone)]
+pub struct Channels {
+    slack: Option<Slack>,
+    mailer: Option<Mailer>,
+    routes: Routes,
+}
+
+impl Channels {
+    /// Reads the secrets; files are looked for from `base`. All that is wrong is said at once.
+    pub fn open(config: &AlertsConfig, base: &Path) -> Result<Self, Vec<ChannelError>> {
+        let mut problems = Vec::new();
+        let mut routes = Routes::new();
+        let slack = Slack::open(config, base).unwrap_or_else(|error| {
+            problems.push(error);
+            None
+        });
+        let mailer = Mailer::open(config, base).unwrap_or_else(|error| {
+            problems.push(error);
+            None
+        });
+        if slack.is_some() {
+            routes.insert(Channel::Slack, config.slack_severity);
+        }
+        if mailer.is_some() {
+            routes.insert(Channel::Email, config.email_severity);
+        }
+        if problems.is_empty() { Ok(Self { slack, mailer, routes }) } else { Err(problems) }
+    }
+
+    /// Which are configured.
+    pub fn known(&self) -> Vec<Channel> {
+        self.routes.keys().copied().collect()
+    }
+
+    /// Sends a headline and a text.
+    pub async fn send(&self, channel: Channel, headline: &str, text: &str) -> Result<(), ChannelError> {
+        match channel {
+            Channel::Slack => match &self.slack {
+                Some(slack) => slack.send(&format!("*{headline}*\n{text}")).await,
+                None => Ok(()),
+            },
+            Channel::Email => match &self.mailer {
+                Some(mailer) => mailer.send(headline, text).await,
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// A reference's secret; `None` where nothing is configured.
+fn secret(
+    key: &'static str,
+    text: &str,
+    base: &Path,
+) -> Result<Option<crate::domain::secret::Secret>, ChannelError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    reference::resolve(text, base).map(Some).map_err(|reason| ChannelError::Configuration { key, reason })
+}
+
+/// Looks for what is wrong, and has it told.
+pub struct AlertDesk {
+    channels: Channels,
+    reader: Arc<Mutex<Store>>,
+    writer: Writer,
+    troubles: Troubles,
+}
+
+impl AlertDesk {
+    /// `reader` is a connection that nobody else uses.
+    pub fn new(channels: Channels, reader: Store, writer: Writer, troubles: Troubles) -> Self {
+        Self { channels, reader: Arc::new(Mutex::new(reader)), writer, troubles }
+    }
+
+    /// Until it is dropped. A channel that hangs keeps nobody else waiting.
+    pub async fn run(self) {
+        tokio::join!(self.watch(), self.deliver_all(Channel::Slack), self.deliver_all(Channel::Email));
+    }
+
+    async fn watch(&self) {
+        loop {
+            if let Err(error) = self.look().await {
+                tracing::error!(%error, "alerts cannot be read or raised");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Raises and clears what has changed.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let now = wall_now();
+        let (mut found, open) = self
+            .read(move |store| Ok((alerts::survey(store.conn(), now)?, alerts::open(store.conn())?)))
+            .await?;
+        found.extend((self.troubles)().into_iter().map(|(word, detail)| Finding {
+            key: format!("machine:{word}"),
+            kind: word,
+            severity: Severity::Critical,
+            account: None,
+            detail,
+        }));
+        let mut wrong: Vec<&str> = found.iter().map(|finding| finding.key.as_str()).collect();
+        let mut known: Vec<&str> = open.iter().map(|alert| alert.finding.key.as_str()).collect();
+        wrong.sort_unstable();
+        known.sort_unstable();
+        if wrong == known {
+            return Ok(());
+        }
+        let routes = self.channels.routes.clone();
+        self.writer.run(move |conn| alerts::reconcile(conn, &found, &routes, now)).await
+    }
+
+    async fn deliver_all(&self, channel: Channel) {
+        if !self.channels.routes.contains_key(&channel) {
+            return;
+        }
+        loop {
+            if let Err(error) = self.deliver(channel).await {
+                tracing::error!(%error, %channel, "alerts cannot be read or noted");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn deliver(&self, channel: Channel) -> Result<(), StoreError> {
+        let waiting = self.read(move |store| alerts::waiting(store.conn(), channel, AT_ONCE)).await?;
+        for message in waiting {
+            let now = wall_now();
+            if message.not_before > now {
+                continue;
+            }
+            let (headline, text) = words(&message);
+            let sent = self.channels.send(channel, &headline, &text).await;
+            let id = message.id;
+            match sent {
+                Ok(()) => self.writer.run(move |conn| alerts::sent(conn, id, wall_now())).await?,
+                Err(error) => {
+                    tracing::warn!(%error, %channel, "an alert was not delivered");
+                    let again = again(&message, &error, now);
+                    let reason = error.to_string();
+                    self.writer.run(move |conn| alerts::failed(conn, id, &reason, again)).await?;
+                    // Those behind it would meet the same.
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads away from the runtime's thread.
+    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    {
+        let reader = Arc::clone(&self.reader);
+        tokio::task::spawn_blocking(move || work(&reader.lock().unwrap_or_else(PoisonError::into_inner)))
+            .await
+            .map_err(|_| StoreError::Other { detail: "a read panicked".to_owned() })?
+    }
+}
+
+/// When to try again; `None`: it is given up.
+fn again(message: &AlertMessage, error: &ChannelError, now: Timestamp) -> Option<Timestamp> {
+    if message.attempts + 1 >= TRIES_MAX {
+        return None;
+    }
+    let wait = match error {
+        ChannelError::Throttled { after } => *after,
+        ChannelError::Configuration { .. }
+        | ChannelError::Refused { .. }
+        | ChannelError::Unavailable { .. } => {
+            DurationMs::from_secs(1_i64 << message.attempts.min(DOUBLINGS_MAX))
+        }
+    };
+    Some(now.plus(wait))
+}
+
+/// Headline and text of a message.
+fn words(message: &AlertMessage) -> (String, String) {
+    let finding = &message.alert.finding;
+    let subject = message.account.as_ref().map_or_else(String::new, |account| format!(" {account}"));
+    let state = if message.is_clear { "over" } else { finding.severity.as_str() };
+    let headline = format!("tradefleet{subject}: {} ({state})", finding.kind);
+    let since = crate::domain::calendar::minute(message.alert.raised_at);
+    (headline, format!("{}\nsince {since} UTC", finding.detail))
+}

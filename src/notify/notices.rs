@@ -1,0 +1,136 @@
+//! Tells accounts' chats what happened: takes notices out of the outbox, makes messages of them, and hands those to the
+//! couriers, all in one transaction, so that a notice becomes one message whatever happens in between.
+//!
+//! A few notices are told one by one; a burst becomes a digest that counts what it does not show.
+
+mod daily;
+mod digest;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::telegram::gate::Member;
+use super::telegram::replies;
+use super::text::Lang;
+use crate::clock::wall_now;
+use crate::domain::ids::AccountId;
+use crate::domain::time::Timestamp;
+use crate::engine::turn::NoticeKind;
+use crate::store::notice_preferences::{self, NoticeMode};
+use crate::store::outbox::{self, NoticeRow};
+use crate::store::{Store, StoreError, Writer, accounts, bots, telegram_bots};
+use digest::Told;
+
+/// Notices that come within this are looked at together.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Notices that are read at once.
+const AT_ONCE: u32 = 2_000;
+
+/// The one who tells.
+pub struct Teller {
+    reader: Arc<Mutex<Store>>,
+    writer: Writer,
+    default_lang: Lang,
+}
+
+impl Teller {
+    /// `reader` is a connection that nobody else uses.
+    pub fn new(reader: Store, writer: Writer, default_lang: Lang) -> Self {
+        Self { reader: Arc::new(Mutex::new(reader)), writer, default_lang }
+    }
+
+    /// Until it is dropped.
+    pub async fn run(self) {
+        loop {
+            if let Err(error) = self.round().await {
+                tracing::error!(%error, "notices cannot be read or told");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Tells everything that waits; also the last word of a run.
+    pub async fn round(&self) -> Result<(), StoreError> {
+        let (waits, days) = self.look().await?;
+        if !waits && !days {
+            return Ok(());
+        }
+        let lang = self.default_lang;
+        self.writer
+            .run(move |conn| {
+                let now = wall_now();
+                tell_waiting(conn, lang, now)?;
+                daily::tell_due(conn, lang, now)
+            })
+            .await
+    }
+
+    /// Whether there is anything to do, without keeping the writer from its work.
+    async fn look(&self) -> Result<(bool, bool), StoreError> {
+        let reader = Arc::clone(&self.reader);
+        tokio::task::spawn_blocking(move || {
+            let store = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let waits = !outbox::waiting(store.conn(), 1)?.is_empty();
+            Ok((waits, daily::is_any_due(store.conn(), wall_now())?))
+        })
+        .await
+        .map_err(|_| StoreError::Other { detail: "a read panicked".to_owned() })?
+    }
+}
+
+/// Makes messages of what waits, account by account.
+fn tell_waiting(conn: &Connection, default_lang: Lang, now: Timestamp) -> Result<(), StoreError> {
+    let mut by_account: BTreeMap<AccountId, Vec<NoticeRow>> = BTreeMap::new();
+    for row in outbox::waiting(conn, AT_ONCE)? {
+        by_account.entry(row.account).or_default().push(row);
+    }
+    for (account, rows) in by_account {
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let Some(member) = member(conn, account, default_lang)? else {
+            outbox::settle(conn, &ids, Some("the account has no chat"), now)?;
+            continue;
+        };
+        for message in digest::messages(&wanted(conn, account, rows)?, &member) {
+            replies::keep(conn, &member, &message, now)?;
+        }
+        outbox::settle(conn, &ids, None, now)?;
+    }
+    Ok(())
+}
+
+/// What the account wants to hear, with how, and the names of bots.
+fn wanted(conn: &Connection, account: AccountId, rows: Vec<NoticeRow>) -> Result<Vec<Told>, StoreError> {
+    let modes = notice_preferences::modes(conn, account)?;
+    let bots: BTreeMap<String, (String, bool)> = bots::list(conn, Some(account))?
+        .into_iter()
+        .map(|bot| (bot.id.to_string(), (bot.name, bot.settings.telegram_notify)))
+        .collect();
+    let told = rows.into_iter().filter_map(|row| {
+        let mode = modes.get(&row.kind).copied().unwrap_or_default();
+        let kind = NoticeKind::from_word(&row.kind)?;
+        let bot = row.fields.get("bot").and_then(|id| bots.get(id));
+        let is_muted = bot.is_some_and(|(_, notifies)| !notifies);
+        (mode != NoticeMode::Off && !is_muted).then(|| Told {
+            kind,
+            severity: row.severity,
+            bot: bot.map(|(name, _)| name.clone()),
+            fields: row.fields,
+            is_silent: mode == NoticeMode::Silent,
+        })
+    });
+    Ok(told.collect())
+}
+
+/// The chat of an account; `None` without one.
+fn member(conn: &Connection, account: AccountId, default_lang: Lang) -> Result<Option<Member>, StoreError> {
+    let Some(bot) = telegram_bots::find(conn, account)? else { return Ok(None) };
+    let lang = bot.language.as_deref().and_then(Lang::from_word).unwrap_or(default_lang);
+    let name = accounts::name(conn, account)?;
+    Ok(Some(Member { account, name, chat_id: bot.chat_id, users: Vec::new(), lang }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! What is wrong with accounts, as their rows say.
+
+use rusqlite::{Connection, Row};
+
+use super::Finding;
+use crate::domain::ids::AccountId;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::engine::turn::Severity;
+use crate::store::StoreError;
+
+/// A position may be without its stop for so long.
+const UNPROTECTED_AFTER: DurationMs = DurationMs::from_secs(60);
+/// What could not be delivered is pointed out for so long.
+const UNDELIVERED_FOR: DurationMs = DurationMs::from_secs(86_400);
+
+/// Kind, severity, and a query for account, what distinguishes several of it, and the detail. `:now` is the time, `:grace` and `:shown` the
+/// two constants.
+const QUESTIONS: [(&str, Severity, &str); 6] = [
+    (
+        "quarantined",
+        Severity::Critical,
+        "SELECT account_id, '', quarantine_reason FROM account_state JOIN accounts ON accounts.id = account_id
+         WHERE quarantined_at IS NOT NULL AND is_active = 1 AND removed_at IS NULL",
+    ),
+    (
+        "unauthorized",
+        Severity::Critical,
+        "SELECT account_id, '', last_error FROM account_state JOIN accounts ON accounts.id = account_id
+         WHERE breaker <> 'closed' AND last_error LIKE 'unauthorized%' AND is_active = 1 AND removed_at IS NULL
+            ",
+    ),
+    (
+        "exchange_down",
+        Severity::Warning,
+        "SELECT account_id, '', coalesce(last_error, 'the exchange does not answer')
+         FROM account_state JOIN accounts ON accounts.id = account_id
+         WHERE breaker <> 'closed' AND coalesce(last_error, '') NOT LIKE 'unauthorized%' AND is_active = 1
+             AND removed_at IS NULL",
+    ),
+    (
+        "unprotected",
+        Severity::Critical,
+        "SELECT p.account_id, p.symbol, p.symbol || ' has no stop at the exchange'
+         FROM bot_positions p JOIN account_state s ON s.account_id = p.account_id
+         JOIN account_settings t ON t.account_id = p.account_id JOIN accounts a ON a.id = p.account_id
+         WHERE p.closed_at IS NULL AND p.bot_id IS NOT NULL AND p.protected = 0 AND p.dry_run = 0 AND t.auto_exit = 1
+             AND a.exchange IN ('binance', 'bitget') AND a.is_active = 1 AND p.opened_at < s.last_cycle_at - :grace
+            ",
+    ),
+    (
+        "out_of_sync",
+        Severity::Critical,
+        "SELECT account_id, b.key, b.key || ': ' || b.value FROM account_state, json_each(account_state.state, '$.blocked') b",
+    ),
+    (
+        "undelivered",
+        Severity::Warning,
+        "SELECT account_id, '', count(*) || ' messages could not be delivered: ' || max(last_error)
+         FROM telegram_replies WHERE status = 'dead' AND created_at > :now - :shown GROUP BY account_id",
+    ),
+];
+
+/// Everything that is wrong at `now`.
+pub fn survey(conn: &Connection, now: Timestamp) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for (kind, severity, sql) in QUESTIONS {
+        let mut statement = conn.prepare_cached(sql)?;
+        for (name, value) in
+            [(":now", now.ms()), (":grace", UNPROTECTED_AFTER.ms()), (":shown", UNDELIVERED_FOR.ms())]
+        {
+            if let Some(index) = statement.parameter_index(name)? {
+                statement.raw_bind_parameter(index, value)?;
+            }
+        }
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            findings.push(finding(row, kind, severity)?);
+        }
+    }
+    let mut statement =
+        conn.prepare_cached("SELECT exchange, egress, reason FROM rate_bans WHERE until_ms > ?1")?;
+    let bans = statement.query_map([now.ms()], |row| {
+        let (exchange, egress, reason): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Finding {
+            key: format!("throttled:{exchange}:{egress}"),
+            kind: "throttled".to_owned(),
+            severity: Severity::Warning,
+            account: None,
+            detail: format!("{exchange} takes nothing from {egress}: {reason}"),
+        })
+    })?;
+    findings.extend(bans.collect::<Result<Vec<_>, _>>()?);
+    Ok(findings)
+}
+
+fn finding(row: &Row<'_>, kind: &str, severity: Severity) -> rusqlite::Result<Finding> {
+    let (account, part): (u32, String) = (row.get(0)?, row.get(1)?);
+    Ok(Finding {
+        key: format!("{kind}:{account}:{part}"),
+        kind: kind.to_owned(),
+        severity,
+        account: Some(AccountId::new(account)),
+        detail: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
+    })
+}
