@@ -158,7 +158,8 @@ fn axes(canvas: &mut Canvas, scale: &Scale, times: &TimeScale) {
     for (at, label) in times.labels(TICKS) {
         let x = times.pixel(at, LEFT, RIGHT);
         canvas.line((x, BOTTOM), (x, BOTTOM + 5), 1, INK);
-        canvas.text((x, BOTTOM + 18), &label, Size::Small, FAINT, Align::Centre);
+        let align = if x > RIGHT - 30 && at > times.from { Align::Right } else { Align::Centre };
+        canvas.text((x, BOTTOM + 18), &label, Size::Small, FAINT, align);
     }
     canvas.text((RIGHT, BOTTOM + 38), "UTC", Size::Small, FAINT, Align::Right);
     frame(canvas);

@@ -149,25 +149,29 @@ fn a_request_to_close_what_is_not_held_is_done_at_once() {
 fn a_symbol_that_a_person_wants_closed_is_left_without_auto_exit_and_nothing_opens_there_until_it_is() {
     let mut config = account();
     add_bot(&mut config, bot(2));
-    let mut rig = Rig::new(config);
-    rig.open_long();
+    let mut rig = Rig::on(config, slow_book());
+    let bars = [(BTC, ["100"; 4]), (ETH, ["100"; 4])];
     let at = minute(rig.at + 1);
-    rig.step(&[(BTC, ["100"; 4]), (ETH, ["100"; 4])], &[signal(2, ETH, at, Some(Long))]);
-    rig.step(&[(BTC, ["100"; 4]), (ETH, ["100"; 4])], &[]);
+    rig.step(&bars, &[signal(1, BTC, at, Some(Long)), signal(2, ETH, at, Some(Long))]);
+    rig.step(&bars, &[]);
+    rig.step(&bars, &[]);
     let asked_at = minute(rig.at);
     rig.configure(|config| config.close_symbols = BTreeMap::from([(symbol(BTC), asked_at)]));
     let at = minute(rig.at + 1);
-    rig.step(&[(BTC, ["100"; 4]), (ETH, ["100"; 4])], &[signal(2, BTC, at, Some(Long))]);
-    rig.step(&[(BTC, ["100"; 4]), (ETH, ["100"; 4])], &[]);
+    // The book gives half of it a bar: it is not flat yet.
+    rig.step(&bars, &[signal(2, BTC, at, Some(Long))]);
     assert_eq!(rig.codes(Action::Exited), [Code::Requested]);
-    assert!(rig.codes(Action::Skipped).contains(&Code::Requested), "{:?}", rig.decisions);
+    assert_eq!(rig.codes(Action::Skipped), [Code::Requested]);
+    let done = |rig: &Rig| rig.others.iter().filter(|other| other.starts_with("SymbolClosed")).count();
+    assert_eq!(done(&rig), 0);
+    rig.step(&bars, &[]);
+    rig.step(&bars, &[]);
+    assert_eq!(done(&rig), 1, "{:?}", rig.others);
     let open: Vec<_> = rig.rows.values().filter(|row| row.position.closed_at.is_none()).collect();
     assert_eq!(open.len(), 1, "the other symbol stays: {open:?}");
     assert_eq!(open[0].position.symbol, symbol(ETH));
-    let done: Vec<_> = rig.others.iter().filter(|other| other.starts_with("SymbolClosed")).collect();
-    assert_eq!(done.len(), 1, "{:?}", rig.others);
     let at = minute(rig.at + 1);
-    rig.step(&[(BTC, ["100"; 4]), (ETH, ["100"; 4])], &[signal(2, BTC, at, Some(Long))]);
+    rig.step(&bars, &[signal(2, BTC, at, Some(Long))]);
     assert_eq!(rig.intended(Purpose::Entry).len(), 3, "afterwards it may be opened again");
 }
 

@@ -83,7 +83,7 @@ const SMALLEST: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
 /// The horizontal scale.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TimeScale {
-    from: Timestamp,
+    pub(super) from: Timestamp,
     to: Timestamp,
 }
 
