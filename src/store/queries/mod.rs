@@ -6,6 +6,7 @@
 pub mod daily;
 pub mod explain;
 pub mod fills;
+pub mod gauges;
 pub mod names;
 pub mod orders;
 pub mod pnl;
