@@ -69,11 +69,15 @@ fn service_home(context: &Context) -> PathBuf {
 fn check_user(user: &str) -> Result<(), CliError> {
     let is_name = user.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && user.len() <= 31
-        && user.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte));
+        && user
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte));
     if is_name {
         return Ok(());
     }
-    Err(CliError::usage(format!("--user `{user}` is not 1 to 31 of a-z, 0-9, `_` and `-`, beginning with a letter")))
+    Err(CliError::usage(format!(
+        "--user `{user}` is not 1 to 31 of a-z, 0-9, `_` and `-`, beginning with a letter"
+    )))
 }
 
 /// systemd would read more into other characters.
@@ -99,11 +103,8 @@ fn adapt(text: &str, program: &Path, home: &Path, user: &str) -> String {
     } else {
         format!("ReadWritePaths={home_text}\n")
     };
-    let text = if folder.starts_with("Bind") {
-        text.replace("ProtectHome=yes", "ProtectHome=tmpfs")
-    } else {
-        text
-    };
+    let text =
+        if folder.starts_with("Bind") { text.replace("ProtectHome=yes", "ProtectHome=tmpfs") } else { text };
     text.replace(OWN_FOLDER, &folder).replace(HOME, &home_text)
 }
 
@@ -141,7 +142,8 @@ fn report(
 ) -> Result<(), CliError> {
     let out = context.out;
     if out.is_json() {
-        let units: Vec<_> = units.iter().map(|unit| json!({ "path": unit.path, "text": unit.text })).collect();
+        let units: Vec<_> =
+            units.iter().map(|unit| json!({ "path": unit.path, "text": unit.text })).collect();
         return out.json(&json!({ "written": args.install, "units": units, "next": next }));
     }
     for unit in units {

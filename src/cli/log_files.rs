@@ -110,7 +110,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let dir = home.path().join("logs");
         fs::create_dir(&dir).unwrap();
-        for other in ["tradefleet.2020-01-02.log", "tradefleet.2020-01-02.10.log", "tradefleet.2020-01-02.9.log"] {
+        for other in
+            ["tradefleet.2020-01-02.log", "tradefleet.2020-01-02.10.log", "tradefleet.2020-01-02.9.log"]
+        {
             fs::write(dir.join(other), "old").unwrap();
         }
         fs::write(dir.join("other.log"), "not ours").unwrap();

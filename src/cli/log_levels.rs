@@ -138,7 +138,8 @@ mod tests {
         let config = crate::config::LoadedConfig::parse("[log]\naccounts = ['alpha']\n").unwrap().config.log;
         let (levels, lines) = (LogLevels::of(&config), Lines::default());
         let writer = lines.clone();
-        let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_filter(levels.clone());
+        let layer =
+            tracing_subscriber::fmt::layer().with_writer(move || writer.clone()).with_filter(levels.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             let name = "alpha".to_owned();
             tracing::debug!(account = name, "first");

@@ -45,7 +45,11 @@ pub const KEYS: &[ConfigKey] = &[
     key("log.dir", "a folder, or \"\" for none", "log files are kept here, beside what goes to stderr"),
     key("log.keep_files", "1 to 365", "log files that are kept; each day has one or more"),
     key("log.max_file_mb", "1 to 10240", "a log file that has grown beyond this is followed by another, MB"),
-    list("log.accounts", TRACED, "accounts whose lines are logged in more detail, at debug if no level is named"),
+    list(
+        "log.accounts",
+        TRACED,
+        "accounts whose lines are logged in more detail, at debug if no level is named",
+    ),
     key("limits.max_leverage", "1 to 100", "highest leverage that any account or bot may be given"),
     key("engine.enabled", "true or false", "false: nothing is opened; what is open stays managed"),
     key("engine.equity_interval_minutes", "1 to 1440", "how often an equity snapshot is kept, minutes"),
@@ -91,9 +95,17 @@ pub const KEYS: &[ConfigKey] = &[
     key("upbit.rest_url", REST, "Upbit"),
     key("upbit.stream_url", STREAM, "its sockets"),
     key("http.listen", LISTEN, "where /health, /ready and /metrics are answered"),
-    key("http.allow_remote", "true or false", "true: http.listen may be an address that other machines reach"),
+    key(
+        "http.allow_remote",
+        "true or false",
+        "true: http.listen may be an address that other machines reach",
+    ),
     key("watch.stall_seconds", "2 to 3600", "without progress for so long the daemon counts as stalled"),
-    key("watch.min_free_mb", "0 to 100000000", "with less free disk beside the database nothing is opened, MB"),
+    key(
+        "watch.min_free_mb",
+        "0 to 100000000",
+        "with less free disk beside the database nothing is opened, MB",
+    ),
     key("watch.reserve_mb", "0 to 4096", "disk kept back for exits when the disk is full, MB; 0: none"),
     key("watch.clock_alarm_ms", "10 to 60000", "difference to an exchange's clock that is alarming, ms"),
     key("watch.clock_stop_ms", "10 to 60000", "difference at which nothing is opened on that exchange, ms"),
@@ -168,7 +180,9 @@ impl Config {
                 self.log.level = one::<String>(values).filter(|level| LEVELS.contains(&level.as_str()))?;
             }
             "log.max_file_mb" => self.log.max_file_bytes = within(values, 1..=10_240_u64)? << 20,
-            "log.accounts" => self.log.accounts = values.iter().copied().map(traced).collect::<Option<_>>()?,
+            "log.accounts" => {
+                self.log.accounts = values.iter().copied().map(traced).collect::<Option<_>>()?
+            }
             "log.format" => {
                 self.log.format = match values {
                     ["human"] => LogFormat::Human,

@@ -27,8 +27,7 @@ impl Config {
             }
             let text =
                 format!("{}: {} -> {}", spec.key, before.unwrap_or_default(), after.unwrap_or_default());
-            let list =
-                if is_live(spec.key) { &mut reloaded.taken_over } else { &mut reloaded.needs_restart };
+            let list = if is_live(spec.key) { &mut reloaded.taken_over } else { &mut reloaded.needs_restart };
             list.push(text);
         }
         if self.instruments != new.instruments {
@@ -62,10 +61,18 @@ mod tests {
         let reloaded = config.take_over(&new);
         for spec in KEYS.iter().filter(|spec| is_live(spec.key)) {
             assert_eq!(config.get(spec.key), new.get(spec.key), "{}", spec.key);
-            assert_ne!(config.get(spec.key), Config::default().get(spec.key), "{} is not in this test", spec.key);
+            assert_ne!(
+                config.get(spec.key),
+                Config::default().get(spec.key),
+                "{} is not in this test",
+                spec.key
+            );
         }
         assert_eq!(reloaded.taken_over.len(), KEYS.iter().filter(|spec| is_live(spec.key)).count());
-        assert_eq!(reloaded.needs_restart, ["log.keep_files: 14 -> 3", "http.listen: \"127.0.0.1:9464\" -> \"\""]);
+        assert_eq!(
+            reloaded.needs_restart,
+            ["log.keep_files: 14 -> 3", "http.listen: \"127.0.0.1:9464\" -> \"\""]
+        );
         assert_eq!(config.log.keep_files, 14);
     }
 }

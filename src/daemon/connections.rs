@@ -13,7 +13,6 @@ use crate::config::LiveConfig;
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::time::DurationMs;
-use crate::exchange::{BoxFuture, Sleep};
 use crate::exchange::connect_gate::ConnectGate;
 use crate::exchange::dialect::{self, AccountParts, Credentials, NoHandle};
 use crate::exchange::egress::{BadEgress, Egress};
@@ -22,6 +21,7 @@ use crate::exchange::http::HttpClient;
 use crate::exchange::line::Line;
 use crate::exchange::market_data::MarketData;
 use crate::exchange::server_clock::ServerClock;
+use crate::exchange::{BoxFuture, Sleep};
 use crate::vault::{Field, Vault, VaultError};
 
 /// An answer that takes longer is lost.

@@ -197,7 +197,10 @@ impl Clocks {
         }
         (self.wall_ahead, self.slept) = (wall_ahead(self.since), suspended());
         if slept >= SLEPT {
-            tracing::warn!(seconds = slept.as_secs(), "the machine has slept; the exchanges' clocks are asked anew");
+            tracing::warn!(
+                seconds = slept.as_secs(),
+                "the machine has slept; the exchanges' clocks are asked anew"
+            );
         } else {
             tracing::warn!(by_ms = step, "the machine's clock was set; the exchanges' clocks are asked anew");
         }

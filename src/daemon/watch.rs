@@ -73,11 +73,16 @@ impl Fleet {
     fn tell_service(&mut self) {
         let (accounts, ready) = (self.roster.entrants.len(), self.counters.vitals.ready());
         let counts = self.counters.read();
-        let status = format!("{ready} of {accounts} accounts at work, {} cycles, {} orders", counts.cycles, counts.orders);
+        let status = format!(
+            "{ready} of {accounts} accounts at work, {} cycles, {} orders",
+            counts.cycles, counts.orders
+        );
         let service = self.watch.monitor.service();
         if self.watch.is_announced {
             service.status(&status);
-        } else if usize::try_from(ready).is_ok_and(|ready| ready >= accounts) || self.watch.patience.left().is_none() {
+        } else if usize::try_from(ready).is_ok_and(|ready| ready >= accounts)
+            || self.watch.patience.left().is_none()
+        {
             self.watch.is_announced = true;
             service.ready(&status);
         }

@@ -44,8 +44,7 @@ fn declared(metrics: &str) -> BTreeSet<String> {
     types
         .flat_map(|line| {
             let (name, kind) = line.split_once(' ').unwrap();
-            let suffixes: &[&str] =
-                if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+            let suffixes: &[&str] = if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
             suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
         })
         .collect()
@@ -70,16 +69,24 @@ fn health_readiness_and_metrics_are_told() {
     daemon.wait_until(|| get(&address, "/metrics").2.contains("tradefleet_disk_free_bytes "));
     let (status, kind, metrics) = get(&address, "/metrics");
     assert_eq!((status, kind.as_str()), (200, "text/plain; version=0.0.4; charset=utf-8"));
-    for line in ["tradefleet_accounts{health=\"ok\"} 2", "tradefleet_bots_running 3", "tradefleet_accounts_ready 2"] {
+    for line in
+        ["tradefleet_accounts{health=\"ok\"} 2", "tradefleet_bots_running 3", "tradefleet_accounts_ready 2"]
+    {
         assert!(metrics.contains(line), "no {line:?} in {metrics}");
     }
     let declared = declared(&metrics);
-    for text in [include_str!("../../examples/grafana/tradefleet.json"), include_str!("../../docs/operations.md")] {
+    for text in
+        [include_str!("../../examples/grafana/tradefleet.json"), include_str!("../../docs/operations.md")]
+    {
         let unknown: Vec<_> = named(text).difference(&declared).cloned().collect();
         assert!(unknown.is_empty(), "{unknown:?} are not told: {declared:?}");
     }
     let documented = named(include_str!("../../docs/operations.md"));
-    let types: BTreeSet<_> = declared.iter().filter(|name| !name.ends_with("_sum") && !name.ends_with("_count")).cloned().collect();
+    let types: BTreeSet<_> = declared
+        .iter()
+        .filter(|name| !name.ends_with("_sum") && !name.ends_with("_count"))
+        .cloned()
+        .collect();
     let missing: Vec<_> = types.difference(&documented).collect();
     assert!(missing.is_empty(), "not in docs/operations.md: {missing:?}");
     check_with_promtool(&metrics);
@@ -204,7 +211,8 @@ fn systemd_hears_of_progress_of_reloads_and_of_the_end() {
     daemon.signal("CONT");
     manager.wait_for("WATCHDOG=1");
 
-    let changed = format!("{ENDPOINT}[log]\nlevel = \"debug\"\nformat = \"json\"\n[retention]\nsignals = 1234\n");
+    let changed =
+        format!("{ENDPOINT}[log]\nlevel = \"debug\"\nformat = \"json\"\n[retention]\nsignals = 1234\n");
     fs::write(home.file("config.toml"), changed).unwrap();
     daemon.signal("HUP");
     assert!(manager.wait_for("RELOADING=1").contains("MONOTONIC_USEC="));
@@ -248,13 +256,15 @@ fn the_units_are_sound_and_hardened() {
     assert_eq!(units.len(), 3);
     let service = fs::read_to_string(units[0]).unwrap();
     assert!(service.contains(&format!("--home {} run", home.path().display())), "{service}");
-    let services: Vec<_> = units.iter().copied().filter(|unit| Path::new(unit).extension().unwrap() == "service").collect();
+    let services: Vec<_> =
+        units.iter().copied().filter(|unit| Path::new(unit).extension().unwrap() == "service").collect();
     let Some((is_sound, said)) = analyze(&[&["verify"], &units[..]].concat()) else {
         return eprintln!("skipped: no systemd-analyze here");
     };
     assert!(is_sound && said.trim().is_empty(), "{said}");
     for service in services {
-        let (is_hard, said) = analyze(&["security", "--offline=true", "--threshold=13", "--no-pager", service]).unwrap();
+        let (is_hard, said) =
+            analyze(&["security", "--offline=true", "--threshold=13", "--no-pager", service]).unwrap();
         assert!(is_hard, "{said}");
     }
 }

@@ -57,9 +57,15 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     let secrets = [("K", API_KEY), ("S", API_SECRET), ("T", TOKEN), master[0]];
     home.run_with(&format!("account import {fleet}"), &secrets).ok();
     home.run_with("account set a auto_exit=on exit_cooldown_h=0 dry_run=off --yes", &master).ok();
-    home.run_with("strategy add lively --kind momentum --set period=3 --set threshold_pct=0.05", &master).ok();
-    home.run_with("bot add b --account a --symbol BTCUSDT --strategy lively --allocation 40 --start", &master).ok();
-    let faults = json!({ "account": "a", "lost_answer_pct": 30.0, "error_5xx_pct": 30.0, "disconnect_every_s": 2.0 });
+    home.run_with("strategy add lively --kind momentum --set period=3 --set threshold_pct=0.05", &master)
+        .ok();
+    home.run_with(
+        "bot add b --account a --symbol BTCUSDT --strategy lively --allocation 40 --start",
+        &master,
+    )
+    .ok();
+    let faults =
+        json!({ "account": "a", "lost_answer_pct": 30.0, "error_5xx_pct": 30.0, "disconnect_every_s": 2.0 });
     simulator.control("faults", &faults).await;
 
     let mut daemon = Daemon::start_with(&home, "--json run --cycles 200", &master);
@@ -76,18 +82,25 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         ("rekeyed".to_owned(), format!("{rekeyed:?}")),
         ("verified".to_owned(), format!("{verified:?}")),
     ];
-    for line in ["status a", "orders", "account show a", "account list", "audit show", "doctor", "config show"] {
+    for line in
+        ["status a", "orders", "account show a", "account list", "audit show", "doctor", "config show"]
+    {
         seen.push((line.to_owned(), home.run_with(&format!("--json {line}"), &master).stdout));
     }
     all_bytes(home.path().as_path(), &mut seen);
     all_bytes(Path::new(&logs), &mut seen);
-    assert!(seen.iter().any(|(name, text)| name.contains("tradefleet.20") && text.len() > 1_000), "nothing was logged");
+    assert!(
+        seen.iter().any(|(name, text)| name.contains("tradefleet.20") && text.len() > 1_000),
+        "nothing was logged"
+    );
     for (name, text) in &seen {
         for secret in [API_KEY, API_SECRET, TOKEN, &master_key, "canary"] {
             assert!(!text.contains(secret), "{secret} is in {name}");
         }
     }
-    let mode = |path: &Path| std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777;
+    let mode = |path: &Path| {
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777
+    };
     for entry in fs::read_dir(&logs).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }

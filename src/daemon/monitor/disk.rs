@@ -53,7 +53,9 @@ impl Reserve {
                 tracing::error!(path = %self.path.display(), "the disk is full: the reserve is given up for exits");
             }
             Ok(()) => {}
-            Err(error) => tracing::error!(path = %self.path.display(), %error, "the reserve cannot be given up"),
+            Err(error) => {
+                tracing::error!(path = %self.path.display(), %error, "the reserve cannot be given up")
+            }
         }
     }
 

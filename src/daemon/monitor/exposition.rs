@@ -48,7 +48,8 @@ impl Collector for Reading {
                     .encode_descriptor(figure.name, figure.help, None, MetricType::Counter)?
                     .encode_counter::<NoLabelSet, _, u64>(count, None)?,
                 Values::Gauges(samples) => {
-                    let mut metric = encoder.encode_descriptor(figure.name, figure.help, None, MetricType::Gauge)?;
+                    let mut metric =
+                        encoder.encode_descriptor(figure.name, figure.help, None, MetricType::Gauge)?;
                     for (labels, value) in samples {
                         if labels.is_empty() {
                             metric.encode_gauge(value)?;
@@ -57,8 +58,12 @@ impl Collector for Reading {
                         }
                     }
                 }
-                Values::Histogram(histogram) => histogram
-                    .encode(encoder.encode_descriptor(figure.name, figure.help, None, MetricType::Histogram)?)?,
+                Values::Histogram(histogram) => histogram.encode(encoder.encode_descriptor(
+                    figure.name,
+                    figure.help,
+                    None,
+                    MetricType::Histogram,
+                )?)?,
             }
         }
         Ok(())

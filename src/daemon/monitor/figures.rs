@@ -19,7 +19,11 @@ pub fn gather(subject: &Subject) -> Vec<Figure> {
     let mut figures = process(subject);
     figures.extend(work(subject));
     figures.extend(machine(vitals));
-    figures.push(gauge("database_readable", "Whether the counts from the database could be read", truth(gauges.is_ok())));
+    figures.push(gauge(
+        "database_readable",
+        "Whether the counts from the database could be read",
+        truth(gauges.is_ok()),
+    ));
     if let Ok(gauges) = gauges {
         figures.extend(fleet(vitals, &gauges));
     }
@@ -39,7 +43,11 @@ fn process(subject: &Subject) -> Vec<Figure> {
             float(disk::database_bytes(&subject.database)),
         ),
         gauge("healthy", "Whether /health answers 200", truth(health::Health::of(vitals).ok)),
-        gauge("running", "Whether the fleet runs, and neither starts nor stops", truth(vitals.phase() == Phase::Running)),
+        gauge(
+            "running",
+            "Whether the fleet runs, and neither starts nor stops",
+            truth(vitals.phase() == Phase::Running),
+        ),
     ]
 }
 
@@ -54,9 +62,21 @@ fn work(subject: &Subject) -> Vec<Figure> {
         counter("trades_closed", "Positions closed", counts.trades),
         counter("journal_commits", "Commits of the journal, also those that failed", vitals.writes()),
         counter("main_loop_turns", "Times the main loop came round", vitals.turns()),
-        gauge("cycle_lag_seconds", "How much after its time the last cycle was handed out", vitals.cycle_lag().as_secs_f64()),
-        gauge("cycle_age_seconds", "Since the last cycle was handed out", vitals.cycle_age().unwrap_or_default().as_secs_f64()),
-        histogram("fan_out_seconds", "From a cycle being handed out to an account taking it up", &vitals.fan_out),
+        gauge(
+            "cycle_lag_seconds",
+            "How much after its time the last cycle was handed out",
+            vitals.cycle_lag().as_secs_f64(),
+        ),
+        gauge(
+            "cycle_age_seconds",
+            "Since the last cycle was handed out",
+            vitals.cycle_age().unwrap_or_default().as_secs_f64(),
+        ),
+        histogram(
+            "fan_out_seconds",
+            "From a cycle being handed out to an account taking it up",
+            &vitals.fan_out,
+        ),
         histogram("journal_commit_seconds", "How long commits of the journal took", &vitals.commits),
         gauge("journal_failing", "Whether the database takes nothing", truth(vitals.failing().is_some())),
     ]
@@ -81,7 +101,11 @@ fn machine(vitals: &Vitals) -> Vec<Figure> {
     let free = vitals.free_bytes().map(|free| (Vec::new(), float(free)));
     vec![
         labelled("market_sockets", "Sockets wanted for market data", sockets(|market| float(market.sockets))),
-        labelled("market_sockets_up", "Sockets for market data that are up", sockets(|market| float(market.sockets_up))),
+        labelled(
+            "market_sockets_up",
+            "Sockets for market data that are up",
+            sockets(|market| float(market.sockets_up)),
+        ),
         labelled(
             "market_stream_age_seconds",
             "Since the last candle was heard",
@@ -116,10 +140,22 @@ fn fleet(vitals: &Vitals, gauges: &Gauges) -> Vec<Figure> {
     let health = health.into_iter().map(|(word, number)| (vec![("health", word.to_owned())], float(number)));
     vec![
         labelled("accounts", "Accounts by health", health.collect()),
-        gauge("accounts_ready", "Accounts that are compared with their exchange and act", float(vitals.ready())),
+        gauge(
+            "accounts_ready",
+            "Accounts that are compared with their exchange and act",
+            float(vitals.ready()),
+        ),
         gauge("bots_running", "Bots that are switched on, of active accounts", float(gauges.running_bots)),
-        labelled("orders", "Orders that have not ended, by state", by("state", &gauges.working_orders, &WORKING)),
-        gauge("unknown_orders", "Orders whose fate is not known yet", found(&gauges.working_orders, "unknown")),
+        labelled(
+            "orders",
+            "Orders that have not ended, by state",
+            by("state", &gauges.working_orders, &WORKING),
+        ),
+        gauge(
+            "unknown_orders",
+            "Orders whose fate is not known yet",
+            found(&gauges.working_orders, "unknown"),
+        ),
         gauge("open_positions", "Positions that are open", float(gauges.open_positions)),
         gauge(
             "protected_positions",
@@ -131,7 +167,11 @@ fn fleet(vitals: &Vitals, gauges: &Gauges) -> Vec<Figure> {
             "Circuit breakers of active accounts, by state",
             by("state", &gauges.breakers, &["closed", "open", "half_open"]),
         ),
-        labelled("outbox", "Notices that wait or were given up", by("status", &gauges.notices, &["pending", "dead"])),
+        labelled(
+            "outbox",
+            "Notices that wait or were given up",
+            by("status", &gauges.notices, &["pending", "dead"]),
+        ),
     ]
 }
 

@@ -80,7 +80,8 @@ pub struct Readiness {
 impl Readiness {
     pub fn of(vitals: &Vitals, accounts: &AccountGauges) -> Self {
         let recovered = vitals.ready();
-        let is_complete = recovered >= accounts.active() && accounts.quarantined == 0 && accounts.cut_off == 0;
+        let is_complete =
+            recovered >= accounts.active() && accounts.quarantined == 0 && accounts.cut_off == 0;
         Self {
             ok: vitals.phase() == Phase::Running && is_complete,
             phase: vitals.phase().as_str(),
@@ -124,7 +125,8 @@ mod tests {
         assert!(!Readiness::of(&vitals, &accounts).ok, "it is starting");
         vitals.enter(Phase::Running);
         assert!(Readiness::of(&vitals, &accounts).ok);
-        for worse in [AccountGauges { quarantined: 1, ..accounts }, AccountGauges { cut_off: 1, ..accounts }] {
+        for worse in [AccountGauges { quarantined: 1, ..accounts }, AccountGauges { cut_off: 1, ..accounts }]
+        {
             assert!(!Readiness::of(&vitals, &worse).ok);
         }
         vitals.set_ready(AccountId::new(2), false);

@@ -44,7 +44,9 @@ async fn ready(State(subject): State<Arc<Subject>>) -> Response {
 
 async fn metrics(State(subject): State<Arc<Subject>>) -> Response {
     match exposition::render(figures::gather(&subject)) {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Ok(text) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+        }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

@@ -64,7 +64,10 @@ fn found(vitals: &Vitals, speed: u32, was_low: bool) -> BTreeMap<String, (String
         found.insert("disk_low".to_owned(), (text, Held::Everybody));
     }
     if let Some((_, error)) = vitals.failing() {
-        found.insert("journal_failing".to_owned(), (format!("the database takes nothing: {error}"), Held::Everybody));
+        found.insert(
+            "journal_failing".to_owned(),
+            (format!("the database takes nothing: {error}"), Held::Everybody),
+        );
     }
     for (exchange, offset) in vitals.offsets() {
         if let Some(held) = clock(exchange, offset, &watch, speed) {
@@ -107,7 +110,11 @@ mod tests {
         for (offset, told, allowed) in [(499, 0, true), (-501, 1, true), (1_001, 1, false), (0, 0, true)] {
             vitals.set_offset(ExchangeKind::Binance, DurationMs::from_ms(offset));
             troubles.look(&vitals, 1);
-            assert_eq!((vitals.troubles().len(), troubles.allow_entries(binance)), (told, allowed), "{offset}");
+            assert_eq!(
+                (vitals.troubles().len(), troubles.allow_entries(binance)),
+                (told, allowed),
+                "{offset}"
+            );
             assert!(troubles.allow_entries(upbit) && troubles.allow_entries(None));
         }
         vitals.set_offset(ExchangeKind::Binance, DurationMs::from_ms(1_001));
