@@ -98,6 +98,7 @@ impl Monitor {
         }
         let (stop, stopped) = oneshot::channel();
         let reserve = Reserve::beside(&subject.database, is_live);
+        reserve.look(&subject.counters.vitals);
         let thread = std::thread::Builder::new()
             .name("monitor".to_owned())
             .spawn(move || work(&subject, reserve, service, listener, stopped))

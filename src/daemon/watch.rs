@@ -123,8 +123,10 @@ impl Fleet {
         Ok(())
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: Phase) {
         self.counters.vitals.enter(phase);
+        // What is wrong from the start holds from the first cycle on.
+        self.watch.troubles.look(&self.counters.vitals, self.config.live.speed.get());
         if phase == Phase::Stopping {
             self.watch.monitor.service().stopping();
         }

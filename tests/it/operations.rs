@@ -138,7 +138,7 @@ fn a_database_that_takes_nothing_is_bad_health_until_it_does() {
 
 #[test]
 fn only_loopback_is_listened_on_unless_it_is_asked_for() {
-    let home = Home::new();
+    let home = Home::with_account();
     fs::write(home.file("config.toml"), "[http]\nlisten = \"0.0.0.0:0\"\n").unwrap();
     home.run("config check").fails(2, &["line 2", "http.listen", "0.0.0.0:0", "http.allow_remote = true"]);
     fs::write(home.file("config.toml"), "[http]\nlisten = \"0.0.0.0:0\"\nallow_remote = true\n").unwrap();
