@@ -161,7 +161,7 @@ impl Fleet {
         let started_at = wall_now();
         let claim = LeaseClaim {
             pid: std::process::id(),
-            host: options.host,
+            host: options.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             source: options.source.clone(),
         };
