@@ -12,6 +12,31 @@ pub fn wall_now() -> Timestamp {
     Timestamp::from_ms(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// Measures how long something takes, on the machine's monotonic clock. Never an input of a decision.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// How long the machine has slept since it was started: what the monotonic clock does not count.
+pub fn suspended() -> Duration {
+    let read = |id| {
+        let time = rustix::time::clock_gettime(id);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+    };
+    read(rustix::time::ClockId::Boottime).saturating_sub(read(rustix::time::ClockId::Monotonic))
+}
+
 /// A clock that never jumps: it starts at a given time and runs on the machine's monotonic clock, `rate` times as fast.
 /// Real markets run at rate 1; a rehearsal against a local exchange may run faster.
 #[derive(Debug, Clone, Copy)]

@@ -67,6 +67,7 @@ pub(crate) fn run(accounts: u32, cycles: u64) -> anyhow::Result<FleetRun> {
         source: format!("synthetic market, seed {SEED}"),
         host: "localhost".to_owned(),
         cycles_max: Some(cycles),
+        reload: None,
     };
     // As the daemon runs: one thread drives and decides, the store's writer is another.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -45,7 +45,10 @@ pub(super) fn run(args: &DemoArgs, context: &Context) -> Result<(), CliError> {
         args.minutes, args.seed
     ));
     let source = market_source::synthetic(args.seed, Some(args.minutes))?;
-    let options = run::replay_options(&demo, demo.config()?.clone(), source, Speed::Max, None);
+    let mut config = demo.config()?.clone();
+    // Half a minute is not worth a port.
+    config.http.listen = None;
+    let options = run::replay_options(&demo, config, source, Speed::Max, None);
     let mut progress = RunProgress::start(out);
     let _logs = logging::start(demo.config()?, &progress)?;
     run::drive(options, Some(LONGEST), &mut progress)?;

@@ -118,10 +118,14 @@ fn daemon(store: &Store) -> Finding {
         Ok(None) => Finding::ok("daemon", "none has run yet"),
         Ok(Some(info)) if info.is_live() => {
             let owner = &info.owner;
+            let health = info.http_address.as_ref().map_or_else(
+                || "health is told nowhere".to_owned(),
+                |address| format!("health at http://{address}/health"),
+            );
             Finding::ok(
                 "daemon",
                 format!(
-                    "pid {} on {}, version {}, since {}",
+                    "pid {} on {}, version {}, since {}, {health}",
                     owner.pid, owner.host, owner.version, info.acquired_at
                 ),
             )

@@ -1,52 +1,53 @@
-//! Where log lines go: stderr, above a progress bar, and daily files when the configuration names a folder.
+//! Where log lines go: stderr, above a progress bar, and files when the configuration names a folder.
 
 use std::io::{self, Write};
 
 use indicatif::ProgressBar;
 use tracing_appender::non_blocking::WorkerGuard;
-use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{Layer, Registry};
 
+use super::log_files::LogFiles;
+use super::log_levels::LogLevels;
 use super::progress::RunProgress;
 use super::{CliError, Exit};
 use crate::config::{Config, LogFormat};
 
-/// Starts logging for the rest of the process. Keep the guard: dropping it writes out what is left.
-pub(super) fn start(config: &Config, progress: &RunProgress) -> Result<Option<WorkerGuard>, CliError> {
-    let stderr = AboveBar(progress.bar());
-    let mut layers = vec![layer(config, stderr)];
+/// Logging that was started. Keep it: dropping it writes out what is left.
+pub(super) struct Logs {
+    pub(super) levels: LogLevels,
+    _files: Option<WorkerGuard>,
+}
+
+/// Starts logging for the rest of the process.
+pub(super) fn start(config: &Config, progress: &RunProgress) -> Result<Logs, CliError> {
+    let levels = LogLevels::of(&config.log);
+    let mut layers = vec![layer(config, &levels, AboveBar(progress.bar()))];
     let mut guard = None;
     if let Some(dir) = &config.log.dir {
-        let appender = RollingFileAppender::builder()
-            .rotation(Rotation::DAILY)
-            .filename_prefix("tradefleet")
-            .filename_suffix("log")
-            .max_log_files(usize::from(config.log.keep_files))
-            .build(dir)
+        let files = LogFiles::open(dir, config.log.keep_files, config.log.max_file_bytes)
             .map_err(|error| CliError::new(Exit::Failure, format!("log.dir {}: {error}", dir.display())))?;
-        let (writer, worker) = tracing_appender::non_blocking(appender);
-        layers.push(layer(config, writer));
+        let (writer, worker) = tracing_appender::non_blocking(files);
+        layers.push(layer(config, &levels, writer));
         guard = Some(worker);
     }
     // A second start in one process (the demo, a test) keeps the first logger.
     drop(tracing_subscriber::registry().with(layers).try_init());
-    Ok(guard)
+    Ok(Logs { levels, _files: guard })
 }
 
 type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-fn layer<W>(config: &Config, writer: W) -> BoxedLayer
+fn layer<W>(config: &Config, levels: &LogLevels, writer: W) -> BoxedLayer
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false).with_ansi(false);
-    let filter = EnvFilter::new(&config.log.level);
     match config.log.format {
-        LogFormat::Human => layer.with_filter(filter).boxed(),
-        LogFormat::Json => layer.json().with_filter(filter).boxed(),
+        LogFormat::Human => layer.with_filter(levels.clone()).boxed(),
+        LogFormat::Json => layer.json().with_filter(levels.clone()).boxed(),
     }
 }
 

@@ -23,8 +23,11 @@ mod filter;
 mod finding;
 mod halt;
 mod init;
+mod install_service;
 mod keys;
 mod limits;
+mod log_files;
+mod log_levels;
 mod logging;
 mod man;
 mod market_source;
@@ -128,6 +131,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Check that everything is there, private and sound
     Doctor(doctor::DoctorArgs),
+    /// Print or write the systemd units
+    InstallService(install_service::InstallServiceArgs),
     /// Check or show the configuration
     Config(config::ConfigArgs),
     /// Print tab completions for a shell
@@ -181,6 +186,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Audit(args) => audit::run(args, context),
         Command::Keys(args) => keys::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
+        Command::InstallService(args) => install_service::run(&args, context),
         Command::Config(args) => config::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

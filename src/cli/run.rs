@@ -10,8 +10,9 @@ use super::logging;
 use super::market_source::{MarketArgs, MarketSource};
 use super::progress::RunProgress;
 use super::{CliError, Context, runtime};
-use crate::config::Config;
+use crate::config::{Config, LogConfig};
 use crate::daemon::fleet::{EndReason, Fleet, MarketPlan, RunOptions, RunReport, Speed};
+use crate::daemon::reload::Reload;
 use crate::daemon::shutdown::Shutdown;
 use crate::store::StoreError;
 use crate::vault::Vault;
@@ -49,7 +50,10 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
     let store = context.write_store()?;
     let vault = Arc::new(context.unlock(&store)?);
     drop(store);
-    let options = if args.market.is_given() {
+    if let Err(error) = make_undumpable() {
+        context.out.warn(format!("a crash of this process may leave its memory on disk: {error}"));
+    }
+    let mut options = if args.market.is_given() {
         let source = args.market.open(context)?;
         let speed = args.speed.map_or(Speed::Max, |speed| speed.0);
         RunOptions { vault: Some(vault), ..replay_options(context, config, source, speed, args.cycles) }
@@ -57,7 +61,10 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
         live_options(context, config, vault, args)?
     };
     let mut progress = RunProgress::start(context.out);
-    let _logs = logging::start(context.config()?, &progress)?;
+    let logs = logging::start(context.config()?, &progress)?;
+    let levels = logs.levels.clone();
+    let logging = Arc::new(move |config: &LogConfig| levels.set(config));
+    options.reload = Some(Reload::new(context.config_path(), logging));
     let report = drive(options, None, &mut progress)?;
     progress.finish();
     summarise(context, &report)
@@ -82,6 +89,7 @@ fn live_options(
         source: "exchanges".to_owned(),
         host: host_name(),
         cycles_max: args.cycles,
+        reload: None,
     })
 }
 
@@ -101,6 +109,7 @@ pub(super) fn replay_options(
         source: source.name,
         host: host_name(),
         cycles_max,
+        reload: None,
     }
 }
 
@@ -117,6 +126,13 @@ pub(super) fn drive(
     let outcome: Result<RunReport, StoreError> = runtime::block_on(async {
         let shutdown = Shutdown::default();
         let stop = stop_requested(shutdown.clone(), longest);
+        let reloads = options.reload.clone();
+        let reloads = async {
+            match reloads {
+                Some(reload) => reload.on_signal().await,
+                None => std::future::pending().await,
+            }
+        };
         let fleet = async {
             let fleet = Fleet::start(options, shutdown.clone()).await?;
             fleet.run(|now| progress.show(now)).await
@@ -125,6 +141,7 @@ pub(super) fn drive(
         tokio::select! {
             report = &mut fleet => report,
             () = stop => fleet.await,
+            () = reloads => fleet.await,
         }
     })?;
     Ok(outcome?)
@@ -177,9 +194,18 @@ fn summarise(context: &Context, report: &RunReport) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Keys are in this process's memory: no core dump, no other process of the same user that looks into it.
+fn make_undumpable() -> std::io::Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
 /// The machine's name, for the lease.
 fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
+    // A hardened service sees no /proc/sys.
+    let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
+    let names = files.iter().filter_map(|file| std::fs::read_to_string(file).ok());
+    let mut names = names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    names.next().unwrap_or_else(|| "unknown".to_owned())
 }

@@ -97,6 +97,9 @@ fn daemon(context: &Context, daemon: Option<&DaemonStatus>) -> Result<(), CliErr
     };
     out.line(format!("daemon  {state}"))?;
     out.line(format!("        started {}, market {}", when::minute(daemon.since), daemon.source))?;
+    if let Some(address) = daemon.http_address.as_ref().filter(|_| daemon.live) {
+        out.line(format!("        health and metrics: http://{address}"))?;
+    }
     out.line(format!(
         "cycles  {}, last {}; {} computed for {}",
         run.cycles,

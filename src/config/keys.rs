@@ -29,12 +29,15 @@ const fn list(key: &'static str, allowed: &'static str, description: &'static st
     ConfigKey { key, allowed, description, is_list: true }
 }
 
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 const TIMEFRAMES: &str = "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d, or \"\" for the feed's finest";
 const REST: &str = "an address such as https://host or http://127.0.0.1:9101";
 const STREAM: &str = "an address such as wss://host or ws://127.0.0.1:9101";
 const EGRESS: &str = "a list of `direct`, IP addresses of this machine, http:// or socks5:// proxies";
 const SECRET: &str = "`env:NAME` or `file:PATH`, or \"\" for none";
 const SEVERITY: &str = "info, warning or critical";
+const TRACED: &str = "a list of `NAME` or `NAME=LEVEL` such as [\"alpha\", \"beta=trace\"]";
+const LISTEN: &str = "an address such as 127.0.0.1:9464 (port 0: any free one), or \"\" for none";
 const SYMBOLS: &str = "a list of exchange symbols such as [\"BTCUSDT\"]";
 
 /// Every key but those of `[instruments.SYMBOL]`.
@@ -42,7 +45,13 @@ pub const KEYS: &[ConfigKey] = &[
     key("log.level", "error, warn, info, debug or trace", "what is logged"),
     key("log.format", "human or json", "how it is logged"),
     key("log.dir", "a folder, or \"\" for none", "log files are kept here, beside what goes to stderr"),
-    key("log.keep_files", "1 to 365", "daily log files that are kept"),
+    key("log.keep_files", "1 to 365", "log files that are kept; each day has one or more"),
+    key("log.max_file_mb", "1 to 10240", "a log file that has grown beyond this is followed by another, MB"),
+    list(
+        "log.accounts",
+        TRACED,
+        "accounts whose lines are logged in more detail, at debug if no level is named",
+    ),
     key("limits.max_leverage", "1 to 100", "highest leverage that any account or bot may be given"),
     key("engine.enabled", "true or false", "false: nothing is opened; what is open stays managed"),
     key("engine.equity_interval_minutes", "1 to 1440", "how often an equity snapshot is kept, minutes"),
@@ -106,6 +115,21 @@ pub const KEYS: &[ConfigKey] = &[
         "called while the fleet makes progress",
     ),
     key("alerts.heartbeat_seconds", "5 to 86400", "how often, seconds"),
+    key("http.listen", LISTEN, "where /health, /ready and /metrics are answered"),
+    key(
+        "http.allow_remote",
+        "true or false",
+        "true: http.listen may be an address that other machines reach",
+    ),
+    key("watch.stall_seconds", "2 to 3600", "without progress for so long the daemon counts as stalled"),
+    key(
+        "watch.min_free_mb",
+        "0 to 100000000",
+        "with less free disk beside the database nothing is opened, MB",
+    ),
+    key("watch.reserve_mb", "0 to 4096", "disk kept back for exits when the disk is full, MB; 0: none"),
+    key("watch.clock_alarm_ms", "10 to 60000", "difference to an exchange's clock that is alarming, ms"),
+    key("watch.clock_stop_ms", "10 to 60000", "difference at which nothing is opened on that exchange, ms"),
     key("retention.decisions", "1000 to 100000000", "rows of decisions that are kept"),
     key("retention.signals", "1000 to 100000000", "rows of signals that are kept"),
 ];
@@ -146,6 +170,12 @@ fn optional<T: FromStr>(values: &[&str], slot: &mut Option<T>) -> Option<()> {
     Some(())
 }
 
+/// `NAME` or `NAME=LEVEL`.
+fn traced(text: &str) -> Option<(String, String)> {
+    let (name, level) = text.split_once('=').unwrap_or((text, "debug"));
+    (!name.is_empty() && LEVELS.contains(&level)).then(|| (name.to_owned(), level.to_owned()))
+}
+
 fn symbols(values: &[&str]) -> Option<Vec<Symbol>> {
     values.iter().map(|value| Symbol::try_new(value).ok()).collect()
 }
@@ -168,8 +198,11 @@ impl Config {
     pub(super) fn set(&mut self, key: &str, values: &[&str]) -> Option<()> {
         match key {
             "log.level" => {
-                let known = ["error", "warn", "info", "debug", "trace"];
-                self.log.level = one::<String>(values).filter(|level| known.contains(&level.as_str()))?;
+                self.log.level = one::<String>(values).filter(|level| LEVELS.contains(&level.as_str()))?;
+            }
+            "log.max_file_mb" => self.log.max_file_bytes = within(values, 1..=10_240_u64)? << 20,
+            "log.accounts" => {
+                self.log.accounts = values.iter().copied().map(traced).collect::<Option<_>>()?
             }
             "log.format" => {
                 self.log.format = match values {
@@ -199,6 +232,9 @@ impl Config {
             gates if gates.starts_with("gates.") => self.set_gate(gates, values)?,
             telegram if telegram.starts_with("telegram.") => self.telegram.set(telegram, values)?,
             alerts if alerts.starts_with("alerts.") => self.alerts.set(alerts, values)?,
+            watch if watch.starts_with("http.") || watch.starts_with("watch.") => {
+                super::watch::set(&mut self.http, &mut self.watch, watch, values)?;
+            }
             live => self.live.set(live, values)?,
         }
         Some(())
@@ -232,6 +268,11 @@ impl Config {
             }),
             "log.dir" => or_empty(self.log.dir.as_ref().map(|dir| dir.display())),
             "log.keep_files" => self.log.keep_files.to_string(),
+            "log.max_file_mb" => (self.log.max_file_bytes >> 20).to_string(),
+            "log.accounts" => {
+                let traced = self.log.accounts.iter().map(|(name, level)| format!("{name}={level}"));
+                quoted_list(&traced.collect::<Vec<_>>())
+            }
             "limits.max_leverage" => self.limits.max_leverage.to_string(),
             "engine.enabled" => self.engine.enabled.to_string(),
             "engine.equity_interval_minutes" => (self.engine.equity_interval.ms() / 60_000).to_string(),
@@ -252,6 +293,9 @@ impl Config {
             "engine.close_if_unprotected" => self.engine.close_if_unprotected.to_string(),
             telegram if telegram.starts_with("telegram.") => self.telegram.get(telegram)?,
             alerts if alerts.starts_with("alerts.") => self.alerts.get(alerts)?,
+            watch if watch.starts_with("http.") || watch.starts_with("watch.") => {
+                super::watch::get(&self.http, &self.watch, watch)?
+            }
             live => self.live.get(live)?,
         })
     }

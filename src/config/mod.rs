@@ -9,6 +9,8 @@ mod alerts;
 mod keys;
 mod live;
 mod telegram;
+mod reload;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,6 +27,8 @@ use document::{Entry, Node, Problem, Problems, Value, table_of, unknown_key};
 pub use keys::{ConfigKey, KEYS};
 pub use live::{ExchangeUrls, LiveConfig};
 pub use telegram::TelegramConfig;
+pub use reload::Reloaded;
+pub use watch::{HttpConfig, WatchConfig};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -39,8 +43,12 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// Log files go here as well; `None`: only to stderr.
     pub dir: Option<PathBuf>,
-    /// Daily files that are kept.
+    /// Files that are kept.
     pub keep_files: u16,
+    /// A file that has grown beyond this is followed by another, bytes.
+    pub max_file_bytes: u64,
+    /// Accounts whose lines are logged in more detail than the others', each with its level.
+    pub accounts: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,12 +90,21 @@ pub struct Config {
     pub live: LiveConfig,
     pub telegram: TelegramConfig,
     pub alerts: AlertsConfig,
+    pub http: HttpConfig,
+    pub watch: WatchConfig,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
-            log: LogConfig { level: "info".to_owned(), format: LogFormat::Human, dir: None, keep_files: 14 },
+            log: LogConfig {
+                level: "info".to_owned(),
+                format: LogFormat::Human,
+                dir: None,
+                keep_files: 14,
+                max_file_bytes: 100 << 20,
+                accounts: BTreeMap::new(),
+            },
             limits: PolicyLimits { max_leverage: Leverage::try_new(20).unwrap_or(Leverage::ONE) },
             engine: EngineConfig {
                 enabled: true,
@@ -102,6 +119,8 @@ impl Default for Config {
             live: LiveConfig::default(),
             telegram: TelegramConfig::default(),
             alerts: AlertsConfig::default(),
+            http: HttpConfig::default(),
+            watch: WatchConfig::default(),
         }
     }
 }
@@ -119,6 +138,13 @@ pub enum ConfigError {
     Unreadable { path: PathBuf, detail: String },
     #[error("{} has {} {}:{}", path.display(), problems.len(), noun(problems.len()), listed(problems))]
     Invalid { path: PathBuf, problems: Vec<Problem> },
+}
+
+/// The line of a key of a section; 1 when it is not there.
+fn line_of(sections: &[Entry], section: &str, key: &str) -> usize {
+    let section = sections.iter().find(|entry| entry.key == section);
+    let Some(Value::Table(entries)) = section.map(|entry| &entry.node.value) else { return 1 };
+    entries.iter().find(|entry| entry.key == key).map_or(1, |entry| entry.line)
 }
 
 const fn noun(count: usize) -> &'static str {
@@ -240,6 +266,9 @@ impl LoadedConfig {
         if let Some(problem) = self.config.alerts.problem() {
             let alerts = sections.iter().find(|section| section.key == "alerts");
             problems.add(alerts.map_or(1, |section| section.line), problem);
+        }
+        if let Some(refusal) = self.config.http.refusal() {
+            problems.add(line_of(sections, "http", "listen"), refusal);
         }
     }
 

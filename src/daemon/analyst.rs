@@ -160,6 +160,11 @@ impl Analyst {
         self.at.get_or_insert(at);
     }
 
+    /// Whether anybody may open anything from the next cycle on.
+    pub const fn allow_entries(&mut self, is_allowed: bool) {
+        self.entries_enabled = is_allowed;
+    }
+
     /// Takes in one step of the market and says what it means.
     pub fn observe(&mut self, step: MarketStep) -> Arc<Cycle> {
         let at = step.at;

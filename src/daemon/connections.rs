@@ -13,7 +13,6 @@ use crate::config::LiveConfig;
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::time::DurationMs;
-use crate::exchange::Sleep;
 use crate::exchange::connect_gate::ConnectGate;
 use crate::exchange::dialect::{self, AccountParts, Credentials, NoHandle};
 use crate::exchange::egress::{BadEgress, Egress};
@@ -22,6 +21,7 @@ use crate::exchange::http::HttpClient;
 use crate::exchange::line::Line;
 use crate::exchange::market_data::MarketData;
 use crate::exchange::server_clock::ServerClock;
+use crate::exchange::{BoxFuture, Sleep};
 use crate::vault::{Field, Vault, VaultError};
 
 /// An answer that takes longer is lost.
@@ -117,20 +117,24 @@ impl Connections {
         }
     }
 
-    /// [`Self::synchronise`] for every exchange in use.
-    pub async fn synchronise_known(&mut self) {
+    /// Measures the clock of every exchange in use. Nobody waits for an answer: each is a future of its own.
+    pub fn measurements(&mut self) -> Vec<BoxFuture<'static, ()>> {
         let kinds: Vec<ExchangeKind> = self.clocks.keys().copied().collect();
-        for kind in kinds {
-            self.measure(kind).await;
-        }
+        let measurements = kinds.into_iter().filter_map(|kind| {
+            let data = self.market_data(kind).ok()?;
+            Some(measure(kind, data, self.server_clock(kind), self.clock))
+        });
+        measurements.map(|measurement| -> BoxFuture<'static, ()> { Box::pin(measurement) }).collect()
+    }
+
+    /// The exchanges' clocks minus ours, as far as they are known.
+    pub fn offsets(&self) -> impl Iterator<Item = (ExchangeKind, DurationMs)> {
+        self.clocks.iter().map(|(kind, clock)| (*kind, clock.offset()))
     }
 
     async fn measure(&mut self, kind: ExchangeKind) {
-        let Ok(data) = self.market_data(kind) else { return };
-        let sent_at = self.clock.now();
-        match data.server_time().await {
-            Ok(server) => self.server_clock(kind).learn(sent_at, self.clock.now(), server),
-            Err(error) => tracing::warn!(exchange = %kind, %error, "the exchange's clock is not told"),
+        if let Ok(data) = self.market_data(kind) {
+            measure(kind, data, self.server_clock(kind), self.clock).await;
         }
     }
 
@@ -232,5 +236,13 @@ impl Connections {
     /// The rate ledgers, each with its exchange and way out.
     pub fn governors(&self) -> impl Iterator<Item = (ExchangeKind, String, &Governor)> {
         self.ways.iter().map(|((kind, egress), way)| (*kind, egress.label(), way.governor.as_ref()))
+    }
+}
+
+async fn measure(kind: ExchangeKind, data: Arc<dyn MarketData>, clock: Arc<ServerClock>, ours: SteadyClock) {
+    let sent_at = ours.now();
+    match data.server_time().await {
+        Ok(server) => clock.learn(sent_at, ours.now(), server),
+        Err(error) => tracing::warn!(exchange = %kind, %error, "the exchange's clock is not told"),
     }
 }

@@ -6,6 +6,7 @@ use super::roster::{Roster, RosterTerms};
 use super::shutdown::Shutdown;
 use crate::clock::wall_now;
 use crate::store::commands::{self, CommandRow, CommandStatus};
+use crate::store::outbox;
 use crate::store::{OpenMode, Store, StoreError, Writer};
 
 /// Reads with a connection of its own, so that it never waits for the writer.
@@ -33,6 +34,11 @@ impl Control {
         }
         self.seen = Some(version);
         commands::pending(self.store.conn(), 0)
+    }
+
+    /// Whether a notice or an answer has not reached its chat and could.
+    pub fn has_something_to_tell(&self) -> Result<bool, StoreError> {
+        outbox::has_deliverable(self.store.conn(), wall_now())
     }
 
     pub fn read_roster(&self, terms: &RosterTerms) -> Result<Roster, StoreError> {

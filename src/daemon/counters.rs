@@ -1,8 +1,9 @@
 //! What the running daemon has done so far: counted without locks, read for progress and the run's row.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::monitor::vitals::Vitals;
 use crate::domain::time::Timestamp;
 use crate::engine::turn::Record;
 use crate::store::StoreError;
@@ -18,6 +19,8 @@ pub struct Counters {
     signals: AtomicU64,
     store_failures: AtomicU64,
     store_error: Mutex<Option<StoreError>>,
+    /// What the monitor reads.
+    pub vitals: Arc<Vitals>,
 }
 
 /// A reading of [`Counters`].

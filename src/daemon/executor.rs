@@ -76,6 +76,8 @@ pub struct Executor {
     last_error: Option<(String, Timestamp)>,
     /// The exchange state's revision that was committed last.
     committed_revision: Option<u64>,
+    /// What the monitor was told of it last.
+    is_told_ready: bool,
 }
 
 /// What an executor is made of.
@@ -107,6 +109,7 @@ impl Executor {
             requests: VecDeque::new(),
             last_error: None,
             committed_revision: None,
+            is_told_ready: false,
         }
     }
 
@@ -121,6 +124,7 @@ impl Executor {
 
     async fn work(&mut self) -> Result<(), Halted> {
         self.recover().await?;
+        self.tell_ready();
         loop {
             // What an exchange reports goes before what the market says: a fill is never decided upon too late.
             tokio::select! {
@@ -137,7 +141,10 @@ impl Executor {
 
     /// Works through the mailbox; true when it was asked to stop.
     async fn attend(&mut self, mail: Mail) -> Result<bool, Halted> {
-        let Mail { cycles, config, stop } = mail;
+        let Mail { cycles, published, config, stop } = mail;
+        if let Some(published) = published {
+            self.counters.vitals.fan_out.observe(published.elapsed().as_secs_f64());
+        }
         if let Some(configuration) = config {
             self.configure(*configuration).await?;
         }
@@ -145,7 +152,17 @@ impl Executor {
         for (index, cycle) in cycles.iter().enumerate() {
             self.step(cycle, index == newest).await?;
         }
+        self.tell_ready();
         Ok(stop)
+    }
+
+    /// Says when the account begins to act, and when it does not any more.
+    fn tell_ready(&mut self) {
+        let is_ready = self.machine.is_ready();
+        if is_ready != self.is_told_ready {
+            self.is_told_ready = is_ready;
+            self.counters.vitals.set_ready(self.account, is_ready);
+        }
     }
 
     async fn configure(&mut self, mut configuration: Configuration) -> Result<(), StoreError> {

@@ -14,13 +14,17 @@ use super::counters::{Counters, Progress};
 use super::desk::Desks;
 use super::limits_log::{self, LimitsLog};
 use super::live::Live;
+use super::monitor::Monitor;
+use super::monitor::vitals::Phase;
 use super::pace::Pace;
 use super::recorder::Recorder;
+use super::reload::Reload;
 use super::replay::Replay;
 use super::roster::{Roster, RosterTerms, Stage};
 use super::shutdown::Shutdown;
 use super::supervisor::Supervisor;
-use super::watchers;
+use super::tellers;
+use super::watch::Watch;
 use crate::clock::wall_now;
 use crate::config::Config;
 use crate::domain::ids::AccountId;
@@ -29,6 +33,7 @@ use crate::domain::time::Timestamp;
 use crate::market::feed::Feed;
 use crate::notify::telegram::switchboard::Switchboard;
 use crate::store::lease::{Lease, LeaseClaim};
+use crate::store::writer::CommitObserver;
 use crate::store::{OpenMode, Store, StoreError, Writer, market_log, rate_limits};
 use crate::vault::Vault;
 
@@ -53,6 +58,8 @@ pub struct RunOptions {
     pub host: String,
     /// Stop after this many cycles.
     pub cycles_max: Option<u64>,
+    /// How the configuration is read again; `None`: it is not.
+    pub reload: Option<Reload>,
 }
 
 /// The market of a run.
@@ -121,9 +128,11 @@ pub struct Fleet {
     pub(super) terms: RosterTerms,
     /// The last cycle that was handed out.
     pub(super) last_cycle_at: Timestamp,
+    pub(super) config: Config,
+    pub(super) watch: Watch,
+    pub(super) recorder: Recorder,
+    pub(super) limits: LimitsLog,
     driver: Option<Driver>,
-    recorder: Recorder,
-    limits: LimitsLog,
     lease: Lease,
     started_at: Timestamp,
     /// Chats: they listen as long as the fleet runs.
@@ -133,7 +142,7 @@ pub struct Fleet {
 /// Who moves the fleet from cycle to cycle.
 pub(super) enum Driver {
     Replay(Replay),
-    Live(Box<Live>),
+    Live(Live),
 }
 
 /// What a run begins with, besides the store.
@@ -160,12 +169,14 @@ impl Fleet {
         let started_at = wall_now();
         let claim = LeaseClaim {
             pid: std::process::id(),
-            host: options.host,
+            host: options.host.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             source: options.source.clone(),
         };
         let lease = Lease::acquire(store.conn(), &claim, started_at)?;
         let config = &options.config;
+        let counters = Arc::new(Counters::default());
+        let monitor = watched(&options, &counters, &store, &lease)?;
         let mut terms = RosterTerms::new(config, options.market.stage(config));
         let opening = match options.market {
             MarketPlan::Replay { feed, instruments, speed } => {
@@ -187,14 +198,13 @@ impl Fleet {
         terms.instruments.extend(opening.desks.instruments(config));
         let roster = Roster::read(store.conn(), &terms)?;
         let control = Control::open(&options.database, shutdown)?;
-        let writer = Writer::start(store)?;
+        let writer = Writer::observed(store, Some(Arc::clone(&counters.vitals) as Arc<dyn CommitObserver>))?;
         let mut chats = JoinSet::new();
         if let Some(vault) = options.vault {
             let reader = Store::open(&options.database, OpenMode::ReadOnly)?;
             chats.spawn(Switchboard::new(config, vault, reader, writer.clone())?.run());
         }
-        let counters = Arc::new(Counters::default());
-        watchers::start(&mut chats, &options.config, &options.database, &writer, &counters)?;
+        tellers::start(&mut chats, &options.config, &options.database, &writer, &counters)?;
         let connections = opening.connections;
         let mut fleet = Self {
             desks: opening.desks,
@@ -206,8 +216,10 @@ impl Fleet {
                 connections,
             ),
             pace: opening.pace,
-            recorder: Recorder::new(&lease, writer.clone(), options.source, started_at, config),
+            recorder: Recorder::new(&lease, writer.clone(), options.source, started_at, &options.config),
             limits: LimitsLog::default(),
+            watch: Watch::new(monitor, options.reload),
+            config: options.config,
             control,
             counters,
             writer,
@@ -237,9 +249,10 @@ impl Fleet {
 
     /// Drives the fleet to the end of the market, or until it is asked to stop. `report` is called now and then.
     pub async fn run(mut self, mut report: impl FnMut(&Progress) + Send) -> Result<RunReport, StoreError> {
+        self.enter(Phase::Running);
         let driven = match self.driver.take() {
             Some(Driver::Replay(replay)) => self.replay(replay, &mut report).await,
-            Some(Driver::Live(live)) => self.live(*live, &mut report).await,
+            Some(Driver::Live(live)) => self.live(live, &mut report).await,
             None => Ok(EndReason::NothingLeft),
         };
         let end = match driven {
@@ -249,8 +262,10 @@ impl Fleet {
                 return Err(error);
             }
         };
-        self.chats.shutdown().await;
+        self.enter(Phase::Stopping);
         self.supervisor.drain().await?;
+        tellers::last_words(&self.control).await?;
+        self.chats.shutdown().await;
         let progress = self.progress();
         report(&progress);
         self.recorder.finish(self.desks.analysts(), progress, end.as_str()).await?;
@@ -262,6 +277,26 @@ impl Fleet {
 
     /// Everything that is not the market: commands, executors that ended, the run's row, the heartbeat.
     pub(super) async fn attend(&mut self, report: Report<'_>) -> Result<(), StoreError> {
+        self.counters.vitals.turned();
+        let served = match self.look_around().await {
+            Ok(()) => self.serve_people().await,
+            failed @ Err(_) => failed,
+        };
+        match served {
+            // A live fleet outlasts a database that takes nothing for a while: what is open is protected all the same.
+            Err(error) if error.is_passing() && matches!(self.desks, Desks::Live(_)) => {
+                tracing::debug!(%error, "what people want is looked at again");
+            }
+            served => served?,
+        }
+        let progress = self.progress();
+        report(&progress);
+        self.recorder.keep(self.desks.analysts(), progress).await;
+        Ok(())
+    }
+
+    /// Commands, executors that ended, what is used of the limits.
+    async fn serve_people(&mut self) -> Result<(), StoreError> {
         if self.supervisor.reap().await? {
             self.reload().await?;
         }
@@ -273,9 +308,6 @@ impl Fleet {
         if let Some(connections) = self.supervisor.connections() {
             self.limits.keep(connections, &self.writer, self.pace.now()).await?;
         }
-        let progress = self.progress();
-        report(&progress);
-        self.recorder.keep(self.desks.analysts(), progress).await;
         Ok(())
     }
 
@@ -325,6 +357,22 @@ impl Fleet {
             bots: self.roster.running_bots(),
         }
     }
+}
+
+/// Starts the monitor, and says where it answers.
+fn watched(
+    options: &RunOptions,
+    counters: &Arc<Counters>,
+    store: &Store,
+    lease: &Lease,
+) -> Result<Monitor, StoreError> {
+    counters.vitals.set_watch(&options.config.watch);
+    let is_live = matches!(options.market, MarketPlan::Live { .. });
+    let monitor = Monitor::start(Arc::clone(counters), options.database.clone(), &options.config, is_live);
+    if let Some(address) = &monitor.address {
+        Lease::answers_at(store.conn(), lease.epoch(), address)?;
+    }
+    Ok(monitor)
 }
 
 /// Trading rules stay what they were when a symbol was first traded, unless the configuration says otherwise.

@@ -1,9 +1,11 @@
 //! Keeps what the rate ledgers know: bans, which outlive a restart, and headroom, for people.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::connections::Connections;
 use super::timer::WallTimer;
+use crate::domain::kind::ExchangeKind;
 use crate::domain::time::Timestamp;
 use crate::exchange::governor::{Ban, BlockCause};
 use crate::store::rate_limits::{self, BanRow, HeadroomRow};
@@ -26,6 +28,18 @@ impl Default for LimitsLog {
 }
 
 impl LimitsLog {
+    /// What is left of each limit that was used, as a share of 1: exchange, way out, limit; of limits of accounts the
+    /// least of all.
+    pub fn left(&self) -> impl Iterator<Item = (ExchangeKind, &str, &str, f64)> {
+        let mut left: BTreeMap<(ExchangeKind, &str, &str), f64> = BTreeMap::new();
+        for row in &self.headroom {
+            let share = 1.0 - f64::from(row.used) / f64::from(row.amount.max(1));
+            let least = left.entry((row.exchange, &row.egress, &row.bucket)).or_insert(1.0);
+            *least = least.min(share.max(0.0));
+        }
+        left.into_iter().map(|((exchange, egress, limit), share)| (exchange, egress, limit, share))
+    }
+
     /// Writes what has changed: a ban at once, since a restart must know of it, headroom now and then.
     pub async fn keep(
         &mut self,

@@ -2,7 +2,10 @@
 //! market on its own. Nobody is waited for: an executor that is slow catches up with the newest cycle.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::task::JoinSet;
 
 use super::analyst::Analyst;
 use super::connections::Connections;
@@ -24,12 +27,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Between two askings for trading rules and 24 h volumes, and after one that was not answered.
 const RULES_EVERY: DurationMs = DurationMs::from_secs(900);
 const RULES_AGAIN: DurationMs = DurationMs::from_secs(10);
+/// How long one exchange may hold up the cycles of all with its rules; what is not told then is asked for again.
+const RULES_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two measurements of the exchanges' clocks.
+const CLOCKS_EVERY: DurationMs = DurationMs::from_secs(60);
 
 /// The rhythm of a live run.
 pub struct Live {
     clock: SteadyClock,
-    price_cycle: DurationMs,
-    config: Config,
 }
 
 impl Opening {
@@ -58,11 +63,7 @@ impl Opening {
         Self {
             desks: Desks::Live(desks),
             pace: Pace::real(clock),
-            driver: Driver::Live(Box::new(Live {
-                clock,
-                price_cycle: config.live.price_cycle,
-                config: config.clone(),
-            })),
+            driver: Driver::Live(Live { clock }),
             connections: Some(connections),
             from: now,
             admit_from: now,
@@ -76,6 +77,8 @@ impl Fleet {
         let mut attend = WallTimer::new(ATTEND_EVERY);
         let mut next_cycle = live.clock.now();
         let mut next_rules = live.clock.now().plus(self.rules_pause());
+        let mut next_clocks = live.clock.now().plus(CLOCKS_EVERY);
+        let mut measurements = JoinSet::new();
         let mut driven: u64 = 0;
         while !self.control.is_stopping() {
             let left = live.clock.wall(next_cycle.since(live.clock.now()));
@@ -85,13 +88,23 @@ impl Fleet {
                 self.plan();
             }
             if now >= next_cycle || self.has_news() {
+                let lag = live.clock.wall(now.since(next_cycle).max(DurationMs::ZERO));
+                let every = self.config.live.price_cycle;
+                self.counters.vitals.cycled(lag, live.clock.wall(every));
                 self.cycle_all(now);
                 driven += 1;
-                next_cycle = now.plus(live.price_cycle);
+                next_cycle = now.plus(every);
             }
             if now >= next_rules {
-                self.refresh_rules(&live).await?;
+                self.refresh_rules().await?;
                 next_rules = now.plus(self.rules_pause());
+            }
+            while measurements.try_join_next().is_some() {}
+            if measurements.is_empty() && (now >= next_clocks || self.counters.vitals.take_wants_clocks()) {
+                for measurement in self.supervisor.clock_measurements() {
+                    measurements.spawn(measurement);
+                }
+                next_clocks = now.plus(CLOCKS_EVERY);
             }
             if attend.is_due() {
                 self.attend(report).await?;
@@ -132,7 +145,10 @@ impl Fleet {
     fn cycle_all(&mut self, now: Timestamp) {
         let mut cycles = Vec::new();
         let mut computed = 0;
-        for desk in self.live_desks() {
+        let Desks::Live(desks) = &mut self.desks else { return };
+        for desk in desks {
+            let is_allowed = self.config.engine.enabled && self.watch.troubles.allow_entries(desk.market);
+            desk.analyst.allow_entries(is_allowed);
             let cycle = desk.analyst.observe(desk.view.step(now));
             computed += desk.analyst.computed();
             cycles.push((desk.market, cycle));
@@ -156,15 +172,16 @@ impl Fleet {
         }
     }
 
-    async fn refresh_rules(&mut self, live: &Live) -> Result<(), StoreError> {
+    async fn refresh_rules(&mut self) -> Result<(), StoreError> {
         let mut has_changed = false;
+        let vitals = Arc::clone(&self.counters.vitals);
         for desk in self.live_desks() {
-            has_changed |= desk.view.refresh().await;
+            has_changed |= tokio::time::timeout(RULES_PATIENCE, desk.view.refresh()).await.unwrap_or(false);
+            vitals.turned();
         }
-        self.supervisor.synchronise_clocks().await;
         self.follow();
         if has_changed {
-            self.terms.instruments.extend(self.desks.instruments(&live.config));
+            self.terms.instruments.extend(self.desks.instruments(&self.config));
             self.reload().await?;
         }
         Ok(())

@@ -8,6 +8,8 @@ use rust_decimal::Decimal;
 use tokio::task::JoinSet;
 
 use super::desk::MarketView;
+use super::monitor::vitals::MarketVitals;
+use crate::clock::Stopwatch;
 use crate::domain::candle::Candle;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
@@ -56,6 +58,8 @@ pub struct LiveMarket {
     fetching: BTreeSet<Series>,
     /// Nothing is asked for before: the last answer was an error.
     quiet_until: Timestamp,
+    /// Since a candle was heard last.
+    silent: Stopwatch,
 }
 
 impl LiveMarket {
@@ -80,6 +84,19 @@ impl LiveMarket {
             fetches: JoinSet::new(),
             fetching: BTreeSet::new(),
             quiet_until: Timestamp::default(),
+            silent: Stopwatch::start(),
+        }
+    }
+
+    /// How its sockets go.
+    pub fn vitals(&self) -> MarketVitals {
+        let sockets = || self.groups.iter().flat_map(|group| &group.sockets);
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        MarketVitals {
+            exchange: self.kind(),
+            sockets: count(sockets().count()),
+            sockets_up: count(sockets().filter(|socket| socket.is_up()).count()),
+            silent: self.silent.elapsed(),
         }
     }
 
@@ -99,7 +116,9 @@ impl LiveMarket {
     /// Asks for the trading rules and volumes; true when the rules have changed. What is not answered stays as it was,
     /// and is asked for again soon.
     pub async fn refresh(&mut self) -> bool {
-        self.is_told = true;
+        // Whoever gives up waiting has not been told.
+        self.is_told = false;
+        let mut is_told = true;
         match insist(|| self.data.tickers()).await {
             Ok(tickers) => {
                 let volumes = tickers.into_iter();
@@ -107,7 +126,7 @@ impl LiveMarket {
                     volumes.map(|ticker| (ticker.symbol, ticker.quote_volume_24h.decimal())).collect();
             }
             Err(error) => {
-                self.is_told = false;
+                is_told = false;
                 self.complain("24 h volumes", &error);
             }
         }
@@ -118,10 +137,10 @@ impl LiveMarket {
                 self.volumes.retain(|symbol, _| instruments.contains_key(symbol));
                 let has_changed = self.instruments != instruments;
                 self.instruments = instruments;
+                self.is_told = is_told;
                 has_changed
             }
             Err(error) => {
-                self.is_told = false;
                 self.complain("trading rules", &error);
                 false
             }
@@ -184,7 +203,10 @@ impl LiveMarket {
             for socket in &mut group.sockets {
                 while let Some(news) = socket.pop() {
                     match news {
-                        SocketNews::Event(event) => hear(&mut self.bars, event),
+                        SocketNews::Event(event) => {
+                            self.silent = Stopwatch::start();
+                            hear(&mut self.bars, event);
+                        }
                         SocketNews::Up => self.bars.interrupted(&group.series),
                         SocketNews::Down { reason } => {
                             self.bars.interrupted(&group.series);

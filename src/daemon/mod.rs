@@ -13,8 +13,10 @@ pub mod handle;
 pub mod limits_log;
 pub mod live;
 pub mod live_market;
+pub mod monitor;
 pub mod pace;
 pub mod recorder;
+pub mod reload;
 pub mod replay;
 pub mod roster;
 pub mod shutdown;
@@ -22,4 +24,5 @@ pub mod supervisor;
 pub mod timer;
 
 mod answers;
-mod watchers;
+mod tellers;
+mod watch;

@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Notify;
 
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, Stopwatch};
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::time::{DurationMs, Timestamp};
@@ -37,6 +37,8 @@ pub type MarketId = Option<ExchangeKind>;
 pub struct Mail {
     /// Oldest first.
     pub cycles: VecDeque<Arc<Cycle>>,
+    /// Since the newest of them was handed out.
+    pub published: Option<Stopwatch>,
     pub config: Option<Box<Configuration>>,
     pub stop: bool,
 }
@@ -148,11 +150,13 @@ impl Pace {
     pub fn publish(&self, market: MarketId, cycle: &Arc<Cycle>) {
         let mut guard = self.lock();
         let inner = &mut *guard;
+        let published = Some(Stopwatch::start());
         for member in inner.members.values_mut().filter(|member| member.market == market) {
             if member.mail.cycles.len() >= CYCLES_WAITING_MAX {
                 member.mail.cycles.pop_front();
             }
             member.mail.cycles.push_back(Arc::clone(cycle));
+            member.mail.published = published;
         }
         // Nobody is always first: whoever was woken first is last the next time.
         let first = inner.first_served.unwrap_or(AccountId::new(0));

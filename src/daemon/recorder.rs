@@ -43,6 +43,10 @@ impl Recorder {
         }
     }
 
+    pub fn set_retention(&mut self, retention: &RetentionConfig) {
+        self.retention.clone_from(retention);
+    }
+
     /// Writes, if it is time to.
     pub async fn keep(&mut self, analysts: Vec<(MarketId, &mut Analyst)>, progress: Progress) {
         if !self.keep.is_due() {

@@ -47,6 +47,7 @@ impl Fleet {
             }
             self.pace.advance(cycle.at).await;
             self.pace.publish(None, &cycle);
+            self.counters.vitals.cycled(Duration::ZERO, Duration::ZERO);
             self.last_cycle_at = cycle.at;
             self.counters.cycle(computed);
             self.settle(report).await?;
@@ -66,7 +67,9 @@ impl Fleet {
 
     /// The next step of the market, seen by the analyst, and how much was computed so far.
     fn next_cycle(&mut self) -> Option<(Arc<Cycle>, u64)> {
+        let is_allowed = self.allows_entries(None);
         let Desks::Replay(desk) = &mut self.desks else { return None };
+        desk.analyst.allow_entries(is_allowed);
         let cycle = desk.analyst.observe(desk.view.next_step()?);
         Some((cycle, desk.analyst.computed()))
     }

@@ -48,6 +48,12 @@ impl RosterTerms {
             instruments: BTreeMap::new(),
         }
     }
+
+    /// Takes over what a configuration says that was read again.
+    pub fn take_over(&mut self, config: &Config) {
+        let instruments = std::mem::take(&mut self.instruments);
+        *self = Self { instruments, ..Self::new(config, self.stage) };
+    }
 }
 
 /// What the fleet trades on.

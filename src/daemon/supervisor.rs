@@ -21,6 +21,7 @@ use crate::clock::wall_now;
 use crate::domain::ids::AccountId;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::machine::AccountMachine;
+use crate::exchange::BoxFuture;
 use crate::exchange::faults::PaperAccount;
 use crate::exchange::paper::BadPaperState;
 use crate::store::audit::{self, AuditEntry};
@@ -123,11 +124,9 @@ impl Supervisor {
         }
     }
 
-    /// Measures the exchanges' clocks anew.
-    pub async fn synchronise_clocks(&mut self) {
-        if let Some(connections) = &mut self.connections {
-            connections.synchronise_known().await;
-        }
+    /// Measures the exchanges' clocks anew, each in a future of its own.
+    pub fn clock_measurements(&mut self) -> Vec<BoxFuture<'static, ()>> {
+        self.connections.as_mut().map(Connections::measurements).unwrap_or_default()
     }
 
     pub const fn connections(&self) -> Option<&Connections> {
@@ -179,6 +178,7 @@ impl Supervisor {
             Err(error) => error.id(),
         };
         let Some(account) = self.accounts.remove(&id) else { return Ok(()) };
+        self.counters.vitals.set_ready(account, false);
         match ended {
             Ok((_, Ended::Broken(error))) => self.quarantine(account, &error.to_string()).await,
             Ok((_, Ended::Refused(reason))) => self.quarantine(account, &reason).await,

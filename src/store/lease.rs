@@ -30,6 +30,8 @@ pub struct LeaseInfo {
     pub acquired_at: Timestamp,
     pub heartbeat_at: Timestamp,
     pub released_at: Option<Timestamp>,
+    /// Where the owner answers `/health`, `/ready` and `/metrics`.
+    pub http_address: Option<String>,
     live: bool,
 }
 
@@ -58,7 +60,7 @@ impl Lease {
              VALUES (1, 1, ?1, ?2, ?3, ?4, ?5, ?5)
              ON CONFLICT (id) DO UPDATE SET epoch = epoch + 1, pid = excluded.pid, host = excluded.host,
                  version = excluded.version, source = excluded.source, acquired_at = excluded.acquired_at,
-                 heartbeat_at = excluded.heartbeat_at, released_at = NULL
+                 heartbeat_at = excluded.heartbeat_at, released_at = NULL, http_address = NULL
              RETURNING epoch",
             params![claim.pid, claim.host, claim.version, claim.source, now.ms()],
             |row| row.get(0),
@@ -74,6 +76,13 @@ impl Lease {
     /// Says that the owner of `epoch` is at work. An error means that it is not the owner any more.
     pub fn heartbeat(conn: &Connection, epoch: u64, now: Timestamp) -> Result<(), StoreError> {
         touch(conn, "UPDATE lease SET heartbeat_at = ?2 WHERE epoch = ?1 AND released_at IS NULL", epoch, now)
+    }
+
+    /// Says where the owner of `epoch` answers `/health`, `/ready` and `/metrics`.
+    pub fn answers_at(conn: &Connection, epoch: u64, address: &str) -> Result<(), StoreError> {
+        let row_epoch = i64::try_from(epoch).map_err(|_| StoreError::LeaseLost { epoch })?;
+        conn.execute("UPDATE lease SET http_address = ?2 WHERE epoch = ?1", params![row_epoch, address])?;
+        Ok(())
     }
 
     /// Says that the owner of `epoch` has ended in order. The lock itself is freed when the [`Lease`] is dropped.
@@ -118,6 +127,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<LeaseInfo> {
         acquired_at: column::timestamp(row, "acquired_at")?,
         heartbeat_at: column::timestamp(row, "heartbeat_at")?,
         released_at: column::timestamp_opt(row, "released_at")?,
+        http_address: row.get("http_address")?,
         live: false,
     })
 }

@@ -37,6 +37,15 @@ pub fn waiting(conn: &Connection, limit: u32) -> Result<Vec<NoticeRow>, StoreErr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Whether something waits for a chat that may go by now: a notice, or a message made of some.
+pub fn has_deliverable(conn: &Connection, now: Timestamp) -> Result<bool, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM outbox JOIN telegram_bots USING (account_id) WHERE status = 'pending')
+             OR EXISTS (SELECT 1 FROM telegram_replies WHERE status = 'pending' AND not_before <= ?1)",
+    )?;
+    Ok(statement.query_row([now.ms()], |row| row.get(0))?)
+}
+
 /// The last ones, newest first.
 pub fn list(
     conn: &Connection,

@@ -38,6 +38,12 @@ pub struct WriterCounters {
     pub jobs: u64,
 }
 
+/// Hears of each commit, on the writer's thread. Must not block.
+pub trait CommitObserver: Send + Sync {
+    fn begun(&self);
+    fn ended(&self, outcome: Result<(), &StoreError>);
+}
+
 /// A handle to the writer; clones share it.
 #[derive(Debug, Clone)]
 pub struct Writer {
@@ -49,12 +55,17 @@ pub struct Writer {
 impl Writer {
     /// Starts the writer's thread on the store's connection.
     pub fn start(store: Store) -> Result<Self, StoreError> {
+        Self::observed(store, None)
+    }
+
+    /// [`Self::start`] with somebody who hears of each commit.
+    pub fn observed(store: Store, observer: Option<Arc<dyn CommitObserver>>) -> Result<Self, StoreError> {
         let (queue, inbox) = mpsc::channel(QUEUE_LIMIT);
         let totals = Arc::new(Totals::default());
         let conn = store.into_connection();
         conn.pragma_update(None, "cache_size", -CACHE_KB)?;
         conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-        let mut group_commit = GroupCommit { conn, inbox, totals: Arc::clone(&totals) };
+        let mut group_commit = GroupCommit { conn, inbox, totals: Arc::clone(&totals), observer };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || group_commit.work())
@@ -178,6 +189,7 @@ struct GroupCommit {
     conn: Connection,
     inbox: mpsc::Receiver<Message>,
     totals: Arc<Totals>,
+    observer: Option<Arc<dyn CommitObserver>>,
 }
 
 impl GroupCommit {
@@ -231,7 +243,13 @@ impl GroupCommit {
         if group.is_empty() {
             return;
         }
+        if let Some(observer) = &self.observer {
+            observer.begun();
+        }
         let outcome = self.transact(&mut group);
+        if let Some(observer) = &self.observer {
+            observer.ended(outcome.as_ref().copied());
+        }
         if outcome.is_ok() {
             self.totals.commits.fetch_add(1, Ordering::Relaxed);
             self.totals.jobs.fetch_add(u64::try_from(group.len()).unwrap_or(u64::MAX), Ordering::Relaxed);

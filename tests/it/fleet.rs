@@ -135,11 +135,16 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn start(home: &Home, line: &str) -> Self {
+        Self::start_with(home, line, &[])
+    }
+
+    pub(crate) fn start_with(home: &Home, line: &str, variables: &[(&str, &str)]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
             .args(line.split(' '))
             .env_clear()
             .env("TRADEFLEET_HOME", home.path())
             .env("USER", "tester")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -178,6 +183,12 @@ impl Daemon {
             thread::sleep(Duration::from_millis(5));
         }
         panic!("it never came to that");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
+        assert!(sent.success());
     }
 
     /// SIGKILL.

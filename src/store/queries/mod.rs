@@ -8,6 +8,7 @@ pub mod decisions;
 pub mod equity;
 pub mod explain;
 pub mod fills;
+pub mod gauges;
 pub mod names;
 pub mod orders;
 pub mod pnl;

@@ -39,6 +39,8 @@ pub struct DaemonStatus {
     pub heartbeat_at: Timestamp,
     /// When it ended in order.
     pub released_at: Option<Timestamp>,
+    /// Where it answers `/health`, `/ready` and `/metrics`.
+    pub http_address: Option<String>,
     #[serde(flatten)]
     pub run: RunCounters,
 }
@@ -177,6 +179,7 @@ pub fn daemon(conn: &Connection) -> Result<Option<DaemonStatus>, StoreError> {
         since: lease.acquired_at,
         heartbeat_at: lease.heartbeat_at,
         released_at: lease.released_at,
+        http_address: lease.http_address,
         run: run.unwrap_or_default(),
     }))
 }

@@ -1,18 +1,33 @@
 //! Those who tell people what happens: notices to chats, alerts, the sign of life. They live as long as the fleet runs and
 //! touch nothing that trades.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::counters::Counters;
+use super::control::Control;
+use super::timer::WallTimer;
 use crate::config::Config;
 use crate::notify::alerts::{AlertDesk, Channels, Heartbeat};
 use crate::notify::notices::Teller;
 use crate::notify::text::Lang;
 use crate::store::{OpenMode, Store, StoreError, Writer};
+
+/// What was written last gets so long to reach its chats; what does not is told by the next run.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Waits until nothing is left to tell, but not for long.
+pub(super) async fn last_words(control: &Control) -> Result<(), StoreError> {
+    let patience = WallTimer::new(LAST_WORDS);
+    while control.has_something_to_tell()? && patience.left().is_some() {
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
 
 pub(super) fn start(
     tasks: &mut JoinSet<()>,
@@ -29,7 +44,8 @@ pub(super) fn start(
         let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
         StoreError::Other { detail: problems.join("; ") }
     })?;
-    let troubles = Arc::new(BTreeMap::new);
+    let vitals = Arc::clone(&counters.vitals);
+    let troubles = Arc::new(move || vitals.troubles());
     tasks.spawn(AlertDesk::new(channels, reader()?, writer.clone(), troubles).run());
     let counted = Arc::clone(counters);
     let heartbeat = Heartbeat::open(&config.alerts, base, Arc::new(move || counted.read().cycles))
