@@ -164,9 +164,8 @@ fn with_a_stop_in_doubt(fate: Fate, other_bot: bool) -> Rig {
 }
 
 fn stops_of_one(rig: &Rig) -> usize {
-    let of_one = |order: &&crate::domain::order::Order| {
-        order.bot == Some(ONE) && order.purpose == Purpose::StopLoss
-    };
+    let of_one =
+        |order: &&crate::domain::order::Order| order.bot == Some(ONE) && order.purpose == Purpose::StopLoss;
     rig.intents.iter().filter(of_one).count()
 }
 
@@ -183,7 +182,11 @@ fn a_stop_whose_fate_is_unknown_does_not_keep_another_one_waiting() {
         rig.wait(10);
         rig.look_again(&[]);
         rig.look_again(&[]);
-        assert_eq!(rig.resting(), ["stop_loss 1 @ 97", "take_profit 1 @ 103"], "what was one too many is gone");
+        assert_eq!(
+            rig.resting(),
+            ["stop_loss 1 @ 97", "take_profit 1 @ 103"],
+            "what was one too many is gone"
+        );
         rig.wait(90);
         rig.look_again(&[]);
         assert!(!rig.statuses(Purpose::StopLoss).contains(&OrderStatus::Unknown), "{fate:?}");
