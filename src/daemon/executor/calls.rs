@@ -7,7 +7,6 @@ use crate::engine::breaker::{BreakerState, Urgency};
 use crate::engine::event::{CancelAnswer, Event, PlaceAnswer, QueryAnswer};
 use crate::engine::turn::Request;
 use crate::exchange::error::ExchangeError;
-use crate::exchange::report::SymbolTerms;
 use crate::exchange::{Answer, BoxFuture, Exchange, Sleep};
 
 /// A call that takes longer has no answer.
@@ -112,23 +111,7 @@ impl Executor {
         Ok(())
     }
 
-    async fn prepare(&mut self, order: &Order) -> Result<(), String> {
-        let terms = SymbolTerms { leverage: order.leverage, margin_mode: self.machine.margin_mode() };
-        if self.prepared.get(&order.symbol) == Some(&terms) {
-            return Ok(());
-        }
-        let call = self.handle.exchange_mut().prepare_symbol(&order.symbol, terms);
-        let answer = timed(&self.clock, call).await;
-        match self.heard(answer) {
-            Ok(()) => {
-                self.prepared.insert(order.symbol.clone(), terms);
-                Ok(())
-            }
-            Err(error) => Err(format!("leverage not set: {error}")),
-        }
-    }
-
-    fn may_call(&self, urgency: Urgency) -> bool {
+    pub(super) fn may_call(&self, urgency: Urgency) -> bool {
         self.breaker.allows(urgency, self.clock.now())
     }
 
