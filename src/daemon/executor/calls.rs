@@ -160,7 +160,7 @@ impl Executor {
 }
 
 /// Waits for an answer of the exchange, but not for ever: no answer in time is an unknown outcome.
-async fn timed<T>(
+pub(super) async fn timed<T>(
     clock: &AccountClock,
     answer: BoxFuture<'_, Result<T, ExchangeError>>,
 ) -> Result<T, ExchangeError> {
