@@ -141,7 +141,6 @@ impl Scene {
             positions: Vec::new(),
             fills: Vec::new(),
             external_fills: Vec::new(),
-            wallet: Quote::new(10_000.into()),
         };
         let first = self.cycle(START, false);
         (1..=count)
@@ -150,6 +149,8 @@ impl Scene {
                 let mut machine =
                     AccountMachine::restore(account, self.config.clone(), SavedAccount::default());
                 drop(machine.handle(START, Event::Snapshot(snapshot())));
+                let wallet = Quote::new(10_000.into());
+                drop(machine.handle(START, Event::Wallet { at: START, wallet }));
                 drop(machine.handle(START, Event::Cycle(&first)));
                 machine
             })

@@ -154,8 +154,7 @@ impl AccountMachine {
 
     /// Opens the ledger of a new account. Later, cash that no booking explains is booked as what it is, while the bots
     /// hold nothing: profits that are not realized yet cannot be told from it.
-    pub(super) fn compare_wallet(&mut self, snapshot: &Snapshot) {
-        let (at, theirs) = (snapshot.taken_at, snapshot.wallet);
+    pub(super) fn compare_wallet(&mut self, at: Timestamp, theirs: Quote) {
         let is_live = !self.config.venue.consistent_snapshots;
         if is_live && self.durable.funding.from.is_none() {
             self.durable.funding.from = Some(at);

@@ -23,6 +23,12 @@ pub enum Event<'a> {
     Recover,
     /// What the exchange holds, for comparison with what we believe.
     Snapshot(Snapshot),
+    /// The cash that the exchange says there is, asked for behind a snapshot taken at `at`. Opens our ledger of a new
+    /// account; from then on its cash follows from what is booked.
+    Wallet {
+        at: Timestamp,
+        wallet: Quote,
+    },
     /// A sweep that began at `at` has told all it found.
     Swept {
         at: Timestamp,
@@ -130,8 +136,6 @@ pub struct Snapshot {
     /// Fills since the last sweep, oldest first; booked ones among them are ignored.
     pub fills: Vec<Fill>,
     pub external_fills: Vec<ExternalFill>,
-    /// Opens our ledger of a new account; from then on its cash follows from what is booked.
-    pub wallet: Quote,
 }
 
 /// The exchange closed a net position by force.

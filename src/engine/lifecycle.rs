@@ -18,13 +18,23 @@ use super::turn::{NoticeKind, Record, Request, Severity};
 const ENTRY_RESEND_MAX: DurationMs = DurationMs::from_secs(10);
 
 impl AccountMachine {
-    /// After a start: what was in flight is asked for, and fills that were missed are swept up.
+    /// After a start: what was in flight is asked for, and fills that were missed are swept up. On a real exchange the
+    /// snapshot that follows answers most of it at once; only what it leaves open is asked for one by one, after what
+    /// protects.
     pub(super) fn ask_about_orders_in_flight(&mut self) {
         self.begin_sweeps();
+        let is_live = !self.config.venue.consistent_snapshots;
         for order in self.orders.in_flight() {
-            self.query(&order);
+            if is_live {
+                let id = &order.client_order_id;
+                self.change(id, OrderStatus::Unknown, "under way when we were interrupted", |_| {});
+            } else {
+                self.query(&order);
+            }
         }
-        self.ask_for_fills();
+        if !is_live {
+            self.ask_for_fills();
+        }
     }
 
     /// While running: the unknown ones, and those whose last fills are missing, are asked for again each cycle.

@@ -96,6 +96,7 @@ impl AccountMachine {
                 self.reconcile(&snapshot);
                 self.is_ready = true;
             }
+            Event::Wallet { at, wallet } => self.compare_wallet(at, wallet),
             Event::Swept { at } => self.note_swept(at),
             Event::Cycle(cycle) => self.run_cycle(cycle),
             Event::Configure(config) => self.configure(config),

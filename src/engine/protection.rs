@@ -6,9 +6,12 @@
 //! more than there is, so that not even a failed placement leaves the position bare. Where it is not alone, both
 //! together might close what another bot or a person holds: there the old one is cancelled first, with the new one
 //! right behind it. On paper, where nothing comes between two requests, it is always the latter.
+//!
+//! For the same reason an order whose fate is unknown keeps nobody waiting for long where the bot is alone: another one
+//! is placed beside it. Where it is not alone, "not found" must be final first.
 
 use crate::domain::money::{Price, Qty};
-use crate::domain::order::{Order, OrderKind, Purpose};
+use crate::domain::order::{Order, OrderKind, OrderStatus, Purpose};
 use crate::domain::time::DurationMs;
 
 use super::intent::Intent;
@@ -18,6 +21,23 @@ use super::turn::Record;
 
 /// So long may a position be without its stop before it is closed instead.
 const UNPROTECTED_GRACE: DurationMs = DurationMs::from_secs(60);
+/// So long is an order of unknown fate asked for before another one is placed beside it.
+const DOUBT_GRACE: DurationMs = DurationMs::from_secs(2);
+/// No further order is placed beside so many of unknown fate.
+const IN_DOUBT_MAX: usize = 4;
+
+/// The orders of one purpose that a position has.
+#[derive(Default)]
+struct Protecting {
+    /// One rests as it should.
+    is_covered: bool,
+    /// One is under way, whatever it is for.
+    waits: bool,
+    /// One is under way that is as it should be.
+    is_coming: bool,
+    /// Those that rest and should not, or not any more.
+    outdated: Vec<Order>,
+}
 
 impl AccountMachine {
     pub(super) fn sync_all_protection(&mut self) {
@@ -94,30 +114,19 @@ impl AccountMachine {
     }
 
     fn sync_one(&mut self, key: &HeldKey, purpose: Purpose, trigger: Option<Price>, qty: Qty) {
-        // Whether an order covers it, and whether that one is known to rest.
-        let mut covering = None;
-        let mut outdated = Vec::new();
-        for order in self.orders.of(key.0, &key.1).filter(|order| order.purpose == purpose) {
-            let is_in_flight = order.status.is_in_flight();
-            let fits = order.kind.price() == trigger && order.remaining_qty() == qty;
-            if self.orders.ending.contains_key(&order.client_order_id) {
-                // Over at the exchange.
-            } else if fits && self.orders.is_in_force(&order.client_order_id) {
-                covering = Some(covering == Some(true) || !is_in_flight);
-            } else if is_in_flight {
-                // Its fate is not known yet: whatever the answer, this runs again.
-                return;
-            } else {
-                outdated.push(order.clone());
-            }
-        }
+        let found = self.look_over(key, purpose, trigger, qty);
         let new_one_first = trigger.is_some() && self.places_before_cancelling(key);
-        if !new_one_first || covering == Some(true) {
-            for order in outdated {
+        for order in found.outdated {
+            // What would close more than its bot holds goes at once, whatever else is under way.
+            let may_go = !found.waits || found.is_coming || order.remaining_qty() > qty;
+            if found.is_covered || (!new_one_first && may_go) {
                 self.cancel(&order);
             }
         }
-        if let (None, Some(trigger), Some(held)) = (covering, trigger, self.held.get(key)) {
+        if found.waits || found.is_covered {
+            return;
+        }
+        if let (Some(trigger), Some(held)) = (trigger, self.held.get(key)) {
             let has_no_use =
                 held.holding.is_chased() || held.holding.exit.is_some_and(|leaving| leaving.waits(self.now));
             if has_no_use {
@@ -131,6 +140,41 @@ impl AccountMachine {
             let intent = Intent::reduce(key, held, purpose, kind);
             self.intend(intent);
         }
+    }
+
+    /// What there is of orders of this purpose, beside what is wanted.
+    fn look_over(&self, key: &HeldKey, purpose: Purpose, trigger: Option<Price>, qty: Qty) -> Protecting {
+        let mut found = Protecting::default();
+        let mut in_doubt = 0;
+        for order in self.orders.of(key.0, &key.1).filter(|order| order.purpose == purpose) {
+            let fits = order.kind.price() == trigger && order.remaining_qty() == qty;
+            if self.orders.ending.contains_key(&order.client_order_id) {
+                // Over at the exchange.
+            } else if order.status.is_in_flight() {
+                // Its fate is not known yet: whatever the answer, this runs again.
+                if self.is_given_up(order, key) {
+                    in_doubt += 1;
+                } else {
+                    found.waits = true;
+                    found.is_coming |= fits;
+                }
+            } else if fits && !found.is_covered && self.orders.is_in_force(&order.client_order_id) {
+                found.is_covered = true;
+            } else {
+                found.outdated.push(order.clone());
+            }
+        }
+        found.waits |= in_doubt >= IN_DOUBT_MAX;
+        found
+    }
+
+    /// Whether another order may be placed beside one of unknown fate. Both may stand where the bot is alone on its
+    /// side: they are reduce-only, and what turns out to be one too many is cancelled. A position does not go bare
+    /// until "not found" is final.
+    fn is_given_up(&self, order: &Order, key: &HeldKey) -> bool {
+        order.status == OrderStatus::Unknown
+            && self.now.since(order.times.decided_at) >= DOUBT_GRACE
+            && self.places_before_cancelling(key)
     }
 
     fn places_before_cancelling(&self, key: &HeldKey) -> bool {

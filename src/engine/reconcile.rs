@@ -10,7 +10,7 @@ use super::machine::AccountMachine;
 use super::turn::Request;
 
 impl AccountMachine {
-    /// Fills first, then orders, then money and positions, then protection.
+    /// Fills first, then orders, then positions, then protection; then what is still not known of orders.
     pub(super) fn reconcile(&mut self, snapshot: &Snapshot) {
         for fill in &snapshot.fills {
             self.book_fill(fill);
@@ -23,10 +23,12 @@ impl AccountMachine {
             self.adopt(report);
         }
         self.ask_about_missing(snapshot);
-        self.compare_wallet(snapshot);
         self.compare_positions(snapshot);
         self.obey_halt();
         self.sync_all_protection();
+        if !self.config.venue.consistent_snapshots {
+            self.ask_about_unknown_orders();
+        }
     }
 
     /// Orders that we believe to rest and the exchange does not list: ask what became of them. Those that it

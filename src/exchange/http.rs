@@ -44,11 +44,13 @@ pub struct HttpClient {
     client: Client,
     /// Without a slash at its end.
     base_url: Arc<str>,
+    /// Of a question: it is asked again, so that waiting long for an answer that is lost only costs time.
+    read_timeout: Duration,
 }
 
 impl HttpClient {
     /// `base_url` is `https://` (or `http://`, for a local exchange) and may have a path. `timeout` is for the whole
-    /// of a request; connecting may take half of it.
+    /// of a request; connecting, and all of a question, may take half of it.
     pub fn new(egress: &Egress, base_url: &str, timeout: DurationMs) -> Result<Self, BadEgress> {
         let bad_url = |reason: &str| BadEgress::new("base URL", base_url, reason);
         let url: Url = base_url.parse().map_err(|_| bad_url("is not a URL"))?;
@@ -71,7 +73,7 @@ impl HttpClient {
         let client = leaving_by(egress, builder)?
             .build()
             .map_err(|error| BadEgress::new("egress", egress, root_cause(&error)))?;
-        Ok(Self { client, base_url: url.as_str().trim_end_matches('/').into() })
+        Ok(Self { client, base_url: url.as_str().trim_end_matches('/').into(), read_timeout: timeout / 2 })
     }
 
     /// Sends a request and reads its answer, whatever the status.
@@ -79,7 +81,10 @@ impl HttpClient {
     /// What surely did not leave is [`ExchangeError::Unavailable`]: no address, no connection, no TLS, no way through
     /// the proxy. Beyond that a read is unavailable and a write is [`ExchangeError::Unknown`].
     pub async fn send(&self, request: &HttpRequest, access: Access) -> Result<HttpAnswer, ExchangeError> {
-        let request = self.request(request)?;
+        let mut request = self.request(request)?;
+        if access == Access::Read {
+            *request.timeout_mut() = Some(self.read_timeout);
+        }
         let response = self.client.execute(request).await.map_err(|error| failure(access, &error))?;
         read(response, access).await
     }

@@ -15,6 +15,13 @@ use crate::domain::time::{DurationMs, Timestamp};
 
 /// How long a call without a deadline of its own may wait for its turn.
 const PATIENCE: DurationMs = DurationMs::from_secs(10);
+/// How often a question is sent at most, and the first pause between two times; doubles with each further one.
+const SENDS_MAX: u32 = 4;
+const SEND_AGAIN_AFTER: DurationMs = DurationMs::from_ms(100);
+
+/// How often a call has been made in vain.
+#[derive(Debug, Default)]
+pub struct Tries(u32);
 
 /// HTTP, limits and clock together. Clones are the same line.
 #[derive(Clone)]
@@ -67,6 +74,18 @@ impl Line {
     /// Sends what was admitted.
     pub async fn send(&self, request: &HttpRequest, access: Access) -> Result<HttpAnswer, ExchangeError> {
         self.http.send(request, access).await
+    }
+
+    /// Whether a call that failed is to be made again; waits before it. Only questions are, and only where no answer
+    /// came: many calls make up what an account wants to know, and one that is lost should not cost all of them.
+    pub async fn asks_again(&self, tries: &mut Tries, access: Access, error: &ExchangeError) -> bool {
+        let is_unanswered = matches!(error, ExchangeError::Unavailable { .. });
+        if access == Access::Write || !is_unanswered || tries.0 + 1 >= SENDS_MAX {
+            return false;
+        }
+        self.clock.sleep().sleep(SEND_AGAIN_AFTER.times(1 << tries.0)).await;
+        tries.0 += 1;
+        true
     }
 
     /// Takes in what an answer says of the limits.

@@ -11,9 +11,10 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::account::Account;
-use super::order::FillRecord;
+use super::order::{Conditional, FillRecord};
 use crate::domain::instrument::Symbol;
 use crate::domain::side::{PositionMode, PositionSide, Side};
+use crate::domain::time::Timestamp;
 
 const SHARE_DECIMALS: u32 = 16;
 
@@ -137,6 +138,7 @@ impl Ledger {
                 "side": conditional.side.as_str(), "position_side": conditional.position_side.as_str(),
                 "qty": conditional.qty.map(|qty| qty.to_string()),
             })).collect::<Vec<_>>(),
+            "conditionals": account.conditionals().map(conditional_json).collect::<Vec<_>>(),
             "fills": account.fills().iter().map(fill_json).collect::<Vec<_>>(),
         })
     }
@@ -176,6 +178,17 @@ fn order_json(order: &super::order::OrderRecord) -> Value {
         "side": order.side.as_str(), "position_side": order.position_side.as_str(), "kind": order.kind.as_str(),
         "qty": order.qty.to_string(), "status": order.status.as_str(), "filled_qty": order.filled_qty.to_string(),
         "reduce_only": order.reduce_only, "created_at": order.created_at.ms(), "updated_at": order.updated_at.ms(),
+    })
+}
+
+/// With the time it waited: from `created_at` to `updated_at`, or still, while it is `is_open`.
+fn conditional_json(conditional: &Conditional) -> Value {
+    json!({
+        "id": conditional.id, "client_id": conditional.client_id, "symbol": conditional.symbol.as_str(),
+        "side": conditional.side.as_str(), "qty": conditional.qty.map(|qty| qty.to_string()),
+        "is_open": conditional.is_open(), "created_at": conditional.created_at.ms(),
+        "updated_at": conditional.updated_at.ms(), "triggered_at": conditional.triggered_at.map(Timestamp::ms),
+        "reason": conditional.reason,
     })
 }
 

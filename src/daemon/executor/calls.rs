@@ -9,11 +9,10 @@ use crate::engine::turn::Request;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::{Answer, BoxFuture, Exchange, Sleep};
 
-/// How often a question is asked before it is given up, and the first pause between two times.
-const ASKS_MAX: u32 = 4;
-const ASK_AGAIN_AFTER: DurationMs = DurationMs::from_ms(200);
 /// A call that takes longer has no answer.
 const CALL_TIMEOUT: DurationMs = DurationMs::from_secs(10);
+/// A question may be several calls, each of which is made again when no answer comes.
+const QUESTION_TIMEOUT: DurationMs = DurationMs::from_secs(30);
 
 impl Executor {
     pub(super) async fn perform(&mut self, request: Request) -> Vec<Event<'static>> {
@@ -79,9 +78,9 @@ impl Executor {
         let sent_at = self.clock.now();
         let count = ready.len();
         let call = self.handle.exchange_mut().place(&ready);
-        let answers = match timed_all(&self.clock, call).await {
+        let answers = match within(&self.clock, CALL_TIMEOUT, call).await {
             Some(answers) => answers,
-            None => vec![Err(no_answer()); count],
+            None => vec![Err(no_answer(CALL_TIMEOUT)); count],
         };
         for (order, answer) in ready.iter().zip(answers) {
             let answer = answers::place(self.heard(answer));
@@ -116,26 +115,15 @@ impl Executor {
         self.breaker.allows(urgency, self.clock.now())
     }
 
-    /// Asks something that changes nothing, about `about`; where no answer comes it is asked again, a few times.
+    /// Asks something that changes nothing, about `about`; where no answer comes the exchange's handle asks again, a few
+    /// times.
     pub(super) async fn ask<A: Sync, T>(
         &mut self,
         about: &A,
         question: impl for<'a> Fn(&'a mut dyn Exchange, &'a A) -> Answer<'a, T>,
     ) -> Result<T, ExchangeError> {
-        let mut pause = ASK_AGAIN_AFTER;
-        for _ in 1..ASKS_MAX {
-            let answer = timed(&self.clock, question(self.handle.exchange_mut(), about)).await;
-            match self.heard(answer) {
-                Err(ExchangeError::Unavailable { .. } | ExchangeError::Unknown { .. })
-                    if self.handle.is_live() =>
-                {
-                    self.clock.sleep(pause).await;
-                    pause = pause.times(2);
-                }
-                answer => return answer,
-            }
-        }
-        let answer = timed(&self.clock, question(self.handle.exchange_mut(), about)).await;
+        let answer = within(&self.clock, QUESTION_TIMEOUT, question(self.handle.exchange_mut(), about)).await;
+        let answer = answer.unwrap_or_else(|| Err(no_answer(QUESTION_TIMEOUT)));
         self.heard(answer)
     }
 
@@ -176,17 +164,17 @@ pub(super) async fn timed<T>(
     clock: &AccountClock,
     answer: BoxFuture<'_, Result<T, ExchangeError>>,
 ) -> Result<T, ExchangeError> {
-    timed_all(clock, answer).await.unwrap_or_else(|| Err(no_answer()))
+    within(clock, CALL_TIMEOUT, answer).await.unwrap_or_else(|| Err(no_answer(CALL_TIMEOUT)))
 }
 
-async fn timed_all<T>(clock: &AccountClock, answer: BoxFuture<'_, T>) -> Option<T> {
+async fn within<T>(clock: &AccountClock, timeout: DurationMs, answer: BoxFuture<'_, T>) -> Option<T> {
     tokio::select! {
         biased;
         answer = answer => Some(answer),
-        () = clock.sleep(CALL_TIMEOUT) => None,
+        () = clock.sleep(timeout) => None,
     }
 }
 
-fn no_answer() -> ExchangeError {
-    ExchangeError::Unknown { reason: format!("no answer within {} s", CALL_TIMEOUT.ms() / 1000) }
+fn no_answer(timeout: DurationMs) -> ExchangeError {
+    ExchangeError::Unknown { reason: format!("no answer within {} s", timeout.ms() / 1000) }
 }

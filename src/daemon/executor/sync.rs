@@ -52,6 +52,11 @@ impl Schedule {
         self.wide_at.is_some_and(|due| now >= due)
     }
 
+    /// Something was not told: the next comparison comes earlier.
+    fn compare_soon(&mut self, now: Timestamp) {
+        self.narrow_at = Some(now.plus(ENGAGED_EVERY));
+    }
+
     /// A comparison was made at `now`; the next narrow one is due `pause` later. Wide ones cost more: a thousand
     /// accounts take turns, each with its own place in the hour.
     fn compared(&mut self, now: Timestamp, pause: DurationMs) {
@@ -81,7 +86,13 @@ impl Executor {
             return Ok(self.checkpoint().await?);
         };
         self.schedule.compared(self.clock.now(), self.pause());
+        let at = snapshot.taken_at;
         self.handle(Event::Snapshot(snapshot)).await?;
+        // Money last: nothing that protects waits for it.
+        match self.ask(&(), |exchange, ()| exchange.balance()).await {
+            Ok(balance) => self.handle(Event::Wallet { at, wallet: balance.wallet }).await?,
+            Err(_) => self.schedule.compare_soon(self.clock.now()),
+        }
         if is_wide {
             self.book_funding().await?;
         }
@@ -141,7 +152,6 @@ impl Executor {
         let open_orders = self.ask(&covers, |exchange, covers| exchange.open_orders(covers)).await?;
         let positions = self.ask(&(), |exchange, ()| exchange.positions()).await?;
         let (fills, external_fills) = answers::split_fills(self.missed_fills(plan).await?);
-        let balance = self.ask(&(), |exchange, ()| exchange.balance()).await?;
         Ok(Snapshot {
             taken_at,
             covers,
@@ -150,7 +160,6 @@ impl Executor {
             positions: positions.into_iter().map(answers::net_position).collect(),
             fills,
             external_fills,
-            wallet: balance.wallet,
         })
     }
 

@@ -6,7 +6,7 @@ use super::rig::Rig;
 use crate::domain::funding::FundingPayment;
 use crate::domain::side::PositionSide::Long;
 use crate::domain::time::Timestamp;
-use crate::engine::event::{Event, Snapshot};
+use crate::engine::event::Event;
 use crate::engine::turn::CashAdjustmentKind::{Opening, TransferOrExternal};
 
 fn payment(id: &str, amount: &str, at: Timestamp) -> FundingPayment {
@@ -37,8 +37,7 @@ fn funding_is_booked_once_by_its_id() {
 }
 
 fn paid_in(rig: &mut Rig, wallet: &str) {
-    let snapshot = Snapshot { wallet: quote(wallet), ..rig.snapshot() };
-    rig.handle(Event::Snapshot(snapshot));
+    rig.handle(Event::Wallet { at: rig.now, wallet: quote(wallet) });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Agreeing with an exchange whose answers are not of one moment, on an account that others trade on too.
 
 use super::fixtures::*;
-use super::rig::Rig;
+use super::rig::{Fate, Queries, Rig};
 use crate::domain::external::{ExternalCause, ExternalFill};
 use crate::domain::ids::TradeId;
 use crate::domain::order::Purpose;
@@ -163,6 +163,25 @@ fn orders_of_others_are_counted_where_they_were_asked_for() {
     assert_eq!(orders(&mut rig, Scope::All, Some(2)), Some(2));
     assert_eq!(orders(&mut rig, Scope::Symbols([symbol(ETH)].into()), None), Some(2));
     assert_eq!(orders(&mut rig, Scope::Symbols([symbol(BTC)].into()), None), None);
+}
+
+#[test]
+fn after_a_restart_what_protects_goes_before_what_is_asked() {
+    let mut config = live();
+    set(&mut config, &[("auto_exit", "on")]);
+    let mut rig = Rig::new(config);
+    rig.fates.push_back((Purpose::StopLoss, Fate::LostOrder));
+    rig.queries = Queries::Failing;
+    rig.open_long();
+    rig.wait(3);
+    rig.crash();
+    rig.requests.clear();
+    rig.recover();
+    let stop = rig.last_order(Purpose::StopLoss).client_order_id.clone();
+    let placed = rig.requests.iter().position(|request| *request == Request::Place(stop.clone()));
+    let asked = rig.requests.iter().position(|request| matches!(request, Request::Query { .. }));
+    assert!(placed.is_some() && placed < asked, "{:?}", rig.requests);
+    assert!(rig.row(ONE, BTC).unwrap().is_protected);
 }
 
 fn external_fill(trade: &str, qty: &str, cause: ExternalCause) -> ExternalFill {

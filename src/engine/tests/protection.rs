@@ -2,7 +2,8 @@
 
 use super::exits::auto_exit;
 use super::fixtures::*;
-use super::rig::{Fate, Rig};
+use super::live::live;
+use super::rig::{Fate, Queries, Rig};
 use crate::domain::fill::Fill;
 use crate::domain::ids::TradeId;
 use crate::domain::order::{OrderStatus, Purpose};
@@ -120,4 +121,94 @@ fn what_was_still_to_be_added_goes_with_the_position() {
         let purpose = if averages { Purpose::Dca1 } else { Purpose::Entry };
         assert_eq!(rig.statuses(purpose), [OrderStatus::Cancelled]);
     }
+}
+
+#[test]
+fn a_stop_for_more_than_is_held_goes_even_while_its_successor_is_in_doubt() {
+    let mut config = auto_exit();
+    add_bot(&mut config, bot(2));
+    let thin = BookConfig { participation_pct: Some(pct("0.4")), ..paper::config(PositionMode::OneWay) };
+    let mut rig = Rig::on(config, thin);
+    rig.enter(1, Long);
+    (0..3).for_each(|_| rig.price("100"));
+    assert_eq!(rig.held().to_string(), "1");
+    // The take profit is filled in parts. The first time the old stop stays, and its successor is lost on the way.
+    rig.cancels_fail = true;
+    rig.fates.push_back((Purpose::StopLoss, Fate::LostOrder));
+    rig.bar(["100", "104", "100", "100"], &[]);
+    let held = rig.held();
+    assert!(rig.resting().contains(&"stop_loss 1 @ 97".to_owned()), "{held} {:?}", rig.resting());
+    assert!(rig.statuses(Purpose::StopLoss).contains(&OrderStatus::Unknown));
+    rig.cancels_fail = false;
+    rig.bar(["100", "104", "100", "100"], &[]);
+    assert!(!rig.held().is_zero() && rig.held() < held);
+    assert!(!rig.resting().contains(&"stop_loss 1 @ 97".to_owned()), "it would close what bot 2 may hold");
+}
+
+/// A long position on a real exchange whose stop got no answer, at the end of the cycle that asked for it in vain.
+fn with_a_stop_in_doubt(fate: Fate, other_bot: bool) -> Rig {
+    let mut config = live();
+    set(&mut config, &[("auto_exit", "on")]);
+    add_bot(&mut config, bot(2));
+    let mut rig = Rig::new(config);
+    if other_bot {
+        rig.enter(2, Long);
+        rig.price("100");
+    }
+    rig.queries = Queries::NotFound;
+    rig.fates.push_back((Purpose::StopLoss, fate));
+    rig.enter(1, Long);
+    rig.match_step(&[(BTC, ["100"; 4])]);
+    rig.look_again(&[]);
+    rig
+}
+
+fn stops_of_one(rig: &Rig) -> usize {
+    let of_one =
+        |order: &&crate::domain::order::Order| order.bot == Some(ONE) && order.purpose == Purpose::StopLoss;
+    rig.intents.iter().filter(of_one).count()
+}
+
+#[test]
+fn a_stop_whose_fate_is_unknown_does_not_keep_another_one_waiting() {
+    for fate in [Fate::LostOrder, Fate::LostAnswer] {
+        let mut rig = with_a_stop_in_doubt(fate, false);
+        assert_eq!(stops_of_one(&rig), 1, "it is asked for first");
+        rig.wait(2);
+        rig.look_again(&[]);
+        assert_eq!(stops_of_one(&rig), 2);
+        assert!(rig.row(ONE, BTC).unwrap().is_protected);
+        rig.queries = Queries::Truthful;
+        rig.wait(10);
+        rig.look_again(&[]);
+        rig.look_again(&[]);
+        assert_eq!(
+            rig.resting(),
+            ["stop_loss 1 @ 97", "take_profit 1 @ 103"],
+            "what was one too many is gone"
+        );
+        rig.wait(90);
+        rig.look_again(&[]);
+        assert!(!rig.statuses(Purpose::StopLoss).contains(&OrderStatus::Unknown), "{fate:?}");
+        assert!(rig.row(ONE, BTC).unwrap().is_protected);
+    }
+}
+
+#[test]
+fn where_others_hold_the_same_side_not_found_must_be_final_first() {
+    let mut rig = with_a_stop_in_doubt(Fate::LostOrder, true);
+    rig.wait(60);
+    rig.look_again(&[]);
+    assert_eq!(stops_of_one(&rig), 1, "two might close what bot 2 holds");
+}
+
+#[test]
+fn beside_four_stops_in_doubt_no_further_one_is_placed() {
+    let mut rig = with_a_stop_in_doubt(Fate::LostOrder, false);
+    rig.fates.extend([(Purpose::StopLoss, Fate::LostOrder); 10]);
+    for _ in 0..10 {
+        rig.wait(3);
+        rig.look_again(&[]);
+    }
+    assert_eq!(stops_of_one(&rig), 4);
 }

@@ -87,8 +87,7 @@ fn what_was_filled_while_away_is_booked_and_agrees() {
 fn the_wallet_opens_the_ledger_once() {
     let mut rig = Rig::new(account());
     assert_eq!(rig.machine.wallet(), Some(quote("1000")));
-    let snapshot = Snapshot { wallet: quote("5"), ..rig.snapshot() };
-    rig.handle(Event::Snapshot(snapshot));
+    rig.handle(Event::Wallet { at: rig.now, wallet: quote("5") });
     assert_eq!(rig.machine.wallet(), Some(quote("1000")), "from then on it follows from what is booked");
 }
 

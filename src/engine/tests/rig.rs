@@ -125,6 +125,7 @@ impl Rig {
         self.handle(Event::Recover);
         let snapshot = self.snapshot();
         self.handle(Event::Snapshot(snapshot));
+        self.handle(Event::Wallet { at: self.now, wallet: self.book.balance().wallet });
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -139,7 +140,6 @@ impl Rig {
                 .map(|net| NetPosition { symbol: net.symbol.clone(), side: net.side, qty: net.qty })
                 .collect(),
             fills: self.missed_fills(),
-            wallet: self.book.balance().wallet,
         }
     }
 

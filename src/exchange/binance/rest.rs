@@ -10,7 +10,7 @@ use super::sign::Signer;
 use crate::domain::time::Timestamp;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::governor::Usage;
-use crate::exchange::line::Line;
+use crate::exchange::line::{Line, Tries};
 use crate::exchange::wire::{Access, Bucket, HttpAnswer, HttpRequest};
 
 /// What answers tell of the limits, by header.
@@ -64,6 +64,16 @@ impl Rest {
 
     /// Calls. What was refused because of the clock is sent once more by the right one, if it is still time.
     pub async fn call(&self, call: Call, stamp: Stamp) -> Result<HttpAnswer, Failure> {
+        let mut tries = Tries::default();
+        loop {
+            match self.call_by_the_clock(call.clone(), stamp).await {
+                Err(failed) if self.line.asks_again(&mut tries, call.access, &failed.error).await => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn call_by_the_clock(&self, call: Call, stamp: Stamp) -> Result<HttpAnswer, Failure> {
         match self.call_once(call.clone(), stamp).await {
             Err(refused) if refused.is_of_clock() => {
                 self.sync_clock().await?;

@@ -9,7 +9,7 @@ use super::sign::{Signer, unsigned};
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::governor::{BlockCause, Limit};
-use crate::exchange::line::Line;
+use crate::exchange::line::{Line, Tries};
 use crate::exchange::wire::{HttpAnswer, LimitScope};
 
 /// % of each limit that only what protects a position may use.
@@ -67,6 +67,16 @@ impl Rest {
         &self,
         call: &Call,
     ) -> Result<(T, Timestamp), ExchangeError> {
+        let mut tries = Tries::default();
+        loop {
+            match self.ask_once(call).await {
+                Err(error) if self.line.asks_again(&mut tries, call.access(), &error).await => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn ask_once<T: DeserializeOwned>(&self, call: &Call) -> Result<(T, Timestamp), ExchangeError> {
         self.line.admit(call.lane, &call.charges(), None).await?;
         let answer = self.send(call, self.line.clock().local_now(), None).await?;
         let told_at = errors::time_told(&answer).unwrap_or_else(|| self.line.clock().now());

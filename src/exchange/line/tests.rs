@@ -41,3 +41,22 @@ async fn a_call_is_admitted_sent_and_observed() {
     assert_eq!(line.governor().bans()[0].account, line.account());
     assert_eq!(line.admit(Lane::Protect, &ONE, Some(until)).await, Err(ExchangeError::Throttled { until }));
 }
+
+#[tokio::test]
+async fn only_unanswered_questions_are_asked_again_and_only_a_few_times() {
+    let (line, clock) = line("http://127.0.0.1:9");
+    let unanswered = ExchangeError::Unavailable { reason: "no answer in time".to_owned() };
+    let refused = ExchangeError::Refused { code: "1".to_owned(), reason: "no".to_owned() };
+    let mut tries = Tries::default();
+    assert!(!line.asks_again(&mut tries, Access::Write, &unanswered).await, "a write is never sent again");
+    assert!(!line.asks_again(&mut tries, Access::Read, &refused).await, "an answer is an answer");
+    for pause in [100, 200, 400] {
+        let again = line.asks_again(&mut tries, Access::Read, &unanswered);
+        let passing = async {
+            tokio::task::yield_now().await;
+            clock.advance(pause);
+        };
+        assert!(tokio::join!(again, passing).0);
+    }
+    assert!(!line.asks_again(&mut tries, Access::Read, &unanswered).await);
+}

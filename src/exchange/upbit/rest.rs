@@ -9,7 +9,7 @@ use super::sign::{self, Keys};
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::governor::{BlockCause, Limit, Usage};
-use crate::exchange::line::Line;
+use crate::exchange::line::{Line, Tries};
 use crate::exchange::wire::{HttpAnswer, LimitScope};
 
 /// % of each limit that only what protects a position may use.
@@ -48,7 +48,13 @@ impl Rest {
     }
 
     pub(super) async fn ask<T: DeserializeOwned>(&self, call: &Call) -> Result<T, ExchangeError> {
-        self.ask_until(call, None).await
+        let mut tries = Tries::default();
+        loop {
+            match self.ask_until(call, None).await {
+                Err(error) if self.line.asks_again(&mut tries, call.access, &error).await => {}
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Makes the call unless its turn comes after `deadline`. Each call is signed anew: a token is good for one.

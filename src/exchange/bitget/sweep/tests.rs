@@ -101,7 +101,7 @@ async fn an_order_nobody_knows_is_none_and_a_fault_is_not() {
     let symbol = Symbol::try_new("BTCUSDT").unwrap();
     let (mut exchange, _counterpart) = account(
         PositionMode::OneWay,
-        answers([("/order/detail", refusal("40109")), ("/order/detail", refusal("40725"))]),
+        answers(["40109", "40725", "40725", "40725", "40725"].map(|code| ("/order/detail", refusal(code)))),
     )
     .await;
     assert_eq!(exchange.order_by_client_id(&symbol, &id(0, Purpose::Entry)).await, Ok(None));

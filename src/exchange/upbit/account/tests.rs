@@ -27,7 +27,7 @@ struct StandingTime;
 
 impl Sleep for StandingTime {
     fn sleep(&self, duration: DurationMs) -> BoxFuture<'static, ()> {
-        if duration < DurationMs::from_ms(200) { Box::pin(ready(())) } else { Box::pin(pending()) }
+        if duration < DurationMs::from_ms(500) { Box::pin(ready(())) } else { Box::pin(pending()) }
     }
 
     fn now(&self) -> Timestamp {
@@ -119,13 +119,17 @@ async fn a_market_buy_asks_for_the_price_once_and_bids_a_bound_above_it() {
 #[tokio::test]
 async fn a_used_identifier_is_an_order_that_may_exist() {
     let used = || ("POST /v1/orders", 400, refusal("duplicated_identifier"));
+    let failing = || ("GET /v1/order?identifier=", 500, String::new());
     let (mut account, script) = account(vec![
         used(),
         ("GET /v1/order?identifier=", 200, row("wait", "0", "")),
         used(),
         ("GET /v1/order?identifier=", 404, refusal("order_not_found")),
         used(),
-        ("GET /v1/order?identifier=", 500, String::new()),
+        failing(),
+        failing(),
+        failing(),
+        failing(),
     ])
     .await;
     assert_eq!(place_one(&mut account, &sell()).await.unwrap().exchange_order_id, "u1");
