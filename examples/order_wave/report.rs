@@ -54,7 +54,11 @@ impl fmt::Display for Report {
         writeln!(f, "  last order sent            {:>8} ms", wave.sent_ms)?;
         writeln!(f, "  last order answered        {:>8} ms", wave.answered_ms)?;
         writeln!(f, "  daemon CPU an order        {:>8.1} us", self.cpu_us_an_order())?;
-        writeln!(f, "  daemon memory              {:>8.1} MB", f64::from(u32::try_from(wave.memory_kb).unwrap_or(u32::MAX)) / 1024.0)?;
+        writeln!(
+            f,
+            "  daemon memory              {:>8.1} MB",
+            f64::from(u32::try_from(wave.memory_kb).unwrap_or(u32::MAX)) / 1024.0
+        )?;
         writeln!(f, "the HTTP client alone, {} signed orders", bare.orders)?;
         writeln!(f, "  last order answered        {:>8.0} ms", bare.wall_ms)?;
         writeln!(f, "  CPU an order               {:>8.1} us", self.bare_us_an_order())?;

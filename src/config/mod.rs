@@ -8,8 +8,8 @@ pub mod document;
 mod alerts;
 mod keys;
 mod live;
-mod telegram;
 mod reload;
+mod telegram;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +26,8 @@ pub use alerts::{AlertsConfig, MailTls};
 use document::{Entry, Node, Problem, Problems, Value, table_of, unknown_key};
 pub use keys::{ConfigKey, KEYS};
 pub use live::{ExchangeUrls, LiveConfig};
-pub use telegram::TelegramConfig;
 pub use reload::Reloaded;
+pub use telegram::TelegramConfig;
 pub use watch::{HttpConfig, WatchConfig};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

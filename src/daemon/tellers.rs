@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::counters::Counters;
 use super::control::Control;
+use super::counters::Counters;
 use super::timer::WallTimer;
 use crate::config::Config;
 use crate::notify::alerts::{AlertDesk, Channels, Heartbeat};
