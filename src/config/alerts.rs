@@ -131,7 +131,7 @@ impl AlertsConfig {
                 self.heartbeat_url = one::<String>(values).filter(known)?;
             }
             "alerts.heartbeat_seconds" => {
-                self.heartbeat_every = DurationMs::from_secs(within(values, 5..=86_400)?)
+                self.heartbeat_every = DurationMs::from_secs(within(values, 5..=86_400)?);
             }
             _ => return None,
         }

@@ -202,7 +202,7 @@ impl Config {
             }
             "log.max_file_mb" => self.log.max_file_bytes = within(values, 1..=10_240_u64)? << 20,
             "log.accounts" => {
-                self.log.accounts = values.iter().copied().map(traced).collect::<Option<_>>()?
+                self.log.accounts = values.iter().copied().map(traced).collect::<Option<_>>()?;
             }
             "log.format" => {
                 self.log.format = match values {

@@ -2,7 +2,9 @@
 
 use super::turn::{Diff, Subject, Turn};
 use super::{ControlError, Selection};
-use crate::store::latches;
+use crate::domain::ids::AccountId;
+use crate::engine::turn::{Notice, NoticeKind, Severity};
+use crate::store::{journal, latches};
 
 pub(super) fn halt(
     turn: &mut Turn<'_>,
@@ -20,6 +22,13 @@ pub(super) fn halt(
         changed.compare("halt_reason", before.halt_reason, Some(reason.to_owned()));
         let name = format!("account {}", row.name);
         turn.record(Subject { action: "halt", account: Some(&row.name), name }, changed)?;
+        tell_chat(
+            turn,
+            row.id,
+            Severity::Warning,
+            if flatten { "halted, flatten" } else { "halted" },
+            reason,
+        )?;
     }
     Ok(())
 }
@@ -35,6 +44,25 @@ pub(super) fn resume(turn: &mut Turn<'_>, selection: &Selection) -> Result<(), C
         changed.compare("quarantine", latch(before.quarantined_at.is_some(), "quarantined"), None);
         let name = format!("account {}", row.name);
         turn.record(Subject { action: "resume", account: Some(&row.name), name }, changed)?;
+        if before.halted_at.is_some() || before.quarantined_at.is_some() {
+            tell_chat(turn, row.id, Severity::Info, "resumed", turn.by.actor)?;
+        }
     }
     Ok(())
+}
+
+/// The chat hears of what others did; what it asked for itself it is answered.
+fn tell_chat(
+    turn: &Turn<'_>,
+    account: AccountId,
+    severity: Severity,
+    what: &str,
+    why: &str,
+) -> Result<(), ControlError> {
+    if turn.by.actor.starts_with("telegram:") {
+        return Ok(());
+    }
+    let fields = [("purpose", what.to_owned()), ("reason", why.to_owned())].into_iter().collect();
+    let notice = Notice { kind: NoticeKind::Halt, severity, fields };
+    Ok(journal::write_notice(turn.conn, account, turn.by.now, &notice)?)
 }

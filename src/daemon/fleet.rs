@@ -31,7 +31,6 @@ use crate::domain::ids::AccountId;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::time::Timestamp;
 use crate::market::feed::Feed;
-use crate::notify::telegram::switchboard::Switchboard;
 use crate::store::lease::{Lease, LeaseClaim};
 use crate::store::writer::CommitObserver;
 use crate::store::{OpenMode, Store, StoreError, Writer, market_log, rate_limits};
@@ -199,12 +198,7 @@ impl Fleet {
         let roster = Roster::read(store.conn(), &terms)?;
         let control = Control::open(&options.database, shutdown)?;
         let writer = Writer::observed(store, Some(Arc::clone(&counters.vitals) as Arc<dyn CommitObserver>))?;
-        let mut chats = JoinSet::new();
-        if let Some(vault) = options.vault {
-            let reader = Store::open(&options.database, OpenMode::ReadOnly)?;
-            chats.spawn(Switchboard::new(config, vault, reader, writer.clone())?.run());
-        }
-        tellers::start(&mut chats, &options.config, &options.database, &writer, &counters)?;
+        let chats = tellers::start(config, &options.database, options.vault, &writer, &counters)?;
         let connections = opening.connections;
         let mut fleet = Self {
             desks: opening.desks,

@@ -101,7 +101,7 @@ impl Monitor {
         reserve.look(&subject.counters.vitals);
         let thread = std::thread::Builder::new()
             .name("monitor".to_owned())
-            .spawn(move || work(&subject, reserve, service, listener, stopped))
+            .spawn(move || work(&subject, &reserve, service, listener, stopped))
             .map_err(|error| tracing::error!(%error, "nothing is watched: no thread for it"))
             .ok();
         Self { stop: Some(stop), thread, address: address.map(|address| address.to_string()), service }
@@ -125,7 +125,7 @@ impl Drop for Monitor {
 
 fn work(
     subject: &Arc<Subject>,
-    reserve: Reserve,
+    reserve: &Reserve,
     service: Service,
     listener: Option<std::net::TcpListener>,
     stopped: oneshot::Receiver<()>,
@@ -136,7 +136,7 @@ fn work(
     };
     runtime.block_on(async {
         tokio::select! {
-            () = look_around(subject, &reserve, service) => {}
+            () = look_around(subject, reserve, service) => {}
             () = answer(subject, listener) => {}
             // The sender is dropped, or has sent: both mean the end.
             _ = stopped => {}
@@ -154,7 +154,7 @@ async fn answer(subject: &Arc<Subject>, listener: Option<std::net::TcpListener>)
         Some(Ok(listener)) => server::serve(Arc::clone(subject), listener).await,
         Some(Err(error)) => {
             tracing::error!(%error, "nobody is told of health and metrics");
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

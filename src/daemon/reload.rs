@@ -33,6 +33,6 @@ impl Reload {
         while hangup.recv().await.is_some() {
             self.wish.store(true, Ordering::Relaxed);
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Those who tell people what happens: notices to chats, alerts, the sign of life. They live as long as the fleet runs and
+//! Those who speak with people: chats that steer accounts, notices to chats, alerts, the sign of life. They live as long as the fleet runs and
 //! touch nothing that trades.
 
 use std::path::Path;
@@ -13,8 +13,10 @@ use super::timer::WallTimer;
 use crate::config::Config;
 use crate::notify::alerts::{AlertDesk, Channels, Heartbeat};
 use crate::notify::notices::Teller;
+use crate::notify::telegram::switchboard::Switchboard;
 use crate::notify::text::Lang;
 use crate::store::{OpenMode, Store, StoreError, Writer};
+use crate::vault::Vault;
 
 /// What was written last gets so long to reach its chats; what does not is told by the next run.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -29,14 +31,19 @@ pub(super) async fn last_words(control: &Control) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Starts them. Without the vault nobody is listened to, and nothing is sent to a chat.
 pub(super) fn start(
-    tasks: &mut JoinSet<()>,
     config: &Config,
     database: &Path,
+    vault: Option<Arc<Vault>>,
     writer: &Writer,
     counters: &Arc<Counters>,
-) -> Result<(), StoreError> {
+) -> Result<JoinSet<()>, StoreError> {
+    let mut tasks = JoinSet::new();
     let reader = || Store::open(database, OpenMode::ReadOnly);
+    if let Some(vault) = vault {
+        tasks.spawn(Switchboard::new(config, vault, reader()?, writer.clone())?.run());
+    }
     let lang = Lang::from_word(&config.telegram.language).unwrap_or_default();
     tasks.spawn(Teller::new(reader()?, writer.clone(), lang).run());
     let base = database.parent().unwrap_or_else(|| Path::new("."));
@@ -53,5 +60,5 @@ pub(super) fn start(
     if let Some(heartbeat) = heartbeat {
         tasks.spawn(heartbeat.run());
     }
-    Ok(())
+    Ok(tasks)
 }

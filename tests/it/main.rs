@@ -34,5 +34,6 @@ mod run_two_bots;
 mod secrets_live;
 mod simulate;
 mod simulator;
+mod tellings;
 mod upbit;
 mod verify;

@@ -54,7 +54,7 @@ impl Reserve {
             }
             Ok(()) => {}
             Err(error) => {
-                tracing::error!(path = %self.path.display(), %error, "the reserve cannot be given up")
+                tracing::error!(path = %self.path.display(), %error, "the reserve cannot be given up");
             }
         }
     }

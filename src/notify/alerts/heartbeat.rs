@@ -42,10 +42,10 @@ impl Heartbeat {
         let mut seen = None;
         loop {
             let now = (self.progress)();
-            if seen.is_some_and(|seen| seen != now) {
-                if let Err(error) = self.beat().await {
-                    tracing::warn!(%error, "the heartbeat was not taken");
-                }
+            if seen.is_some_and(|seen| seen != now)
+                && let Err(error) = self.beat().await
+            {
+                tracing::warn!(%error, "the heartbeat was not taken");
             }
             seen = Some(now);
             tokio::time::sleep(self.every).await;

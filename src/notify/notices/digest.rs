@@ -31,11 +31,11 @@ impl Told {
 /// What is sent, the most severe first.
 pub(super) fn messages(told: &[Told], member: &Member) -> Vec<Answer> {
     let mut ordered: Vec<&Told> = told.iter().collect();
-    ordered.sort_by(|one, other| other.severity.cmp(&one.severity));
+    ordered.sort_by_key(|one| std::cmp::Reverse(one.severity));
     if ordered.len() <= APART_MAX {
         return ordered
             .iter()
-            .map(|one| plain(format!("{}: {}", member.name, one.line(member)), one.is_silent))
+            .map(|one| plain(&format!("{}: {}", member.name, one.line(member)), one.is_silent))
             .collect();
     }
     digest(&ordered, member)
@@ -51,7 +51,7 @@ fn digest(ordered: &[&Told], member: &Member) -> Vec<Answer> {
     if !counted.is_empty() {
         lines.push(tally(counted, member));
     }
-    pages(&lines).into_iter().map(|page| plain(page, is_silent)).collect()
+    pages(&lines).iter().map(|page| plain(page, is_silent)).collect()
 }
 
 /// How many of each kind are not shown.
@@ -82,6 +82,6 @@ fn pages(lines: &[String]) -> Vec<String> {
     pages
 }
 
-fn plain(text: String, silent: bool) -> Answer {
-    Answer { silent, ..Answer::plain(&text) }
+fn plain(text: &str, silent: bool) -> Answer {
+    Answer { silent, ..Answer::plain(text) }
 }

@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn a_chat_gets_a_burst_and_then_one_a_second_and_a_bot_speaks_25_a_second() {
-        assert_eq!(sent(1, 10), [CHAT_BURST as usize + 9]);
+        assert_eq!(sent(1, 10), [5 + 9]);
         let all: usize = sent(100, 10).iter().sum();
-        assert_eq!(all, (BOT_BURST + 10 * 1_000 / BOT_EVERY_MS) as usize - 1);
+        assert_eq!(all, 25 + 10 * 25 - 1);
     }
 }
