@@ -21,4 +21,4 @@ pub mod shutdown;
 pub mod supervisor;
 pub mod timer;
 
-mod answers;
+pub mod answers;

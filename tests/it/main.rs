@@ -8,6 +8,7 @@
 )]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod backtest;
 mod bitget;
 mod cli_accounts;
 mod cli_bots;
