@@ -32,7 +32,11 @@ const START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
 
 fn main() -> anyhow::Result<()> {
     let (market, setup) = scene()?;
-    let closes = market.lanes.first().map(|lane| lane.columns.floats((0, usize::MAX), false).close).unwrap_or_default();
+    let closes = market
+        .lanes
+        .first()
+        .map(|lane| lane.columns.floats((0, usize::MAX), false).close)
+        .unwrap_or_default();
     let mut trades = 0;
     let mut stepped = 0;
     let loops = paired(
@@ -79,7 +83,8 @@ fn bare(closes: &[f64]) {
 }
 
 fn scene() -> anyhow::Result<(Market, Setup)> {
-    let config = SyntheticConfig { steps: Some(u64::from(BARS)), ..SyntheticConfig::with_default_symbols(1, START) };
+    let config =
+        SyntheticConfig { steps: Some(u64::from(BARS)), ..SyntheticConfig::with_default_symbols(1, START) };
     let mut source = SyntheticMarket::new(config)?;
     let symbol = Symbol::try_new("BTCUSDT")?;
     let place = source.symbols().position(|known| *known == symbol).unwrap_or(0);
@@ -102,7 +107,11 @@ fn scene() -> anyhow::Result<(Market, Setup)> {
         settings: Setup::plain_settings(),
         paper: PaperSettings::default(),
         limits,
-        bots: vec![BotSetup { name: "macd".to_owned(), spec: StrategySpec { params, timeframe: None }, settings: bot }],
+        bots: vec![BotSetup {
+            name: "macd".to_owned(),
+            spec: StrategySpec { params, timeframe: None },
+            settings: bot,
+        }],
         instruments: BTreeMap::from([(symbol.clone(), rules)]),
         funding: FundingRates::default(),
         gates: None,

@@ -93,7 +93,9 @@ fn candles_of(label: &str, folders: &[PathBuf]) -> Option<(Symbol, Timeframe, Ve
         .filter_map(|folder| std::fs::read_dir(folder).ok())
         .flat_map(|entries| entries.map(|entry| entry.unwrap().path()))
         .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&format!("{series}-")))
-        .filter(|path| path.to_str().unwrap().ends_with(".csv.gz") || path.to_str().unwrap().ends_with(".csv"))
+        .filter(|path| {
+            path.to_str().unwrap().ends_with(".csv.gz") || path.to_str().unwrap().ends_with(".csv")
+        })
         .filter(|path| !path.to_str().unwrap().contains("/backtests/"))
         .collect();
     found.sort();
@@ -140,7 +142,11 @@ fn setup(symbol: &Symbol, rules: Instrument, params: StrategyParams, fee: Pct) -
         settings: Setup::plain_settings(),
         paper: PaperSettings { taker_fee_pct: fee, maker_fee_pct: fee, ..PaperSettings::default() },
         limits: limits(),
-        bots: vec![BotSetup { name: "bot".to_owned(), spec: StrategySpec { params, timeframe: None }, settings: bot }],
+        bots: vec![BotSetup {
+            name: "bot".to_owned(),
+            spec: StrategySpec { params, timeframe: None },
+            settings: bot,
+        }],
         instruments: BTreeMap::from([(symbol.clone(), rules)]),
         funding: tradefleet::backtest::funding::FundingRates::default(),
         gates: None,
@@ -190,10 +196,13 @@ fn check_golden(path: &Path, folders: &[PathBuf]) -> bool {
     let params = if kind == "ema" {
         params(StrategyKind::EmaCross, &json!({"fast": 12, "slow": 26, "trend": 0, "allow_short": false}))
     } else {
-        params(StrategyKind::Macd, &json!({
-            "conditions_calm": 0, "conditions_volatile": 0, "min_hold_bars": 0, "trail_activation_pct": 0,
-            "take_profit_pct": profit.to_string(), "stop_loss_pct": loss.to_string(),
-        }))
+        params(
+            StrategyKind::Macd,
+            &json!({
+                "conditions_calm": 0, "conditions_volatile": 0, "min_hold_bars": 0, "trail_activation_pct": 0,
+                "take_profit_pct": profit.to_string(), "stop_loss_pct": loss.to_string(),
+            }),
+        )
     };
     let market = market(&symbol, timeframe, &candles);
     let setup = setup(&symbol, exact_rules(&symbol, &candles), params, fee);
@@ -229,19 +238,28 @@ fn golden_trade_lists_are_reproduced() {
 fn variants(symbol: &Symbol, rules: &Instrument, coarser: Option<Timeframe>) -> Vec<Setup> {
     let fee = "0.05".parse().unwrap();
     let of = |kind, value: &serde_json::Value| setup(symbol, rules.clone(), params(kind, value), fee);
-    let plain = of(StrategyKind::Macd, &json!({
-        "fast": 5, "slow": 12, "signal": 4, "conditions_calm": 0, "conditions_volatile": 0, "min_hold_bars": 0,
-        "trail_activation_pct": 0, "take_profit_pct": 2, "stop_loss_pct": 1, "allow_short": true,
-    }));
-    let mut adaptive = of(StrategyKind::Macd, &json!({
-        "fast": 5, "slow": 12, "signal": 4, "conditions_calm": 2, "conditions_volatile": 1, "min_hold_bars": 4,
-        "trail_activation_pct": 1, "trail_pct": 0.5, "allow_short": true, "signal_ttl_bars": 3,
-    }));
+    let plain = of(
+        StrategyKind::Macd,
+        &json!({
+            "fast": 5, "slow": 12, "signal": 4, "conditions_calm": 0, "conditions_volatile": 0, "min_hold_bars": 0,
+            "trail_activation_pct": 0, "take_profit_pct": 2, "stop_loss_pct": 1, "allow_short": true,
+        }),
+    );
+    let mut adaptive = of(
+        StrategyKind::Macd,
+        &json!({
+            "fast": 5, "slow": 12, "signal": 4, "conditions_calm": 2, "conditions_volatile": 1, "min_hold_bars": 4,
+            "trail_activation_pct": 1, "trail_pct": 0.5, "allow_short": true, "signal_ttl_bars": 3,
+        }),
+    );
     adaptive.settings = Setup::settings();
     adaptive.funding.every_eight_hours = Some("0.01".parse().unwrap());
-    let mut averaging = of(StrategyKind::EmaCross, &json!({"fast": 4, "slow": 11, "trend": 0, "signal_ttl_bars": 2}));
+    let mut averaging =
+        of(StrategyKind::EmaCross, &json!({"fast": 4, "slow": 11, "trend": 0, "signal_ttl_bars": 2}));
     averaging.settings = Setup::settings();
-    for (key, value) in [("dca_pct", "0.3"), ("long_sl_pct", "4"), ("exit_cooldown_h", "0"), ("entry_pct", "60")] {
+    for (key, value) in
+        [("dca_pct", "0.3"), ("long_sl_pct", "4"), ("exit_cooldown_h", "0"), ("entry_pct", "60")]
+    {
         averaging.settings.set(key, value, limits()).unwrap();
     }
     averaging.paper.set("slippage_pct", "0.02").unwrap();
@@ -292,7 +310,7 @@ fn skipping_is_stepping_on_real_candles() {
         return;
     };
     // All bars take minutes in a debug build.
-    let most: usize = std::env::var("TRADEFLEET_BARS").map_or(1_000, |bars| bars.parse().unwrap());
+    let most: usize = std::env::var("TRADEFLEET_BARS").map_or(400, |bars| bars.parse().unwrap());
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let mut total = (0, 0);
@@ -303,7 +321,8 @@ fn skipping_is_stepping_on_real_candles() {
         candles.truncate(most);
         let market = market(&symbol, timeframe, &candles);
         let rules = derive_instrument(&symbol, &candles).unwrap();
-        for (number, mut setup) in variants(&symbol, &rules, coarser_than(timeframe)).into_iter().enumerate() {
+        for (number, mut setup) in variants(&symbol, &rules, coarser_than(timeframe)).into_iter().enumerate()
+        {
             if number % 2 == 1 {
                 setup.from = Some(candles[candles.len() / 3].open_time);
             }
@@ -335,7 +354,7 @@ fn walk(moves: &[(i8, u8, u8, bool)], start: i64) -> Vec<Candle> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
     #[test]
     fn skipping_is_stepping_on_random_candles(
         moves in prop::collection::vec((-40_i8..=40, 0_u8..60, 0_u8..60, prop::bool::weighted(0.03)), 60..260),

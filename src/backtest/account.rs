@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use super::funding::{FundingRates, payment};
 use super::ledger::Ledger;
 use super::setup::Setup;
+use crate::daemon::pace::Configuration;
 use crate::daemon::{answers, roster};
 use crate::domain::funding::FundingPayment;
 use crate::domain::ids::AccountId;
@@ -61,22 +62,26 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account that begins at `now` with its capital and nothing else.
+    /// The account of `setup`, which begins at `now` with its capital and nothing else.
     pub fn open(setup: &Setup, now: Timestamp) -> Self {
+        Self::begin(ACCOUNT, setup.configuration(), setup.funding.clone(), now)
+    }
+
+    /// An account that begins at `now` with nothing but the balance of its paper book.
+    pub fn begin(id: AccountId, configuration: Configuration, funding: FundingRates, now: Timestamp) -> Self {
         let clock = Arc::new(SetClock(AtomicI64::new(now.ms())));
         let sleep: Arc<dyn Sleep> = Arc::<SetClock>::clone(&clock);
-        let configuration = setup.configuration();
         let instruments = Arc::clone(&configuration.account.instruments);
         let book = roster::book_config(&configuration.paper);
         let mut durable = DurableState::default();
         durable.funding.from = Some(now);
         let saved = SavedAccount { durable, ..SavedAccount::default() };
         let mut account = Self {
-            machine: AccountMachine::restore(ACCOUNT, configuration.account, saved),
+            machine: AccountMachine::restore(id, configuration.account, saved),
             exchange: PaperExchange::new(book, instruments, sleep),
             clock,
             prepared: BTreeMap::new(),
-            funding: setup.funding.clone(),
+            funding,
             funded_until: now,
             ledger: Ledger::default(),
         };

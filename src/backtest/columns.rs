@@ -149,6 +149,10 @@ impl Columns {
         const LANE: usize = 64;
         let end = end.min(self.len());
         let (lows, highs) = (self.lows.get(first..end)?, self.highs.get(first..end)?);
+        #[expect(
+            clippy::needless_bitwise_bool,
+            reason = "branches would keep the bars from being compared at once"
+        )]
         let touches = |pair: (&i64, &i64)| (*pair.0 <= low) | (*pair.1 >= high);
         for (lane, (lows, highs)) in lows.chunks(LANE).zip(highs.chunks(LANE)).enumerate() {
             let any = lows.iter().zip(highs).fold(false, |any, pair| any | touches(pair));

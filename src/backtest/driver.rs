@@ -8,11 +8,14 @@
 use std::sync::Arc;
 
 use super::account::Account;
+use super::funding::FundingRates;
 use super::ledger::Ledger;
 use super::market::{Market, MarketError};
 use super::setup::Setup;
 use super::skipping;
+use crate::config::Config;
 use crate::daemon::analyst::Analyst;
+use crate::daemon::roster::{Entrant, Roster};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Qty, Quote};
 use crate::domain::side::PositionSide;
@@ -118,6 +121,19 @@ fn every_bar(market: &Market, setup: &Setup, span: (usize, usize)) -> Result<Pla
         play.note(cycle.at);
     }
     Ok(play.finish())
+}
+
+/// What an account of `roster` does on a feed, step by step, with every word of its decisions.
+pub fn replay(mut feed: Feed, config: &Config, roster: &Roster, entrant: &Entrant) -> Ledger {
+    let mut analyst = Analyst::new(config);
+    let _unmet = analyst.plan(roster, None, &mut feed);
+    let begin = feed.span().0.minus(DurationMs::from_ms(1));
+    let configuration = entrant.configuration.clone();
+    let mut account = Account::begin(entrant.id, configuration, FundingRates::default(), begin);
+    while let Some(step) = feed.next_step() {
+        account.step(&analyst.observe(step));
+    }
+    account.ledger
 }
 
 /// A play that is going on.

@@ -1,7 +1,6 @@
 //! What an account did, in memory: orders, fills, positions, decisions. The same records that the daemon writes.
 
 use crate::domain::funding::FundingPayment;
-use crate::domain::ids::ClientOrderId;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::engine::decision::Decision;
@@ -25,6 +24,9 @@ pub struct Ledger {
     pub funding: Vec<FundingPayment>,
     /// Bots that were stopped by what happened to them.
     pub stopped_bots: u32,
+    /// Places of the orders and positions that are not over: only these change.
+    working: Vec<usize>,
+    open: Vec<usize>,
 }
 
 impl Ledger {
@@ -32,12 +34,11 @@ impl Ledger {
     pub fn keep(&mut self, records: Vec<Record>, step_at: Timestamp) {
         for record in records {
             match record {
-                Record::OrderIntended(order) => self.orders.push(order),
-                Record::OrderChanged { order, .. } => {
-                    if let Some(known) = self.order_mut(&order.client_order_id) {
-                        *known = order;
-                    }
+                Record::OrderIntended(order) => {
+                    self.working.push(self.orders.len());
+                    self.orders.push(order);
                 }
+                Record::OrderChanged { order, .. } => self.keep_order(order),
                 Record::Fill(booked) => self.fills.push(LedgerFill { booked, step_at }),
                 Record::Funding(payment) => self.funding.push(payment),
                 Record::Position(row) => self.keep_position(row),
@@ -55,19 +56,40 @@ impl Ledger {
         }
     }
 
-    pub fn order(&self, id: &ClientOrderId) -> Option<&Order> {
-        self.orders.iter().rev().find(|order| order.client_order_id == *id)
-    }
-
-    /// Orders that change are among the last.
-    fn order_mut(&mut self, id: &ClientOrderId) -> Option<&mut Order> {
-        self.orders.iter_mut().rev().find(|order| order.client_order_id == *id)
+    fn keep_order(&mut self, order: Order) {
+        let Self { orders, working, .. } = self;
+        let known = |place: &usize| {
+            orders.get(*place).is_some_and(|known| known.client_order_id == order.client_order_id)
+        };
+        let Some(slot) = working.iter().position(known) else { return };
+        let is_over = order.status.is_final();
+        if let Some(known) = working.get(slot).and_then(|place| orders.get_mut(*place)) {
+            *known = order;
+        }
+        if is_over {
+            working.swap_remove(slot);
+        }
     }
 
     fn keep_position(&mut self, row: PositionRow) {
-        match self.positions.iter_mut().rev().find(|known| known.position.id == row.position.id) {
-            Some(known) => *known = row,
-            None => self.positions.push(row),
+        let Self { positions, open, .. } = self;
+        let known =
+            |place: &usize| positions.get(*place).is_some_and(|known| known.position.id == row.position.id);
+        let slot = open.iter().position(known);
+        let is_over = !row.position.is_open();
+        match slot {
+            Some(slot) => {
+                if let Some(known) = open.get(slot).and_then(|place| positions.get_mut(*place)) {
+                    *known = row;
+                }
+                if is_over {
+                    open.swap_remove(slot);
+                }
+            }
+            None => {
+                open.push(positions.len());
+                positions.push(row);
+            }
         }
     }
 }

@@ -249,5 +249,6 @@ fn month_rows(days: &[(i64, f64)], capital: f64, trades: &[Trade]) -> Vec<MonthR
 
 /// `2022-06`, UTC.
 fn month(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.strftime("%Y-%m").to_string())
+    jiff::Timestamp::from_millisecond(ms)
+        .map_or_else(|_| ms.to_string(), |at| at.strftime("%Y-%m").to_string())
 }

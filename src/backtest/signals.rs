@@ -217,7 +217,9 @@ fn place(
     }
     let mut placed: Vec<Placed> = Vec::new();
     for mark in marks_of(params, &floats) {
-        let Some((part, bar)) = bars.get(mark.bar + first).filter(|(part, _)| *part >= traded) else { continue };
+        let Some((part, bar)) = bars.get(mark.bar + first).filter(|(part, _)| *part >= traded) else {
+            continue;
+        };
         let Some(at) = lane.columns.close_time(*part) else { continue };
         let step = market.step_at(at);
         // Of two bars that come with one step, the later one counts.

@@ -114,7 +114,14 @@ impl Walk {
         let every = every.filter(|every| *every >= market.timeframe.duration().ms());
         let every = every.into_iter().find(|every| length / every <= POINTS_MAX);
         let every = every.unwrap_or_else(|| DAY.ms() * (length / DAY.ms() / POINTS_MAX + 1));
-        Self { curve: Curve::default(), every, next_point: i64::MIN, day: i64::MIN, peak: (f64::MIN, 0), last_ms: 0 }
+        Self {
+            curve: Curve::default(),
+            every,
+            next_point: i64::MIN,
+            day: i64::MIN,
+            peak: (f64::MIN, 0),
+            last_ms: 0,
+        }
     }
 
     fn push(&mut self, ms: i64, equity: f64) {

@@ -1,16 +1,21 @@
 //! Closed positions as trades, with what each made of what it was paid for.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::driver::Played;
+use super::ledger::LedgerFill;
 use super::market::Market;
 use super::setup::Setup;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
+use crate::domain::order::Purpose;
 use crate::domain::position::Position;
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
+use crate::engine::turn::PositionRow;
 
 /// Decimals of a return.
 const RETURN_DECIMALS: u32 = 15;
@@ -46,79 +51,101 @@ pub struct Trade {
 /// All trades in the order they were opened; what is open at the end is valued at its last close, less the taker's fee.
 pub fn trades(market: &Market, setup: &Setup, played: &Played) -> Vec<Trade> {
     let mut trades = Vec::with_capacity(played.ledger.positions.len());
-    let mut first_fill = 0;
+    let orders = played.ledger.orders.iter().filter(|order| order.purpose == Purpose::Entry);
+    let signals: BTreeMap<_, _> =
+        orders.map(|order| (&order.client_order_id, order.times.signal_at)).collect();
+    let mut search = 0;
     for row in &played.ledger.positions {
-        let position = &row.position;
         // Positions are kept in the order they were opened: the search goes on where the last one began.
-        let fills = played.ledger.fills.iter().enumerate().skip(first_fill);
+        let Some(life) = Life::of(played, &row.position, &mut search) else { continue };
+        let signal_at = signals.get(&row.position.id).copied().flatten();
+        let next = trade(market, setup, played, (row, &life, signal_at));
+        trades.extend(next.map(|next| Trade { n: trades.len() + 1, ..next }));
+    }
+    trades
+}
+
+/// When a position's first and last fills were, and what its entries cost.
+struct Life {
+    entered_in: Timestamp,
+    left_in: Timestamp,
+    entry_fees: Quote,
+}
+
+impl Life {
+    fn of(played: &Played, position: &Position, search: &mut usize) -> Option<Self> {
+        let fills = played.ledger.fills.iter().enumerate().skip(*search);
         let mut own = fills.filter(|(_, fill)| fill.booked.position.as_ref() == Some(&position.id));
-        let Some((place, entry)) = own.next() else { continue };
-        first_fill = place;
-        let adds = |fill: &Quote, is_entry: bool| if is_entry { *fill } else { Quote::ZERO };
-        let mut entry_fees = entry.booked.fill.fee;
-        let mut last = entry;
-        for (_, fill) in own {
-            let is_entry = fill.booked.fill.side == position.side.entry_side();
-            entry_fees += adds(&fill.booked.fill.fee, is_entry);
-            last = fill;
-            if fill.booked.fill.at == position.closed_at.unwrap_or(Timestamp::from_ms(i64::MAX)) && !is_entry {
+        let (place, first) = own.next()?;
+        *search = place;
+        let fee = first.booked.fill.fee;
+        let mut life = Self { entered_in: first.step_at, left_in: first.step_at, entry_fees: fee };
+        let mut open = first.booked.fill.qty;
+        for (_, LedgerFill { booked, step_at }) in own {
+            life.left_in = *step_at;
+            if booked.fill.side == position.side.entry_side() {
+                life.entry_fees += booked.fill.fee;
+                open = open.plus(booked.fill.qty);
+            } else {
+                open = open.minus(booked.fill.qty);
+            }
+            if open.is_zero() {
                 break;
             }
         }
-        let length = market.timeframe.duration();
-        let closing = match position.closed_at {
-            Some(_) => Closing {
-                bar: last.step_at.minus(length),
-                fees: position.fees,
-                notional: position.exited_notional,
-                pnl: position.realized_pnl,
-                reason: reason_word(row.exit_reason.as_deref().unwrap_or_default()),
-            },
-            None => match at_the_end(market, setup, played, position) {
-                Some(closing) => closing,
-                None => continue,
-            },
-        };
-        let order = played.ledger.order(&position.id);
-        let signal_at = order.and_then(|order| order.times.signal_at);
-        let timeframe = signal_timeframe(market, setup, position);
-        let entry_bar = entry.step_at.minus(length);
-        let (Some(entry_price), Some(exit_price)) = (
-            position.entered_notional.average_price(position.entered_qty),
-            closing.notional.average_price(position.entered_qty),
-        ) else {
-            continue;
-        };
-        let moved = (exit_price.decimal() - entry_price.decimal()) / entry_price.decimal();
-        let net_pnl = closing.pnl - closing.fees;
-        let paid = (position.entered_notional + entry_fees).decimal();
-        trades.push(Trade {
-            n: trades.len() + 1,
-            bot: bot_name(setup, position),
-            symbol: position.symbol.clone(),
-            side: position.side,
-            signal_time_ms: signal_at.map(|at| at.minus(timeframe.duration()).ms()),
-            entry_time_ms: entry_bar.ms(),
-            entry_price,
-            exit_time_ms: closing.bar.ms(),
-            exit_price,
-            exit_reason: closing.reason,
-            ret_gross: match position.side {
-                PositionSide::Long => moved,
-                PositionSide::Short => -moved,
-            }
-            .round_dp(RETURN_DECIMALS)
-            .normalize(),
-            ret_net: ratio(net_pnl.decimal(), paid),
-            qty: position.entered_qty,
-            gross_pnl: closing.pnl,
-            fees: closing.fees,
-            net_pnl,
-            dca_level: row.dca_level,
-            bars_held: closing.bar.since(entry_bar).ms() / length.ms() + 1,
-        });
+        Some(life)
     }
-    trades
+}
+
+fn trade(
+    market: &Market,
+    setup: &Setup,
+    played: &Played,
+    (row, life, signal_at): (&PositionRow, &Life, Option<Timestamp>),
+) -> Option<Trade> {
+    let position = &row.position;
+    let length = market.timeframe.duration();
+    let closing = match position.closed_at {
+        Some(_) => Closing {
+            bar: life.left_in.minus(length),
+            fees: position.fees,
+            notional: position.exited_notional,
+            pnl: position.realized_pnl,
+            reason: reason_word(row.exit_reason.as_deref().unwrap_or_default()),
+        },
+        None => at_the_end(market, setup, played, position)?,
+    };
+    let bot = setup.numbered().find(|(id, ..)| position.bot == Some(*id)).map(|(_, _, bot)| bot);
+    let timeframe = bot.and_then(|bot| bot.spec.timeframe).unwrap_or(market.timeframe);
+    let entry_bar = life.entered_in.minus(length);
+    let entry_price = position.entered_notional.average_price(position.entered_qty)?;
+    let exit_price = closing.notional.average_price(position.entered_qty)?;
+    let moved = ratio(exit_price.decimal() - entry_price.decimal(), entry_price.decimal());
+    let net_pnl = closing.pnl - closing.fees;
+    let paid = position.entered_notional + life.entry_fees;
+    Some(Trade {
+        n: 0,
+        bot: bot.map(|bot| bot.name.clone()).unwrap_or_default(),
+        symbol: position.symbol.clone(),
+        side: position.side,
+        signal_time_ms: signal_at.map(|at| at.minus(timeframe.duration()).ms()),
+        entry_time_ms: entry_bar.ms(),
+        entry_price,
+        exit_time_ms: closing.bar.ms(),
+        exit_price,
+        exit_reason: closing.reason,
+        ret_gross: match position.side {
+            PositionSide::Long => moved,
+            PositionSide::Short => -moved,
+        },
+        ret_net: ratio(net_pnl.decimal(), paid.decimal()),
+        qty: position.entered_qty,
+        gross_pnl: closing.pnl,
+        fees: closing.fees,
+        net_pnl,
+        dca_level: row.dca_level,
+        bars_held: closing.bar.since(entry_bar).ms() / length.ms() + 1,
+    })
 }
 
 /// `part / whole`, to the decimals of a return; 0 of nothing.
@@ -159,14 +186,4 @@ fn reason_word(code: &str) -> String {
         other => other,
     }
     .to_owned()
-}
-
-fn bot_name(setup: &Setup, position: &Position) -> String {
-    let named = setup.numbered().find(|(id, ..)| position.bot == Some(*id));
-    named.map(|(_, _, bot)| bot.name.clone()).unwrap_or_default()
-}
-
-fn signal_timeframe(market: &Market, setup: &Setup, position: &Position) -> crate::domain::time::Timeframe {
-    let named = setup.numbered().find(|(id, ..)| position.bot == Some(*id));
-    named.and_then(|(_, _, bot)| bot.spec.timeframe).unwrap_or(market.timeframe)
 }

@@ -37,7 +37,8 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub(super) fn of(market: &Market, account: &Account, step: usize) -> Self {
-        let mut waiting = Self { is_pressing: false, due_at: None, bounds: Vec::new(), held: BTreeMap::new() };
+        let mut waiting =
+            Self { is_pressing: false, due_at: None, bounds: Vec::new(), held: BTreeMap::new() };
         waiting.for_orders(market, account);
         let now = market.at(step).unwrap_or_default();
         for watch in account.machine().watches() {
@@ -66,13 +67,11 @@ impl Waiting {
 
     fn bounds_of(&mut self, market: &Market, symbol: &Symbol) -> Option<(usize, &mut Bounds)> {
         let lane = market.lanes.binary_search_by(|lane| lane.symbol.cmp(symbol)).ok()?;
-        let place = match self.bounds.iter().position(|(known, _)| *known == lane) {
-            Some(place) => place,
-            None => {
-                self.bounds.push((lane, Bounds::NONE));
-                self.bounds.len() - 1
-            }
-        };
+        let known = self.bounds.iter().position(|(known, _)| *known == lane);
+        let place = known.unwrap_or(self.bounds.len());
+        if known.is_none() {
+            self.bounds.push((lane, Bounds::NONE));
+        }
         self.bounds.get_mut(place).map(|(lane, bounds)| (*lane, bounds))
     }
 

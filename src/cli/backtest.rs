@@ -1,6 +1,7 @@
 //! `backtest`: a strategy over candles, with the settings of an account.
 
 mod bots;
+mod compare;
 mod market;
 mod view;
 
@@ -79,6 +80,10 @@ pub(super) struct BacktestArgs {
     /// Compute all signals anew on truncated history and fail if any differs
     #[arg(long)]
     check_lookahead: bool,
+    /// Replay the tape for this account as the database has it, and compare every decision and fill with those that
+    /// `run` has stored
+    #[arg(long, value_name = "ACCOUNT", conflicts_with_all = ["strategy", "kind", "params", "bots", "settings", "check_lookahead"])]
+    compare_run: Option<String>,
     /// Write the trades to this CSV file
     #[arg(long, value_name = "FILE")]
     trades_csv: Option<PathBuf>,
@@ -96,6 +101,9 @@ struct LookaheadAnswer {
 }
 
 pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError> {
+    if let Some(account) = &args.compare_run {
+        return compare::run(account, &market::tape(args, context)?, context);
+    }
     let source = market::open(args, context)?;
     let mut setup = bots::setup(args, context, &source)?;
     let time = |text: &Option<String>| {
@@ -107,7 +115,7 @@ pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError
         return check_lookahead(context, &source.market, &setup);
     }
     let stride = if args.every_bar { Stride::EveryBar } else { Stride::Skipping };
-    let played = play(&source.market, &setup, stride).map_err(refused)?;
+    let played = play(&source.market, &setup, stride).map_err(|error| refused(&error))?;
     let results = Results::of(&source.market, &setup, &played);
     if let Some(path) = &args.trades_csv {
         view::write_csv(path, &results.trades)?;
@@ -127,7 +135,7 @@ fn check_lookahead(
     market: &crate::backtest::market::Market,
     setup: &crate::backtest::setup::Setup,
 ) -> Result<(), CliError> {
-    let checked = lookahead::check(market, setup).map_err(refused)?;
+    let checked = lookahead::check(market, setup).map_err(|error| refused(&error))?;
     if let Some(difference) = checked.first_difference {
         let key = difference.key;
         return Err(CliError::refused(format!(
@@ -145,10 +153,12 @@ fn check_lookahead(
     ))
 }
 
-fn refused(error: BacktestError) -> CliError {
-    let hint = match &error {
+fn refused(error: &BacktestError) -> CliError {
+    let hint = match error {
         BacktestError::Unmet(_) => Some("`--symbol` names what is traded, `--tape` the candles"),
-        BacktestError::NothingInSpan { .. } => Some("`--from` and `--to` say which part of the tape is traded"),
+        BacktestError::NothingInSpan { .. } => {
+            Some("`--from` and `--to` say which part of the tape is traded")
+        }
         BacktestError::Market(_) | BacktestError::EndBeforeStart { .. } => None,
     };
     let refusal = CliError::usage(error.to_string());

@@ -166,10 +166,15 @@ impl Roster {
     }
 
     /// One account that is in no database, on paper, with these bots and what they follow.
-    pub fn solitary(id: AccountId, configuration: Configuration, specs: BTreeMap<StrategyId, StrategySpec>) -> Self {
+    pub fn solitary(
+        id: AccountId,
+        configuration: Configuration,
+        specs: BTreeMap<StrategyId, StrategySpec>,
+    ) -> Self {
         let bots = configuration.account.bots.values().filter(|bot| bot.is_running);
-        let wishes =
-            bots.filter_map(|bot| Some((bot.strategy?, bot.settings.symbol.clone()))).collect::<BTreeSet<_>>();
+        let wishes = bots
+            .filter_map(|bot| Some((bot.strategy?, bot.settings.symbol.clone())))
+            .collect::<BTreeSet<_>>();
         let entrant = Entrant {
             id,
             name: "backtest".to_owned(),

@@ -110,7 +110,8 @@ impl AccountMachine {
     /// From where on another order may be added.
     fn next_dca(&self, key: &HeldKey, held: &Held, bot: &BotConfig) -> Option<Price> {
         let settings = &self.config.settings;
-        let is_possible = settings.dca_enabled && bot.is_running && !self.durable.blocked.contains_key(&key.1);
+        let is_possible =
+            settings.dca_enabled && bot.is_running && !self.durable.blocked.contains_key(&key.1);
         let size = settings.dca_size_pct(held.row.dca_level).filter(|_| is_possible)?;
         if size == Pct::ZERO {
             return None;

@@ -57,7 +57,9 @@ fn is_plain_ema(params: &EmaCrossParams) -> bool {
 }
 
 fn is_plain_macd(params: &MacdParams) -> bool {
-    params.conditions_calm == 0 && params.conditions_volatile == 0 && params.min_confidence <= CROSS_CONFIDENCE
+    params.conditions_calm == 0
+        && params.conditions_volatile == 0
+        && params.min_confidence <= CROSS_CONFIDENCE
 }
 
 /// Every bar of the series that can be acted on, in order.
@@ -104,11 +106,15 @@ fn is_complete(bars: &BarColumns<'_>, bar: usize) -> bool {
 
 fn plain_macd(params: &MacdParams, bars: &BarColumns<'_>) -> Vec<Mark> {
     let mut lines = Macd::new(params.fast, params.slow, params.signal);
-    crosses(bars, |close| lines.push(close).map(|lines| lines.histogram), |bar, side| {
-        let allowed = side == PositionSide::Long || params.allow_short;
-        let entry = Some(side).filter(|_| allowed && is_complete(bars, bar));
-        Mark { bar, entry, exit_long: false, exit_short: false }
-    })
+    crosses(
+        bars,
+        |close| lines.push(close).map(|lines| lines.histogram),
+        |bar, side| {
+            let allowed = side == PositionSide::Long || params.allow_short;
+            let entry = Some(side).filter(|_| allowed && is_complete(bars, bar));
+            Mark { bar, entry, exit_long: false, exit_short: false }
+        },
+    )
 }
 
 fn plain_ema(params: &EmaCrossParams, bars: &BarColumns<'_>) -> Vec<Mark> {

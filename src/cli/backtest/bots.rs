@@ -62,7 +62,7 @@ pub(super) fn setup(args: &BacktestArgs, context: &Context, source: &Source) -> 
     Ok(setup)
 }
 
-fn bad(error: impl ToString) -> CliError {
+fn bad(error: impl std::error::Error) -> CliError {
     CliError::usage(error.to_string())
 }
 
@@ -72,7 +72,9 @@ fn quote_asset(source: &Source) -> String {
 
 fn set(setup: &mut Setup, key: &str, value: &str) -> Result<(), CliError> {
     if MEANINGLESS.contains(&key) {
-        return Err(CliError::usage(format!("`{key}` means nothing in a backtest, which is always on paper")));
+        return Err(CliError::usage(format!(
+            "`{key}` means nothing in a backtest, which is always on paper"
+        )));
     }
     if key == FUNDING {
         let pct = value.parse::<Pct>().map_err(bad)?;
@@ -114,11 +116,13 @@ fn bots(
         params: args.params.clone(),
     };
     let spec = spec.resolve(context, source)?;
-    let mut settings = BotSettings::default();
-    settings.max_leverage = limits.max_leverage;
-    settings.symbol = scope(source);
-    settings.allocation_percent = Pct::HUNDRED;
-    settings.max_positions = u16::try_from(source.market.lanes.len()).unwrap_or(u16::MAX).clamp(1, 20);
+    let settings = BotSettings {
+        symbol: scope(source),
+        allocation_percent: Pct::HUNDRED,
+        max_leverage: limits.max_leverage,
+        max_positions: u16::try_from(source.market.lanes.len()).unwrap_or(u16::MAX).clamp(1, 20),
+        ..BotSettings::default()
+    };
     Ok(vec![BotSetup { name: spec.params.kind().to_string(), spec, settings }])
 }
 
@@ -176,13 +180,13 @@ fn described(
     limits: PolicyLimits,
 ) -> Result<BotSetup, CliError> {
     let mut name = None;
-    let mut described = Described { timeframe: None, ..Described::default() };
-    let mut settings = BotSettings { max_leverage: limits.max_leverage, ..BotSettings::default() };
-    settings.symbol = scope(source);
+    let mut described = Described::default();
+    let mut settings =
+        BotSettings { symbol: scope(source), max_leverage: limits.max_leverage, ..BotSettings::default() };
     for part in text.split(',') {
-        let (key, value) = part.split_once('=').ok_or_else(|| {
-            CliError::usage(format!("--bot: `{part}` is not KEY=VALUE"))
-        })?;
+        let (key, value) = part
+            .split_once('=')
+            .ok_or_else(|| CliError::usage(format!("--bot: `{part}` is not KEY=VALUE")))?;
         match key.trim() {
             "name" => name = Some(value.to_owned()),
             "strategy" => described.strategy = Some(value.to_owned()),
@@ -190,9 +194,9 @@ fn described(
             "timeframe" => described.timeframe = Some(value.parse().map_err(bad)?),
             "allocation" => settings.set("allocation_percent", value, limits).map_err(bad)?,
             key => match key.strip_prefix("param.") {
-                Some(param) => described
-                    .params
-                    .push(Assignment { key: param.to_owned(), value: value.to_owned() }),
+                Some(param) => {
+                    described.params.push(Assignment { key: param.to_owned(), value: value.to_owned() });
+                }
                 None => settings.set(key, value, limits).map_err(bad)?,
             },
         }
@@ -215,7 +219,9 @@ fn check_shares(bots: &[BotSetup]) -> Result<(), CliError> {
     }
     let sum = bots.iter().map(|bot| bot.settings.allocation_percent).fold(Pct::ZERO, |sum, pct| sum + pct);
     if sum > Pct::HUNDRED {
-        return Err(CliError::usage(format!("the bots' allocation_percent add up to {sum} %, at most 100 %")));
+        return Err(CliError::usage(format!(
+            "the bots' allocation_percent add up to {sum} %, at most 100 %"
+        )));
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) struct Source {
 }
 
 pub(super) fn open(args: &BacktestArgs, context: &Context) -> Result<Source, CliError> {
-    let tape = read_tape(files(args), args.skip_bad_rows, context)?;
+    let tape = tape(args, context)?;
     let symbols = symbols(args, &tape)?;
     let base = base_timeframe(args, &tape)?;
     let mut series = BTreeMap::new();
@@ -51,6 +51,10 @@ pub(super) fn open(args: &BacktestArgs, context: &Context) -> Result<Source, Cli
         instruments.values_mut().for_each(free);
     }
     Ok(Source { market, instruments, timeframe: args.timeframe.unwrap_or(base) })
+}
+
+pub(super) fn tape(args: &BacktestArgs, context: &Context) -> Result<Tape, CliError> {
+    read_tape(files(args), args.skip_bad_rows, context)
 }
 
 /// What a file's name does not tell is told by `--symbol` and `--timeframe`.

@@ -47,7 +47,10 @@ pub(super) fn show(context: &Context, setup: &Setup, results: &Results) -> Resul
 }
 
 fn fraction(value: Option<Decimal>) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{:.2} %", (value * Decimal::ONE_HUNDRED).round_dp(2)))
+    value.map_or_else(
+        || "-".to_owned(),
+        |value| format!("{:.2} %", (value * Decimal::ONE_HUNDRED).round_dp(2)),
+    )
 }
 
 fn float(value: Option<f64>) -> Option<Decimal> {
@@ -61,7 +64,9 @@ fn ratio(value: Option<f64>) -> String {
 fn figures_of(results: &Results) -> Vec<(&'static str, String)> {
     let summary = &results.summary;
     let drawdown = &results.drawdown;
-    let rounded = |value: Option<Decimal>| value.map_or_else(|| "-".to_owned(), |value| format!("{:.2}", value.round_dp(2)));
+    let rounded = |value: Option<Decimal>| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{:.2}", value.round_dp(2)))
+    };
     vec![
         ("return", fraction(Some(summary.total_return))),
         ("buy and hold", fraction(Some(results.buy_and_hold.total_return))),
@@ -151,8 +156,23 @@ pub(super) fn write_csv(path: &Path, trades: &[Trade]) -> Result<(), CliError> {
     let failed = |error: csv::Error| CliError::file(path, &std::io::Error::from(error));
     let mut file = csv::Writer::from_path(path).map_err(failed)?;
     let columns = [
-        "n", "signal_time_ms", "entry_time_ms", "entry_price", "exit_time_ms", "exit_price", "exit_reason",
-        "ret_gross", "ret_net", "bot", "symbol", "side", "qty", "gross_pnl", "fees", "net_pnl", "dca_level",
+        "n",
+        "signal_time_ms",
+        "entry_time_ms",
+        "entry_price",
+        "exit_time_ms",
+        "exit_price",
+        "exit_reason",
+        "ret_gross",
+        "ret_net",
+        "bot",
+        "symbol",
+        "side",
+        "qty",
+        "gross_pnl",
+        "fees",
+        "net_pnl",
+        "dca_level",
         "bars_held",
     ];
     file.write_record(columns).map_err(failed)?;

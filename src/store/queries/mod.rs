@@ -8,6 +8,7 @@ pub mod explain;
 pub mod fills;
 pub mod names;
 pub mod orders;
+pub mod parity;
 pub mod pnl;
 pub mod positions;
 pub mod signals;
