@@ -75,21 +75,17 @@ impl Ledger {
         let Self { positions, open, .. } = self;
         let known =
             |place: &usize| positions.get(*place).is_some_and(|known| known.position.id == row.position.id);
-        let slot = open.iter().position(known);
+        let Some(slot) = open.iter().position(known) else {
+            open.push(positions.len());
+            positions.push(row);
+            return;
+        };
         let is_over = !row.position.is_open();
-        match slot {
-            Some(slot) => {
-                if let Some(known) = open.get(slot).and_then(|place| positions.get_mut(*place)) {
-                    *known = row;
-                }
-                if is_over {
-                    open.swap_remove(slot);
-                }
-            }
-            None => {
-                open.push(positions.len());
-                positions.push(row);
-            }
+        if let Some(known) = open.get(slot).and_then(|place| positions.get_mut(*place)) {
+            *known = row;
+        }
+        if is_over {
+            open.swap_remove(slot);
         }
     }
 }
