@@ -4,10 +4,11 @@
 //! answers go back into the machine as events. It knows nothing of other accounts, and what goes wrong here ends
 //! here.
 //!
-//! `calls` speaks to the exchange, `sync` keeps what we believe in step with what it holds, `writing` makes
+//! `calls` speaks to the exchange, `preparing` tells it leverages, `sync` keeps what we believe in step with what it holds, `writing` makes
 //! things durable.
 
 mod calls;
+mod preparing;
 mod sync;
 mod writing;
 
@@ -167,7 +168,9 @@ impl Executor {
         }
         self.last_cycle = Some(cycle.at);
         let at = if self.handle.is_live() { self.now() } else { cycle.at };
-        Ok(self.handle_at(at, Event::Cycle(cycle)).await?)
+        self.handle_at(at, Event::Cycle(cycle)).await?;
+        self.prepare_ahead().await;
+        Ok(())
     }
 
     /// Takes in what a stream has told between two cycles.

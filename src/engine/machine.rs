@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
-use crate::domain::money::{Price, Quote};
+use crate::domain::money::{Leverage, Price, Quote};
 use crate::domain::order::{Order, Purpose};
 use crate::domain::time::Timestamp;
 
@@ -21,6 +21,7 @@ use super::discrepancies::Sighting;
 use super::event::Event;
 use super::levels::{Basis, Levels};
 use super::orders::OrderBook;
+use super::settings::SymbolScope;
 use super::state::{DurableState, Held, Legs, SavedAccount};
 use super::turn::{Notice, NoticeKind, Record, Request, Severity, Turn};
 
@@ -159,6 +160,16 @@ impl AccountMachine {
     /// Whether anything of the account is at stake: a position, or an order that may still do something.
     pub fn is_engaged(&self) -> bool {
         !self.held.is_empty() || self.orders.working().next().is_some()
+    }
+
+    /// The symbols that running bots name, each with the leverage of the first that does. Left out is what somebody else
+    /// holds: a changed leverage would change their margin before we even enter.
+    pub fn entry_leverages(&self) -> impl Iterator<Item = (Symbol, Leverage)> {
+        self.config.bots.values().filter(|bot| bot.is_running).filter_map(|bot| {
+            let SymbolScope::One(symbol) = &bot.settings.symbol else { return None };
+            let is_free = !self.durable.external.contains_key(symbol);
+            is_free.then(|| (symbol.clone(), self.leverage(bot)))
+        })
     }
 
     pub const fn margin_mode(&self) -> MarginMode {

@@ -19,6 +19,7 @@ use super::report::{
     PositionReport, ReportedFill, Scope, SymbolTerms,
 };
 use super::splitmix::{GOLDEN, mix};
+use super::wire::Lane;
 use super::{Answer, BoxFuture, Exchange, Sleep};
 use crate::domain::ids::{AccountId, ClientOrderId};
 use crate::domain::instrument::Symbol;
@@ -229,10 +230,15 @@ impl<E: Exchange> Exchange for Faulty<E> {
         })
     }
 
-    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()> {
+    fn prepare_symbol<'a>(
+        &'a mut self,
+        symbol: &'a Symbol,
+        terms: SymbolTerms,
+        lane: Lane,
+    ) -> Answer<'a, ()> {
         Box::pin(async move {
             let fate = self.outbound(Access::Write).await?;
-            inbound(fate, Access::Write, self.inner.prepare_symbol(symbol, terms).await)
+            inbound(fate, Access::Write, self.inner.prepare_symbol(symbol, terms, lane).await)
         })
     }
 

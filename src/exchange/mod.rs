@@ -18,6 +18,7 @@ use report::{
     Accepted, AccountProfile, Balance, ExchangeEvent, FillSweep, FundingPayment, OpenOrders, OrderReport,
     PositionReport, ReportedFill, Scope, SymbolTerms,
 };
+use wire::Lane;
 
 pub mod assess;
 pub mod binance;
@@ -85,8 +86,10 @@ pub trait Exchange: Send {
 
     fn balance(&mut self) -> Answer<'_, Balance>;
 
-    /// Sets leverage and margin mode of a symbol; what is so already is a success.
-    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()>;
+    /// Sets leverage and margin mode of a symbol; what is so already is a success. Before an entry in its lane, ahead
+    /// of time in the last one.
+    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms, lane: Lane)
+    -> Answer<'a, ()>;
 
     /// Who the account is and what its key may do, for people.
     fn inspect(&mut self) -> Answer<'_, AccountProfile>;

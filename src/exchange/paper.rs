@@ -10,6 +10,7 @@ use super::report::{
     Accepted, AccountProfile, Balance, ExchangeEvent, FillSweep, FundingPayment, OpenOrders, OrderReport,
     PositionReport, ReportedFill, Scope, SymbolTerms,
 };
+use super::wire::Lane;
 use super::{Answer, BoxFuture, Exchange, Sleep};
 use crate::domain::fill::Fill;
 use crate::domain::ids::{ClientOrderId, TradeId};
@@ -158,7 +159,12 @@ impl Exchange for PaperExchange {
         Box::pin(async move { Ok(self.balance_now()) })
     }
 
-    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()> {
+    fn prepare_symbol<'a>(
+        &'a mut self,
+        symbol: &'a Symbol,
+        terms: SymbolTerms,
+        _lane: Lane,
+    ) -> Answer<'a, ()> {
         Box::pin(async move {
             self.book.set_leverage(symbol, terms.leverage);
             Ok(())

@@ -68,7 +68,7 @@ async fn an_order_is_placed_filled_and_told_like_at_an_exchange() {
     assert_eq!(exchange.order_by_client_id(&symbol(BTC), &id(9)).await, Ok(None));
 
     let terms = SymbolTerms { leverage: Leverage::try_new(4).unwrap(), margin_mode: MarginMode::Cross };
-    exchange.prepare_symbol(&symbol(BTC), terms).await.unwrap();
+    exchange.prepare_symbol(&symbol(BTC), terms, super::wire::Lane::Entry).await.unwrap();
     let positions = exchange.positions().await.unwrap();
     assert_eq!(positions[0].entry_price_avg.unwrap().to_string(), "101");
     assert_eq!(positions[0].leverage.unwrap().get(), 4);

@@ -31,7 +31,7 @@ use tradefleet::exchange::report::{
 };
 use tradefleet::exchange::server_clock::ServerClock;
 use tradefleet::exchange::socket_runner::{SocketNews, SocketRunner};
-use tradefleet::exchange::wire::{Access, Body, HttpRequest, Method};
+use tradefleet::exchange::wire::{Access, Body, HttpRequest, Lane, Method};
 use tradefleet::exchange::{BoxFuture, Exchange, Sleep, place_one};
 use tradefleet::market::feed::Feed;
 use tradefleet::market::tape::Tape;
@@ -182,7 +182,7 @@ async fn both_ways_of_hearing_of_a_fill_agree(mode: PositionMode, side: Position
     let mut account = account(&server, mode);
     assert!(matches!(next(&mut account).await, ExchangeEvent::Resync { .. }));
     let terms = SymbolTerms { leverage: Leverage::try_new(10).unwrap(), margin_mode: MarginMode::Isolated };
-    account.prepare_symbol(&btc(), terms).await.unwrap();
+    account.prepare_symbol(&btc(), terms, Lane::Entry).await.unwrap();
 
     let entry = order(0, Purpose::Entry, side, "0.02", OrderKind::Market);
     let accepted = place_one(&mut account, &entry).await.unwrap();
@@ -392,7 +392,7 @@ async fn with_faults_nothing_is_lost_and_nothing_comes_twice() {
     let mut account = account(&server, PositionMode::Hedge);
     assert!(matches!(next(&mut account).await, ExchangeEvent::Resync { .. }));
     let terms = SymbolTerms { leverage: Leverage::try_new(5).unwrap(), margin_mode: MarginMode::Cross };
-    account.prepare_symbol(&btc(), terms).await.unwrap();
+    account.prepare_symbol(&btc(), terms, Lane::Entry).await.unwrap();
     let faults = r#"{"error_5xx_pct":40,"duplicate_event_pct":30,"reorder_event_pct":30}"#;
     control(&server, "faults", faults).await;
 

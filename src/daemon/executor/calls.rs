@@ -7,7 +7,6 @@ use crate::engine::breaker::{BreakerState, Urgency};
 use crate::engine::event::{CancelAnswer, Event, PlaceAnswer, QueryAnswer};
 use crate::engine::turn::Request;
 use crate::exchange::error::ExchangeError;
-use crate::exchange::report::SymbolTerms;
 use crate::exchange::{Answer, BoxFuture, Exchange, Sleep};
 
 /// How often a question is asked before it is given up, and the first pause between two times.
@@ -113,23 +112,7 @@ impl Executor {
         Ok(())
     }
 
-    async fn prepare(&mut self, order: &Order) -> Result<(), String> {
-        let terms = SymbolTerms { leverage: order.leverage, margin_mode: self.machine.margin_mode() };
-        if self.prepared.get(&order.symbol) == Some(&terms) {
-            return Ok(());
-        }
-        let call = self.handle.exchange_mut().prepare_symbol(&order.symbol, terms);
-        let answer = timed(&self.clock, call).await;
-        match self.heard(answer) {
-            Ok(()) => {
-                self.prepared.insert(order.symbol.clone(), terms);
-                Ok(())
-            }
-            Err(error) => Err(format!("leverage not set: {error}")),
-        }
-    }
-
-    fn may_call(&self, urgency: Urgency) -> bool {
+    pub(super) fn may_call(&self, urgency: Urgency) -> bool {
         self.breaker.allows(urgency, self.clock.now())
     }
 

@@ -1,5 +1,7 @@
 //! From capital to quantity, and when there is none.
 
+use std::sync::Arc;
+
 use super::fixtures::*;
 use super::rig::Rig;
 use crate::domain::money::{Leverage, Quote};
@@ -7,6 +9,7 @@ use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::side::PositionSide;
 use crate::engine::config::AccountConfig;
 use crate::engine::decision::Code;
+use crate::engine::event::{Event, NetPosition, Snapshot};
 
 /// Bot 1 enters long at `price`: the quantity, leverage and margin, or why not.
 fn entry_at(config: AccountConfig, price: &str) -> Result<(String, u8, Quote), Code> {
@@ -129,4 +132,28 @@ impl Rig {
         self.price("100");
         assert_eq!(self.held().to_string(), "6");
     }
+}
+
+#[test]
+fn symbols_of_running_bots_are_known_with_their_leverage_unless_somebody_else_holds_them() {
+    let mut config = account();
+    config.settings.leverage = Leverage::try_new(4).unwrap();
+    config.venue.may_hold_external = true;
+    config.venue.consistent_snapshots = false;
+    for bot in config.bots.values_mut() {
+        Arc::make_mut(bot).settings.set("symbol", BTC, config.limits).unwrap();
+    }
+    let mut rig = Rig::new(config.clone());
+    let known = |rig: &Rig| -> Vec<(String, u8)> {
+        rig.machine.entry_leverages().map(|(symbol, leverage)| (symbol.to_string(), leverage.get())).collect()
+    };
+    assert!(known(&rig).contains(&(BTC.to_owned(), 4)));
+    let theirs = NetPosition { symbol: symbol(BTC), side: PositionSide::Long, qty: "1".parse().unwrap() };
+    let snapshot = Snapshot { positions: vec![theirs], ..rig.snapshot() };
+    rig.handle(Event::Snapshot(snapshot));
+    assert!(known(&rig).iter().all(|(symbol, _)| symbol != BTC));
+    for bot in config.bots.values_mut() {
+        Arc::make_mut(bot).is_running = false;
+    }
+    assert_eq!(known(&Rig::new(config)), []);
 }

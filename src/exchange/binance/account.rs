@@ -30,6 +30,7 @@ use crate::exchange::report::{
     PositionReport, ReportedFill, Scope, SymbolTerms,
 };
 use crate::exchange::socket_runner::SocketRunner;
+use crate::exchange::wire::Lane;
 use crate::exchange::{Answer, BoxFuture, Exchange};
 
 /// An order that was decided longer ago is not sent.
@@ -94,14 +95,19 @@ impl BinanceExchange {
         })
     }
 
-    async fn prepare(&mut self, symbol: &Symbol, terms: SymbolTerms) -> Result<(), ExchangeError> {
+    async fn prepare(
+        &mut self,
+        symbol: &Symbol,
+        terms: SymbolTerms,
+        lane: Lane,
+    ) -> Result<(), ExchangeError> {
         if self.terms.get(symbol) == Some(&terms) {
             return Ok(());
         }
         // Half of a change is none.
         self.terms.remove(symbol);
-        self.set(calls::set_margin_mode(symbol, terms.margin_mode)).await?;
-        self.set(calls::set_leverage(symbol, terms.leverage)).await?;
+        self.set(calls::set_margin_mode(symbol, terms.margin_mode, lane)).await?;
+        self.set(calls::set_leverage(symbol, terms.leverage, lane)).await?;
         self.terms.insert(symbol.clone(), terms);
         Ok(())
     }
@@ -186,8 +192,13 @@ impl Exchange for BinanceExchange {
         Box::pin(self.money())
     }
 
-    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()> {
-        Box::pin(self.prepare(symbol, terms))
+    fn prepare_symbol<'a>(
+        &'a mut self,
+        symbol: &'a Symbol,
+        terms: SymbolTerms,
+        lane: Lane,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.prepare(symbol, terms, lane))
     }
 
     fn inspect(&mut self) -> Answer<'_, AccountProfile> {

@@ -171,18 +171,18 @@ pub fn api_restrictions() -> Call {
     Call::read("/sapi/v1/account/apiRestrictions", 1)
 }
 
-pub fn set_leverage(symbol: &Symbol, leverage: Leverage) -> Call {
+pub fn set_leverage(symbol: &Symbol, leverage: Leverage, lane: Lane) -> Call {
     let query = Query::new().with("symbol", symbol).with("leverage", leverage);
-    Call::write(Method::Post, "/fapi/v1/leverage", Lane::Entry).carrying(query)
+    Call::write(Method::Post, "/fapi/v1/leverage", lane).carrying(query)
 }
 
-pub fn set_margin_mode(symbol: &Symbol, mode: MarginMode) -> Call {
+pub fn set_margin_mode(symbol: &Symbol, mode: MarginMode, lane: Lane) -> Call {
     let word = match mode {
         MarginMode::Cross => "CROSSED",
         MarginMode::Isolated => "ISOLATED",
     };
     let query = Query::new().with("symbol", symbol).with("marginType", word);
-    Call::write(Method::Post, "/fapi/v1/marginType", Lane::Entry).carrying(query)
+    Call::write(Method::Post, "/fapi/v1/marginType", lane).carrying(query)
 }
 
 /// Which trades of a symbol.

@@ -124,18 +124,23 @@ impl BitgetExchange {
         Ok(Modes { position: self.position_mode, margin: terms.margin_mode })
     }
 
-    async fn prepare(&mut self, symbol: &Symbol, wanted: SymbolTerms) -> Result<(), ExchangeError> {
-        let current = self.terms_of(symbol, Lane::Entry).await?;
+    async fn prepare(
+        &mut self,
+        symbol: &Symbol,
+        wanted: SymbolTerms,
+        lane: Lane,
+    ) -> Result<(), ExchangeError> {
+        let current = self.terms_of(symbol, lane).await?;
         if current == KnownTerms::from(wanted) {
             return Ok(());
         }
         // What is set is forgotten until all of it is set.
         self.terms.remove(symbol);
         if current.margin_mode != wanted.margin_mode {
-            self.set(&orders::set_margin_mode(symbol, wanted.margin_mode)).await?;
+            self.set(&orders::set_margin_mode(symbol, wanted.margin_mode, lane)).await?;
         }
         for side in orders::leverage_sides(self.position_mode, wanted.margin_mode) {
-            self.set(&orders::set_leverage(symbol, wanted.leverage, *side)).await?;
+            self.set(&orders::set_leverage(symbol, wanted.leverage, *side, lane)).await?;
         }
         self.terms.insert(symbol.clone(), wanted.into());
         Ok(())
@@ -216,8 +221,13 @@ impl Exchange for BitgetExchange {
         })
     }
 
-    fn prepare_symbol<'a>(&'a mut self, symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()> {
-        Box::pin(self.prepare(symbol, terms))
+    fn prepare_symbol<'a>(
+        &'a mut self,
+        symbol: &'a Symbol,
+        terms: SymbolTerms,
+        lane: Lane,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.prepare(symbol, terms, lane))
     }
 
     fn inspect(&mut self) -> Answer<'_, AccountProfile> {

@@ -182,7 +182,7 @@ pub const fn leverage_sides(position: PositionMode, margin: MarginMode) -> &'sta
 }
 
 /// Isolated margin in hedge mode has a leverage for each side; all else has one.
-pub fn set_leverage(symbol: &Symbol, leverage: Leverage, side: Option<PositionSide>) -> Call {
+pub fn set_leverage(symbol: &Symbol, leverage: Leverage, side: Option<PositionSide>, lane: Lane) -> Call {
     let mut body = json!({
         "symbol": symbol.as_str(), "productType": PRODUCT_TYPE, "marginCoin": MARGIN_COIN,
         "leverage": leverage.to_string(),
@@ -190,11 +190,11 @@ pub fn set_leverage(symbol: &Symbol, leverage: Leverage, side: Option<PositionSi
     if let (Some(side), Some(body)) = (side, body.as_object_mut()) {
         body.extend(fields([("holdSide", side.as_str())]));
     }
-    Call::post(SET_LEVERAGE, Lane::Entry, &body)
+    Call::post(SET_LEVERAGE, lane, &body)
 }
 
-pub fn set_margin_mode(symbol: &Symbol, mode: MarginMode) -> Call {
-    Call::post(SET_MARGIN_MODE, Lane::Entry, &Value::Object(symbol_fields(symbol, mode)))
+pub fn set_margin_mode(symbol: &Symbol, mode: MarginMode, lane: Lane) -> Call {
+    Call::post(SET_MARGIN_MODE, lane, &Value::Object(symbol_fields(symbol, mode)))
 }
 
 #[cfg(test)]

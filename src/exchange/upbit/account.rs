@@ -296,7 +296,12 @@ impl Exchange for UpbitExchange {
         Box::pin(async { Ok(convert::balance(&self.accounts().await?)?) })
     }
 
-    fn prepare_symbol<'a>(&'a mut self, _symbol: &'a Symbol, terms: SymbolTerms) -> Answer<'a, ()> {
+    fn prepare_symbol<'a>(
+        &'a mut self,
+        _symbol: &'a Symbol,
+        terms: SymbolTerms,
+        _lane: Lane,
+    ) -> Answer<'a, ()> {
         Box::pin(ready(orders::check_leverage(terms.leverage)))
     }
 

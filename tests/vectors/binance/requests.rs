@@ -161,12 +161,12 @@ fn call_like(vector: &RequestVector, theirs: &Parameters) -> Result<Call, String
         ("POST", "/fapi/v1/leverage") => {
             let leverage = text("leverage").and_then(|text| text.parse().ok()).map(Leverage::try_new);
             let Some(Ok(leverage)) = leverage else { return Err("more leverage than we allow".to_owned()) };
-            Ok(calls::set_leverage(&needed()?, leverage))
+            Ok(calls::set_leverage(&needed()?, leverage, Lane::Entry))
         }
         ("POST", "/fapi/v1/marginType") => {
             let isolated = text("marginType") == Some("ISOLATED");
             let mode = if isolated { MarginMode::Isolated } else { MarginMode::Cross };
-            Ok(calls::set_margin_mode(&needed()?, mode))
+            Ok(calls::set_margin_mode(&needed()?, mode, Lane::Entry))
         }
         ("POST", "/fapi/v1/listenKey") => Ok(calls::open_listen_key()),
         ("PUT", "/fapi/v1/listenKey") => Ok(calls::prolong_listen_key()),

@@ -256,9 +256,9 @@ fn our_write(vector: &RequestVector, body: &Value) -> Result<Call, &'static str>
         "set-leverage" => {
             let leverage = body["leverage"].as_str().unwrap().parse().unwrap();
             let side = body["holdSide"].as_str().map(|side| PositionSide::from_word(side).unwrap());
-            Ok(orders::set_leverage(&symbol(), Leverage::try_new(leverage).unwrap(), side))
+            Ok(orders::set_leverage(&symbol(), Leverage::try_new(leverage).unwrap(), side, Lane::Entry))
         }
-        "set-margin-mode" => Ok(orders::set_margin_mode(&symbol(), modes(body).margin)),
+        "set-margin-mode" => Ok(orders::set_margin_mode(&symbol(), modes(body).margin, Lane::Entry)),
         "modify-order" => Err("orders are not modified but cancelled and placed anew"),
         "close-positions" => Err("positions are closed by orders of a bot's own quantity"),
         "batch-cancel-orders" | "cancel-all-orders" => Err("orders are cancelled one by one"),

@@ -139,7 +139,7 @@ async fn terms_that_are_so_already_are_set_and_not_asked_for_again() {
     let mut rig = rig(&[(400, same), (200, set)]).await;
     let terms = SymbolTerms { leverage: Leverage::try_new(5).unwrap(), margin_mode: MarginMode::Isolated };
     for _ in 0..2 {
-        patiently(rig.exchange.prepare_symbol(&btc(), terms)).await.unwrap();
+        patiently(rig.exchange.prepare_symbol(&btc(), terms, Lane::Entry)).await.unwrap();
     }
     assert_eq!(rig.server.requests().len(), 2);
 }

@@ -272,6 +272,9 @@ async fn only_leverage_1_can_be_prepared() {
         margin_mode: MarginMode::Isolated,
     };
     let btc = symbol("KRW-BTC");
-    assert_eq!(account.prepare_symbol(&btc, terms(1)).await, Ok(()));
-    assert!(matches!(account.prepare_symbol(&btc, terms(2)).await, Err(ExchangeError::Refused { .. })));
+    assert_eq!(account.prepare_symbol(&btc, terms(1), Lane::Entry).await, Ok(()));
+    assert!(matches!(
+        account.prepare_symbol(&btc, terms(2), Lane::Entry).await,
+        Err(ExchangeError::Refused { .. })
+    ));
 }
