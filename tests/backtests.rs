@@ -93,9 +93,7 @@ fn candles_of(label: &str, folders: &[PathBuf]) -> Option<(Symbol, Timeframe, Ve
         .filter_map(|folder| std::fs::read_dir(folder).ok())
         .flat_map(|entries| entries.map(|entry| entry.unwrap().path()))
         .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&format!("{series}-")))
-        .filter(|path| {
-            path.to_str().unwrap().ends_with(".csv.gz") || path.to_str().unwrap().ends_with(".csv")
-        })
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().contains(".csv"))
         .filter(|path| !path.to_str().unwrap().contains("/backtests/"))
         .collect();
     found.sort();
@@ -273,7 +271,7 @@ fn variants(symbol: &Symbol, rules: &Instrument, coarser: Option<Timeframe>) -> 
     second.settings.set("allocation_percent", "50", limits()).unwrap();
     second.spec.timeframe = coarser;
     two.bots[0].settings.set("allocation_percent", "50", limits()).unwrap();
-    second.name = "second".to_owned();
+    "second".clone_into(&mut second.name);
     two.bots.push(second);
     vec![plain, adaptive, averaging, reporting, wide, two]
 }

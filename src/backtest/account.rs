@@ -30,6 +30,7 @@ use crate::engine::turn::{Request, Turn};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::paper::PaperExchange;
 use crate::exchange::report::{Accepted, SymbolTerms};
+use crate::exchange::wire::Lane;
 use crate::exchange::{Answer, BoxFuture, Exchange, Sleep};
 use crate::matching::book::Book;
 
@@ -206,7 +207,7 @@ impl Account {
         if order.purpose.increases() {
             let terms = SymbolTerms { leverage: order.leverage, margin_mode: self.machine.margin_mode() };
             if self.prepared.get(&order.symbol) != Some(&terms) {
-                at_once(self.exchange.prepare_symbol(&order.symbol, terms))?;
+                at_once(self.exchange.prepare_symbol(&order.symbol, terms, Lane::Entry))?;
                 self.prepared.insert(order.symbol.clone(), terms);
             }
         }
