@@ -25,7 +25,8 @@
 //! **pure**: no I/O, no clock, no randomness, not async. The rest is the shell: [`market`] brings candles, [`exchange`]
 //! carries orders (one room a dialect: pure makers and readers of messages below, the account above), [`store`] keeps everything, [`vault`] seals keys, [`daemon`] wires them and keeps time, [`control`]
 //! applies what people want, [`cli`] is on top. [`simulator`] is an exchange of its own for rehearsals: [`matching`]
-//! behind the real wire protocols; nothing but the command line knows it.
+//! behind the real wire protocols; nothing but the command line knows it. [`backtest`] plays candles through the same
+//! machine, book and strategies as fast as memory gives them.
 //!
 //! # Invariants, mostly about what is absent
 //!
@@ -55,6 +56,7 @@ pub mod matching;
 pub mod signal;
 pub mod strategy;
 
+pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -32,8 +32,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "backtest",
+        &[
+            "domain", "matching", "signal", "strategy", "engine", "config", "market", "exchange", "daemon",
+            "backtest",
+        ],
+    ),
+    (
         "cli",
         &[
+            "backtest",
             "domain",
             "engine",
             "signal",

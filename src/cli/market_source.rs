@@ -85,19 +85,27 @@ impl MarketArgs {
                 timeframe: self.timeframe,
             })
             .collect();
-        let tape = Tape::open(files, TapeOptions { skip_bad_rows: self.skip_bad_rows })
-            .map_err(|error| refused(&error))?;
-        for series in tape.report() {
-            context.out.note(format!("{series}"));
-            for finding in series.findings.iter().take(FINDINGS_SHOWN) {
-                context.out.note(format!("  {finding}"));
-            }
-            if let Some(more) = series.findings.len().checked_sub(FINDINGS_SHOWN + 1) {
-                context.out.note(format!("  and {} more findings", more + 1));
-            }
-        }
-        Ok(tape)
+        read_tape(files, self.skip_bad_rows, context)
     }
+}
+
+/// Reads candle files; what is odd about them is told.
+pub(super) fn read_tape(
+    files: Vec<TapeFile>,
+    skip_bad_rows: bool,
+    context: &Context,
+) -> Result<Tape, CliError> {
+    let tape = Tape::open(files, TapeOptions { skip_bad_rows }).map_err(|error| refused(&error))?;
+    for series in tape.report() {
+        context.out.note(format!("{series}"));
+        for finding in series.findings.iter().take(FINDINGS_SHOWN) {
+            context.out.note(format!("  {finding}"));
+        }
+        if let Some(more) = series.findings.len().checked_sub(FINDINGS_SHOWN + 1) {
+            context.out.note(format!("  and {} more findings", more + 1));
+        }
+    }
+    Ok(tape)
 }
 
 /// The rules of a tape's symbols, derived from their finest candles.

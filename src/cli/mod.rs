@@ -10,6 +10,7 @@ pub mod output;
 mod account;
 mod alert;
 mod audit;
+mod backtest;
 mod bot;
 mod completions;
 mod config;
@@ -91,6 +92,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Run a local exchange that speaks the real exchanges' protocols, for rehearsals
     Simulate(simulate::SimulateArgs),
+    /// Test a strategy on candles, with the settings of an account
+    Backtest(Box<backtest::BacktestArgs>),
     /// Download and check candle files
     Data(data::DataArgs),
     /// Add, change and show accounts
@@ -166,6 +169,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Run(args) => run::run(&args, context),
         Command::Demo(args) => demo::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),
+        Command::Backtest(args) => backtest::run(&args, context),
         Command::Data(args) => data::run(&args, context),
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),

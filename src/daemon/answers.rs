@@ -18,7 +18,7 @@ use crate::exchange::report::{
 const WOULD_TRIGGER: [&str; 3] = ["-2021", "43008", "45122"];
 
 /// Only a definitive refusal, or a request that certainly did not leave, ends an order; all else is unknown.
-pub(super) fn place(answer: Result<Accepted, ExchangeError>) -> PlaceAnswer {
+pub fn place(answer: Result<Accepted, ExchangeError>) -> PlaceAnswer {
     match answer {
         Ok(accepted) => PlaceAnswer::Accepted { exchange_order_id: accepted.exchange_order_id },
         Err(ExchangeError::Refused { code, reason }) if WOULD_TRIGGER.contains(&code.as_str()) => {
@@ -30,7 +30,7 @@ pub(super) fn place(answer: Result<Accepted, ExchangeError>) -> PlaceAnswer {
     }
 }
 
-pub(super) fn cancel(answer: Result<(), ExchangeError>) -> CancelAnswer {
+pub fn cancel(answer: Result<(), ExchangeError>) -> CancelAnswer {
     match answer {
         Ok(()) => CancelAnswer::Cancelled,
         Err(ExchangeError::Refused { .. }) => CancelAnswer::NotWorking,
@@ -38,7 +38,7 @@ pub(super) fn cancel(answer: Result<(), ExchangeError>) -> CancelAnswer {
     }
 }
 
-pub(super) fn query(answer: Result<Option<report::OrderReport>, ExchangeError>) -> QueryAnswer {
+pub fn query(answer: Result<Option<report::OrderReport>, ExchangeError>) -> QueryAnswer {
     match answer {
         Ok(Some(report)) => QueryAnswer::Found(order_report(report)),
         Ok(None) => QueryAnswer::NotFound,
@@ -46,7 +46,7 @@ pub(super) fn query(answer: Result<Option<report::OrderReport>, ExchangeError>) 
     }
 }
 
-pub(super) fn order_report(report: report::OrderReport) -> OrderReport {
+pub fn order_report(report: report::OrderReport) -> OrderReport {
     OrderReport {
         client_order_id: report.client_order_id,
         exchange_order_id: report.exchange_order_id,
@@ -56,12 +56,12 @@ pub(super) fn order_report(report: report::OrderReport) -> OrderReport {
 }
 
 /// The machine's question for fills, in the exchange's words.
-pub(super) fn fill_sweep(plan: FillSweepPlan) -> FillSweep {
+pub fn fill_sweep(plan: FillSweepPlan) -> FillSweep {
     FillSweep { since: plan.since, after: plan.after, symbols: plan.symbols, orders: plan.orders }
 }
 
 /// How many orders of others rest, by symbol.
-pub(super) fn external_orders(orders: &[ExternalOrder]) -> BTreeMap<Symbol, u32> {
+pub fn external_orders(orders: &[ExternalOrder]) -> BTreeMap<Symbol, u32> {
     let mut counts = BTreeMap::new();
     for order in orders {
         *counts.entry(order.symbol.clone()).or_default() += 1;
@@ -70,7 +70,7 @@ pub(super) fn external_orders(orders: &[ExternalOrder]) -> BTreeMap<Symbol, u32>
 }
 
 /// Fills of ours and of others, each in the order they happened.
-pub(super) fn split_fills(reported: Vec<ReportedFill>) -> (Vec<Fill>, Vec<ExternalFill>) {
+pub fn split_fills(reported: Vec<ReportedFill>) -> (Vec<Fill>, Vec<ExternalFill>) {
     let (mut ours, mut external) = (Vec::new(), Vec::new());
     for fill in reported {
         match fill {
@@ -81,12 +81,12 @@ pub(super) fn split_fills(reported: Vec<ReportedFill>) -> (Vec<Fill>, Vec<Extern
     (ours, external)
 }
 
-pub(super) fn net_position(report: PositionReport) -> NetPosition {
+pub fn net_position(report: PositionReport) -> NetPosition {
     NetPosition { symbol: report.symbol, side: report.side, qty: report.qty }
 }
 
 /// `None` for what our ledger knows by itself, and for what the executor obeys itself.
-pub(super) fn event(event: ExchangeEvent) -> Option<Event<'static>> {
+pub fn event(event: ExchangeEvent) -> Option<Event<'static>> {
     Some(match event {
         ExchangeEvent::Fill(fill) => Event::Fill(fill),
         ExchangeEvent::OrderEnded { client_order_id, status, reason } => {

@@ -389,7 +389,7 @@ fn settle_instruments(
 }
 
 /// What the configuration says of a symbol counts more than what the market says.
-pub(super) fn override_rules(instruments: &mut BTreeMap<Symbol, Instrument>, config: &Config) {
+pub fn override_rules(instruments: &mut BTreeMap<Symbol, Instrument>, config: &Config) {
     for (symbol, over) in &config.instruments {
         if let Some(rules) = instruments.get_mut(symbol) {
             rules.tick = over.tick.unwrap_or(rules.tick);

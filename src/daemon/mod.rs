@@ -26,3 +26,4 @@ pub mod timer;
 mod answers;
 mod tellers;
 mod watch;
+pub mod answers;

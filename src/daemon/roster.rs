@@ -177,6 +177,33 @@ impl Roster {
         Ok(roster)
     }
 
+    /// One account that is in no database, on paper, with these bots and what they follow.
+    pub fn solitary(
+        id: AccountId,
+        configuration: Configuration,
+        specs: BTreeMap<StrategyId, StrategySpec>,
+    ) -> Self {
+        let bots = configuration.account.bots.values().filter(|bot| bot.is_running);
+        let wishes = bots
+            .filter_map(|bot| Some((bot.strategy?, bot.settings.symbol.clone())))
+            .collect::<BTreeSet<_>>();
+        let entrant = Entrant {
+            id,
+            name: "backtest".to_owned(),
+            exchange: ExchangeKind::Paper,
+            market: None,
+            access: None,
+            configuration,
+            last_cycle_at: None,
+        };
+        Self {
+            entrants: BTreeMap::from([(id, entrant)]),
+            left_out: Vec::new(),
+            specs,
+            wishes: BTreeMap::from([(None, wishes)]),
+        }
+    }
+
     fn admit(
         &mut self,
         account: &AccountRow,
@@ -282,7 +309,7 @@ fn spec(row: &StrategyRow) -> Result<StrategySpec, StoreError> {
 
 /// What the machine must know of its exchange. Every account trades on its paper book; the machine of a spot exchange's
 /// account uses neither shorts nor leverage there.
-pub(super) fn venue(is_spot: bool, capabilities: &Capabilities) -> Venue {
+pub fn venue(is_spot: bool, capabilities: &Capabilities) -> Venue {
     Venue {
         spot: is_spot || capabilities.market == Market::Spot,
         hedge: capabilities.hedge_mode,
@@ -296,7 +323,7 @@ pub(super) fn venue(is_spot: bool, capabilities: &Capabilities) -> Venue {
     }
 }
 
-pub(super) fn book_config(paper: &PaperSettings) -> BookConfig {
+pub fn book_config(paper: &PaperSettings) -> BookConfig {
     BookConfig {
         quote_asset: paper.quote_asset.clone(),
         initial_balance: paper.initial_balance,

@@ -84,9 +84,13 @@ impl Levels {
 
 /// Only the stop loss may exit before the strategy's minimum holding time is over.
 pub(super) fn hold_is_over(held: &Held, bot: &BotConfig, now: Timestamp) -> bool {
+    now >= hold_end(held, bot)
+}
+
+/// When the strategy's minimum holding time is over.
+pub(super) fn hold_end(held: &Held, bot: &BotConfig) -> Timestamp {
     let bars = i64::from(bot.exit_plan.min_hold_bars);
-    let end = held.position().opened_at.plus(held.holding.timeframe.duration().times(bars));
-    now >= end
+    held.position().opened_at.plus(held.holding.timeframe.duration().times(bars))
 }
 
 /// The best price seen once the profit has reached the activation level; `None` until then.
@@ -95,11 +99,21 @@ pub(super) fn peak_after(held: &Held, bot: &BotConfig, best: Price) -> Option<Pr
     if let Some(peak) = held.holding.peak {
         return Some(if is_better(best, peak, side) { best } else { peak });
     }
+    let armed_at = armed_at(held, bot)?;
+    (!is_better(armed_at, best, side)).then_some(best)
+}
+
+/// The price at which the trailing stop is armed; `None` for a strategy without one.
+fn armed_at(held: &Held, bot: &BotConfig) -> Option<Price> {
     let activation = bot.exit_plan.trail_activation_pct?;
     bot.exit_plan.trail_pct?;
     let average = held.position().entry_price_avg()?;
-    let armed_at = against(average, -activation, side)?;
-    (!is_better(armed_at, best, side)).then_some(best)
+    against(average, -activation, held.position().side)
+}
+
+/// The nearest price that moves the peak.
+pub(super) fn next_peak(held: &Held, bot: &BotConfig) -> Option<Price> {
+    held.holding.peak.or_else(|| armed_at(held, bot))
 }
 
 fn trailing_stop(held: &Held, bot: &BotConfig, instrument: &Instrument) -> Option<Price> {

@@ -16,6 +16,7 @@ pub mod settings;
 pub mod state;
 pub mod sweep;
 pub mod turn;
+pub mod watch;
 
 mod chase;
 mod dca;

@@ -16,6 +16,7 @@ use crate::domain::fill::Fill;
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::market::MarketStep;
+use crate::domain::money::Quote;
 use crate::domain::order::Order;
 use crate::domain::side::PositionMode;
 use crate::domain::time::{DurationMs, Timestamp};
@@ -60,6 +61,11 @@ impl PaperExchange {
 
     pub const fn book(&self) -> &Book {
         &self.book
+    }
+
+    /// Books what funding paid, or took when negative.
+    pub fn settle_funding(&mut self, amount: Quote) {
+        self.book.settle_funding(amount);
     }
 
     /// An account that goes on with `book`.

@@ -165,6 +165,12 @@ impl Book {
         self.leverages.get(&position.symbol).copied().unwrap_or(position.leverage)
     }
 
+    /// Books what funding paid (negative: took), in quote currency.
+    pub fn settle_funding(&mut self, amount: Quote) {
+        self.move_wallet(amount);
+        self.changed();
+    }
+
     /// The last known price.
     pub fn price(&self, symbol: &Symbol) -> Option<Price> {
         self.prices.get(symbol)

@@ -4,6 +4,7 @@ use rust_decimal::{Decimal, dec};
 
 use super::book::Book;
 use super::event::{BookEvent, EndReason, Liquidation};
+use crate::domain::instrument::Symbol;
 use crate::domain::order::OrderStatus;
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
@@ -12,6 +13,15 @@ use crate::domain::time::Timestamp;
 /// futures exchanges for their main symbols; their higher brackets ask for more, so that a real account of many
 /// millions is liquidated earlier than this one.
 const MAINTENANCE_MARGIN_FRACTION: Decimal = dec!(0.005);
+
+/// How far a position's price may go without the account being liquidated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SafePrice {
+    pub symbol: Symbol,
+    pub side: PositionSide,
+    /// A long is safe above it, a short below it; `None`: at any price.
+    pub bound: Option<Decimal>,
+}
 
 impl Book {
     /// Closes everything at the last prices once equity is at or below the maintenance margin.
@@ -34,6 +44,32 @@ impl Book {
         if equity <= maintenance {
             self.liquidate(at);
         }
+    }
+
+    /// Prices of each position within which the account cannot be liquidated, as long as all stay within theirs: each
+    /// position may use up its part of what is left. `None`: no such prices, so every bar must be looked at.
+    pub fn safe_prices(&self) -> Option<Vec<SafePrice>> {
+        let parts = Decimal::from(self.positions.len());
+        if parts.is_zero() {
+            return Some(Vec::new());
+        }
+        let part = self.wallet.decimal() / parts;
+        let positions = self.positions.iter().map(|position| {
+            let (qty, cost) = (position.qty.decimal(), position.cost.decimal());
+            let keeps = match position.side {
+                PositionSide::Long => Decimal::ONE - MAINTENANCE_MARGIN_FRACTION,
+                PositionSide::Short => Decimal::ONE + MAINTENANCE_MARGIN_FRACTION,
+            };
+            let bound = match position.side {
+                PositionSide::Long => (cost - part) / (qty * keeps),
+                PositionSide::Short => (cost + part) / (qty * keeps),
+            };
+            // No price is at or below zero: a long that is paid in full cannot be liquidated.
+            let is_beyond_reach = position.side == PositionSide::Long && bound <= Decimal::ZERO;
+            let bound = if is_beyond_reach { None } else { Some(bound.max(Decimal::ZERO)) };
+            SafePrice { symbol: position.symbol.clone(), side: position.side, bound }
+        });
+        (part > Decimal::ZERO).then(|| positions.collect())
     }
 
     fn liquidate(&mut self, at: Timestamp) {

@@ -8,6 +8,7 @@
 pub mod book;
 pub mod config;
 pub mod event;
+pub mod liquidation;
 pub mod net_position;
 pub mod order;
 pub mod placement;
@@ -15,7 +16,6 @@ pub mod refusal;
 
 mod cursor;
 mod execution;
-mod liquidation;
 mod prices;
 mod stepping;
 

@@ -67,7 +67,7 @@ pub struct BookOrder {
 
 /// Which prices let an order fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub enum Reach {
     /// Whatever the next bar opens at.
     NextOpen,
     AtOrBelow(Price),
@@ -118,7 +118,8 @@ impl BookOrder {
         exchange_order_id(self.number)
     }
 
-    pub(super) fn reach(&self) -> Reach {
+    /// Which prices let it fill from now on.
+    pub fn reach(&self) -> Reach {
         match (self.kind, self.side) {
             _ if self.triggered || self.is_immediate() => Reach::NextOpen,
             (OrderKind::Market, _) => Reach::NextOpen,

@@ -56,13 +56,18 @@ impl Book {
         }
     }
 
+    /// Whether no order of the account can match in the step.
+    pub fn untouched_by(&self, step: &MarketStep) -> bool {
+        let touches = |order: &BookOrder| {
+            step.price_bar(&order.symbol).is_some_and(|bar| order.is_touched_by(&bar.candle))
+        };
+        !self.working.iter().any(touches)
+    }
+
     /// Whether anything of the account can match in the step.
     fn begin(&mut self, step: &MarketStep) -> bool {
         self.cursor.begin(step.at);
-        let touched = self
-            .working
-            .iter()
-            .any(|order| step.price_bar(&order.symbol).is_some_and(|bar| order.is_touched_by(&bar.candle)));
+        let touched = !self.untouched_by(step);
         if touched {
             self.prices.mark(step, |candle| candle.open);
         }

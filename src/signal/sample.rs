@@ -28,6 +28,17 @@ impl Sample {
     }
 }
 
+/// `mantissa / 10^scale`, as a [`Sample`] of that decimal has it.
+#[expect(clippy::cast_precision_loss, reason = "whole numbers below 2^53 are exact")]
+pub fn scaled(mantissa: i64, scale: u32) -> f64 {
+    const EXACT_BELOW: u64 = 1 << f64::MANTISSA_DIGITS;
+    let power = usize::try_from(scale).ok().and_then(|scale| POWERS_OF_TEN.get(scale));
+    match power {
+        Some(power) if mantissa.unsigned_abs() < EXACT_BELOW => mantissa as f64 / power,
+        Some(_) | None => float(Decimal::new(mantissa, scale).normalize()),
+    }
+}
+
 /// The nearest `f64` of every decimal with at most 15 digits (both operands of the division are exact then), the same
 /// that parsing its text gives; within 1 ulp otherwise.
 #[expect(clippy::cast_precision_loss, reason = "rounding to binary is what this function is for")]

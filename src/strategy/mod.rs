@@ -13,6 +13,7 @@ mod momentum;
 mod param;
 mod params;
 mod plan;
+mod scan;
 mod state;
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub use momentum::MomentumParams;
 pub use param::{ParamError, ParamInfo};
 pub use params::StrategyParams;
 pub use plan::SignalPlan;
+pub use scan::{BarColumns, Mark, marks, needs_whole_bars};
 pub use state::Strategy;
 
 use crate::domain::money::Pct;

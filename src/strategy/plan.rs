@@ -26,7 +26,7 @@ impl SignalPlan {
     }
 
     /// The lowest id among the strategies with equal parameters, for each strategy.
-    pub(super) fn representatives(&self) -> BTreeMap<StrategyId, StrategyId> {
+    pub fn representatives(&self) -> BTreeMap<StrategyId, StrategyId> {
         let mut lowest: BTreeMap<String, StrategyId> = BTreeMap::new();
         let by_id = self.params.iter();
         by_id.map(|(id, params)| (*id, *lowest.entry(params.canonical()).or_insert(*id))).collect()

@@ -8,6 +8,7 @@
 )]
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod backtest;
 mod bitget;
 mod bot_api;
 mod chats;

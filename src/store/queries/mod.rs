@@ -11,6 +11,7 @@ pub mod fills;
 pub mod gauges;
 pub mod names;
 pub mod orders;
+pub mod parity;
 pub mod pnl;
 pub mod positions;
 pub mod signals;

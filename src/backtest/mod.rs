@@ -1,0 +1,21 @@
+//! Backtests: the same machine, the same matching and the same strategies as a run, over candles in memory.
+//!
+//! [`driver`] plays a market for one account, [`results`] says what came of it. A plain loop: no runtime, no database.
+//! Semantics are those of a run on a tape and stated in `docs/backtest.md`.
+
+pub mod account;
+pub mod columns;
+pub mod driver;
+pub mod funding;
+pub mod html;
+pub mod ledger;
+pub mod lookahead;
+pub mod market;
+pub mod results;
+pub mod setup;
+pub mod signals;
+pub mod skipping;
+pub mod statistics;
+pub mod trades;
+
+mod waiting;

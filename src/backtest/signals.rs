@@ -1,0 +1,245 @@
+//! The signals of all bots' strategies over a whole market, computed at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::columns::{Columns, FloatColumns};
+use super::driver::BacktestError;
+use super::market::{Lane, Market};
+use super::setup::{BotSetup, Setup};
+use super::waiting::Waiting;
+use crate::domain::ids::{BotId, StrategyId};
+use crate::domain::instrument::Symbol;
+use crate::domain::market::Bar;
+use crate::domain::money::Price;
+use crate::domain::side::PositionSide;
+use crate::domain::time::{Timeframe, Timestamp};
+use crate::engine::settings::SymbolScope;
+use crate::market::aggregate::{Aggregate, Aggregator};
+use crate::signal::sample::Sample;
+use crate::signal::{Confidence, Signal, SignalKey};
+use crate::strategy::{BarColumns, Mark, SignalPlan, StrategyParams, marks, needs_whole_bars};
+
+/// A mark on the line of time.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    /// The step that brings it.
+    step: usize,
+    told_at: Timestamp,
+    mark: Mark,
+    bar_close_at: Timestamp,
+}
+
+/// What one strategy says of one symbol.
+#[derive(Debug)]
+struct Row {
+    key: SignalKey,
+    lifetime_bars: u32,
+    marks: Vec<Placed>,
+    followers: Vec<BotId>,
+}
+
+impl Row {
+    /// When a signal of the bar that closed at `at` is stale.
+    fn expires(&self, at: Timestamp) -> Timestamp {
+        at.plus(self.key.timeframe.duration().times(i64::from(self.lifetime_bars)))
+    }
+
+    /// The last mark by `step`.
+    fn last(&self, step: usize) -> Option<&Placed> {
+        let count = self.marks.partition_point(|placed| placed.step <= step);
+        self.marks.get(count.checked_sub(1)?)
+    }
+
+    /// Whether any follower does more about the mark than look at it.
+    fn matters(&self, mark: &Mark, waiting: &Waiting) -> bool {
+        self.followers.iter().any(|bot| {
+            // The lookups are few: a bot holds little at once.
+            let held = waiting.held.iter().find(|((of, symbol), _)| of == bot && *symbol == self.key.symbol);
+            match held.map(|(_, side)| *side) {
+                None => mark.entry.is_some(),
+                Some(PositionSide::Long) => mark.exit_long || mark.entry == Some(PositionSide::Short),
+                Some(PositionSide::Short) => mark.exit_short || mark.entry == Some(PositionSide::Long),
+            }
+        })
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct SignalTable {
+    /// Sorted by key.
+    rows: Vec<Row>,
+    pub(super) representatives: Arc<BTreeMap<StrategyId, StrategyId>>,
+    pub(super) timeframes: Arc<BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>>>,
+}
+
+impl SignalTable {
+    /// Computes every distinct strategy once a symbol. Trading begins with the first step of `span`; earlier bars warm
+    /// the indicators as a running daemon would.
+    pub fn compute(market: &Market, setup: &Setup, span: (usize, usize)) -> Result<Self, BacktestError> {
+        let symbols = market.symbols();
+        let mut plan = SignalPlan::default();
+        let mut timeframes: BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>> = BTreeMap::new();
+        for (_, strategy, bot) in setup.numbered() {
+            let timeframe = bot.spec.timeframe.unwrap_or(market.timeframe);
+            for symbol in scope(bot, &symbols) {
+                if market.lane(symbol).is_none() {
+                    let text = format!("the market has no {symbol}, which a bot names");
+                    return Err(BacktestError::Unmet(text));
+                }
+                plan.add(strategy, &bot.spec, symbol, market.timeframe);
+                timeframes.entry(strategy).or_default().insert(symbol.clone(), timeframe);
+            }
+        }
+        let representatives = plan.representatives();
+        let mut rows: BTreeMap<SignalKey, Row> = BTreeMap::new();
+        for (id, strategy, bot) in setup.numbered() {
+            let representative = representatives.get(&strategy).copied().unwrap_or(strategy);
+            let timeframe = bot.spec.timeframe.unwrap_or(market.timeframe);
+            for symbol in scope(bot, &symbols) {
+                let key = SignalKey { strategy: representative, symbol: symbol.clone(), timeframe };
+                let Some(lane) = market.lane(symbol) else { continue };
+                if !rows.contains_key(&key) {
+                    let marks = place(market, lane, timeframe, &bot.spec.params, span);
+                    let lifetime_bars = bot.spec.params.signal_ttl_bars();
+                    let row = Row { key: key.clone(), lifetime_bars, marks, followers: Vec::new() };
+                    rows.insert(key.clone(), row);
+                }
+                if let Some(row) = rows.get_mut(&key) {
+                    row.followers.push(id);
+                }
+            }
+        }
+        Ok(Self {
+            rows: rows.into_values().collect(),
+            representatives: Arc::new(representatives),
+            timeframes: Arc::new(timeframes),
+        })
+    }
+
+    /// What an analyst would still have to say at `step`: of each key the last signal, until it is stale.
+    pub(super) fn live_at(&self, market: &Market, step: usize) -> Vec<Arc<Signal>> {
+        let at = market.at(step).unwrap_or_default();
+        let live = self.rows.iter().filter_map(|row| {
+            let placed = row.last(step)?;
+            let expires_at = row.expires(placed.bar_close_at);
+            let is_new = placed.step == step;
+            let lane = market.lane(&row.key.symbol)?;
+            let price = lane.columns.close(lane.count(step).checked_sub(1)?)?;
+            (is_new || expires_at > at).then(|| Arc::new(signal(row, placed, expires_at, price)))
+        });
+        live.collect()
+    }
+
+    /// Whether a signal of `step` or before may still be acted on at `next_at`, the time of the next step.
+    pub(super) fn is_waiting(&self, waiting: &Waiting, step: usize, next_at: Timestamp) -> bool {
+        self.rows.iter().any(|row| {
+            row.last(step).is_some_and(|placed| {
+                row.expires(placed.bar_close_at) > next_at && row.matters(&placed.mark, waiting)
+            })
+        })
+    }
+
+    /// The first step from `from` to before `end` with a signal that somebody would look at.
+    pub(super) fn next_mark(&self, waiting: &Waiting, from: usize, end: usize) -> Option<usize> {
+        let mut found: Option<usize> = None;
+        for row in &self.rows {
+            let end = found.unwrap_or(end);
+            let first = row.marks.partition_point(|placed| placed.step < from);
+            let ahead = row.marks.iter().skip(first).take_while(|placed| placed.step < end);
+            let next = ahead.into_iter().find(|placed| row.matters(&placed.mark, waiting));
+            found = next.map(|placed| placed.step).or(found);
+        }
+        found
+    }
+
+    /// Every signal: its key, when it is told, the close of its bar, and what it asks for.
+    pub fn all(&self) -> impl Iterator<Item = (&SignalKey, Timestamp, Timestamp, &Mark)> {
+        self.rows.iter().flat_map(|row| {
+            row.marks.iter().map(|placed| (&row.key, placed.told_at, placed.bar_close_at, &placed.mark))
+        })
+    }
+}
+
+fn scope<'a>(bot: &'a BotSetup, symbols: &'a [Symbol]) -> &'a [Symbol] {
+    match &bot.settings.symbol {
+        SymbolScope::One(symbol) => std::slice::from_ref(symbol),
+        SymbolScope::Universe => symbols,
+    }
+}
+
+/// A signal without its words: what it asks for is all that a machine looks at.
+fn signal(row: &Row, placed: &Placed, expires_at: Timestamp, price: Price) -> Signal {
+    Signal {
+        key: row.key.clone(),
+        bar_close_at: placed.bar_close_at,
+        price,
+        entry: placed.mark.entry,
+        exit_long: placed.mark.exit_long,
+        exit_short: placed.mark.exit_short,
+        confidence: Confidence::new(1.0),
+        reason: String::new(),
+        conditions: Vec::new(),
+        expires_at,
+    }
+}
+
+/// What `params` say of a lane, from the first traded step on.
+fn place(
+    market: &Market,
+    lane: &Lane,
+    timeframe: Timeframe,
+    params: &StrategyParams,
+    span: (usize, usize),
+) -> Vec<Placed> {
+    let traded = span.0.checked_sub(1).map_or(0, |before| lane.count(before));
+    let end = span.1.checked_sub(1).map_or(0, |last| lane.count(last));
+    let history = usize::try_from(params.history_bars()).unwrap_or(usize::MAX);
+    let whole = needs_whole_bars(params);
+    if timeframe == market.timeframe {
+        let first = traded.saturating_sub(history);
+        let found = marks_of(params, &lane.columns.floats((first, end), whole));
+        let placed = found.into_iter().filter(|mark| mark.bar + first >= traded).filter_map(|mark| {
+            let bar_close_at = lane.columns.close_time(mark.bar + first)?;
+            let step = market.step_at(bar_close_at);
+            Some(Placed { step, told_at: bar_close_at, mark, bar_close_at })
+        });
+        return placed.collect();
+    }
+    let bars = coarser(&lane.columns, end, timeframe);
+    let known = bars.partition_point(|(part, _)| *part < traded);
+    let first = known.saturating_sub(history);
+    let mut floats = FloatColumns::default();
+    for (_, Aggregate { candle, complete }) in bars.iter().skip(first) {
+        let symbol = lane.symbol.clone();
+        floats.push(&Sample::of(&Bar { symbol, timeframe, candle: *candle, complete: *complete }));
+    }
+    let mut placed: Vec<Placed> = Vec::new();
+    for mark in marks_of(params, &floats) {
+        let Some((part, bar)) = bars.get(mark.bar + first).filter(|(part, _)| *part >= traded) else {
+            continue;
+        };
+        let Some(at) = lane.columns.close_time(*part) else { continue };
+        let step = market.step_at(at);
+        // Of two bars that come with one step, the later one counts.
+        placed.pop_if(|last| last.step == step);
+        placed.push(Placed { step, told_at: at, mark, bar_close_at: bar.candle.close_time(timeframe) });
+    }
+    placed
+}
+
+fn marks_of(params: &StrategyParams, floats: &FloatColumns) -> Vec<Mark> {
+    let FloatColumns { high, low, close, volume, complete } = floats;
+    marks(params, &BarColumns { high, low, close, volume, complete })
+}
+
+/// Bars of `timeframe` built from the first `end` bars, each with the bar that brings it.
+fn coarser(columns: &Columns, end: usize, timeframe: Timeframe) -> Vec<(usize, Aggregate)> {
+    let Some(mut aggregator) = Aggregator::try_new(columns.timeframe, timeframe) else { return Vec::new() };
+    let mut bars = Vec::new();
+    for (part, candle) in columns.candles(0, end).enumerate() {
+        bars.extend(aggregator.push(&candle, true).into_iter().flatten().map(|bar| (part, bar)));
+    }
+    bars
+}

@@ -1,0 +1,169 @@
+//! `backtest`: a strategy over candles, with the settings of an account.
+
+mod bots;
+mod compare;
+mod market;
+mod view;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::write::assignment;
+use super::{CliError, Context, when};
+use crate::backtest::driver::{BacktestError, Stride, play};
+use crate::backtest::html;
+use crate::backtest::lookahead;
+use crate::backtest::results::Results;
+use crate::control::Assignment;
+use crate::domain::instrument::Symbol;
+use crate::domain::time::Timeframe;
+use crate::strategy::StrategyKind;
+
+#[derive(Debug, Args)]
+pub(super) struct BacktestArgs {
+    /// A strategy of the database
+    #[arg(long, value_name = "NAME", conflicts_with = "kind")]
+    strategy: Option<String>,
+    /// A kind of strategy: ema_cross, momentum, macd or ai_trend
+    #[arg(long)]
+    kind: Option<StrategyKind>,
+    /// A parameter that differs from the strategy's own
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = assignment)]
+    params: Vec<Assignment>,
+    /// Candle file (CSV or .csv.gz); several make one tape
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    tape: Vec<PathBuf>,
+    /// Leave bad rows out instead of refusing the tape; they become gaps
+    #[arg(long)]
+    skip_bad_rows: bool,
+    /// Symbol to trade; several share the capital [default: all of the tape]
+    #[arg(long = "symbol", value_name = "SYMBOL", num_args = 1..)]
+    symbols: Vec<Symbol>,
+    /// Bars of the strategy; built from finer ones where the tape has none [default: the finest]
+    #[arg(long, value_name = "TF")]
+    timeframe: Option<Timeframe>,
+    /// Finer bars to look inside those of the strategy
+    #[arg(long, value_name = "TF")]
+    detail_timeframe: Option<Timeframe>,
+    /// Trade from this time on; earlier bars only warm the indicators
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Trade up to this time
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// Capital in quote currency [default: 10000]
+    #[arg(long, value_name = "AMOUNT")]
+    capital: Option<String>,
+    /// A setting of the account or its paper book: entry_pct, leverage, taker_fee_pct, long_tp_pct, dca_enabled ...
+    #[arg(long = "settings", value_name = "KEY=VALUE", num_args = 1.., value_parser = assignment)]
+    settings: Vec<Assignment>,
+    /// Only the strategy decides: no DCA, no cooldown, no take profit and stop loss of the account
+    #[arg(long)]
+    plain: bool,
+    /// A bot of its own, once each: `name=a,kind=macd,symbol=BTCUSDT,allocation_percent=50,param.fast=8`
+    #[arg(long = "bot", value_name = "KEY=VALUE,...", conflicts_with_all = ["strategy", "kind", "params"])]
+    bots: Vec<String>,
+    /// Trade at any price and quantity: no tick, no step, no minimum
+    #[arg(long)]
+    exact: bool,
+    /// No shorts and no leverage, as on a spot exchange
+    #[arg(long)]
+    spot: bool,
+    /// Let the configuration's market gates forbid entries
+    #[arg(long)]
+    gates: bool,
+    /// Step every bar instead of those in which something can happen; the result is the same
+    #[arg(long)]
+    every_bar: bool,
+    /// Compute all signals anew on truncated history and fail if any differs
+    #[arg(long)]
+    check_lookahead: bool,
+    /// Replay the tape for this account as the database has it, and compare every decision and fill with those that
+    /// `run` has stored
+    #[arg(long, value_name = "ACCOUNT", conflicts_with_all = ["strategy", "kind", "params", "bots", "settings", "check_lookahead"])]
+    compare_run: Option<String>,
+    /// Write the trades to this CSV file
+    #[arg(long, value_name = "FILE")]
+    trades_csv: Option<PathBuf>,
+    /// Write a page with charts to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// The answer of `--check-lookahead`.
+#[derive(Serialize)]
+struct LookaheadAnswer {
+    cuts: usize,
+    signals: usize,
+    differences: u32,
+}
+
+pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError> {
+    if let Some(account) = &args.compare_run {
+        return compare::run(account, &market::tape(args, context)?, context);
+    }
+    let source = market::open(args, context)?;
+    let mut setup = bots::setup(args, context, &source)?;
+    let time = |text: &Option<String>| {
+        text.as_ref().map(|text| when::parse(text, context.now()).map_err(CliError::usage)).transpose()
+    };
+    setup.from = time(&args.from)?;
+    setup.to = time(&args.to)?;
+    if args.check_lookahead {
+        return check_lookahead(context, &source.market, &setup);
+    }
+    let stride = if args.every_bar { Stride::EveryBar } else { Stride::Skipping };
+    let played = play(&source.market, &setup, stride).map_err(|error| refused(&error))?;
+    let results = Results::of(&source.market, &setup, &played);
+    if let Some(path) = &args.trades_csv {
+        view::write_csv(path, &results.trades)?;
+    }
+    if let Some(path) = &args.html {
+        let page = html::page(&source.market, played.span, &results)?;
+        std::fs::write(path, page).map_err(|error| CliError::file(path, &error))?;
+    }
+    if context.out.is_json() {
+        return context.out.json(&results);
+    }
+    view::show(context, &setup, &results)
+}
+
+fn check_lookahead(
+    context: &Context,
+    market: &crate::backtest::market::Market,
+    setup: &crate::backtest::setup::Setup,
+) -> Result<(), CliError> {
+    let checked = lookahead::check(market, setup).map_err(|error| refused(&error))?;
+    if let Some(difference) = checked.first_difference {
+        let key = difference.key;
+        return Err(CliError::refused(format!(
+            "look-ahead: the signal of {} {} on the bar that closed at {} changes when history is cut at {}",
+            key.symbol, key.timeframe, difference.bar_close_at, difference.cut_at
+        )));
+    }
+    let answer = LookaheadAnswer { cuts: checked.cuts, signals: checked.signals, differences: 0 };
+    if context.out.is_json() {
+        return context.out.json(&answer);
+    }
+    context.out.line(format!(
+        "no look-ahead: {} signals are the same on history cut at {} places",
+        answer.signals, answer.cuts
+    ))
+}
+
+fn refused(error: &BacktestError) -> CliError {
+    let hint = match error {
+        BacktestError::Unmet(_) => Some("`--symbol` names what is traded, `--tape` the candles"),
+        BacktestError::NothingInSpan { .. } => {
+            Some("`--from` and `--to` say which part of the tape is traded")
+        }
+        BacktestError::Market(_) | BacktestError::EndBeforeStart { .. } => None,
+    };
+    let refusal = CliError::usage(error.to_string());
+    match hint {
+        Some(hint) => refusal.hint(hint),
+        None => refusal,
+    }
+}

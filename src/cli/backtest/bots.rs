@@ -1,0 +1,227 @@
+//! The account of a backtest as it was typed: settings, paper book, bots.
+
+use super::BacktestArgs;
+use super::market::Source;
+use crate::backtest::funding::FundingRates;
+use crate::backtest::setup::{BotSetup, Setup};
+use crate::cli::{CliError, Context};
+use crate::control::{Assignment, strategy_params};
+use crate::domain::instrument::Symbol;
+use crate::domain::money::Pct;
+use crate::domain::spelling;
+use crate::domain::time::Timeframe;
+use crate::engine::settings::{
+    AccountSettings, BotSettings, PaperSettings, PolicyLimits, SettingError, SettingKey, SymbolScope,
+};
+use crate::store::strategies;
+use crate::strategy::{StrategyKind, StrategyParams, StrategySpec};
+
+/// As many as an account may have.
+const BOTS_MAX: usize = 10;
+/// Settings that a backtest has no use for.
+const MEANINGLESS: [&str; 7] = [
+    "dry_run",
+    "margin_mode",
+    "fault_latency_ms",
+    "fault_failure_pct",
+    "fault_lost_answer_pct",
+    "fault_hang",
+    "fault_panic",
+];
+/// Settings of the backtest itself, each for several of an account's.
+const SHORTHANDS: [(&str, &[&str]); 4] = [
+    ("fee_pct", &["maker_fee_pct", "taker_fee_pct"]),
+    ("tp_pct", &["long_tp_pct", "short_tp_pct"]),
+    ("sl_pct", &["long_sl_pct", "short_sl_pct"]),
+    ("dca", &["dca_enabled"]),
+];
+const FUNDING: &str = "funding_pct";
+
+pub(super) fn setup(args: &BacktestArgs, context: &Context, source: &Source) -> Result<Setup, CliError> {
+    let config = context.config()?;
+    let mut setup = Setup {
+        settings: if args.plain { Setup::plain_settings() } else { Setup::settings() },
+        paper: PaperSettings { quote_asset: quote_asset(source), ..PaperSettings::default() },
+        limits: config.limits,
+        bots: Vec::new(),
+        instruments: source.instruments.clone(),
+        funding: FundingRates::default(),
+        gates: args.gates.then(|| config.gates.clone()),
+        spot: args.spot,
+        from: None,
+        to: None,
+    };
+    if let Some(capital) = &args.capital {
+        setup.paper.set("initial_balance", capital).map_err(bad)?;
+    }
+    for Assignment { key, value } in &args.settings {
+        set(&mut setup, key, value)?;
+    }
+    setup.bots = bots(args, context, source, config.limits)?;
+    check_shares(&setup.bots)?;
+    Ok(setup)
+}
+
+fn bad(error: impl std::error::Error) -> CliError {
+    CliError::usage(error.to_string())
+}
+
+fn quote_asset(source: &Source) -> String {
+    source.market.lanes.first().map_or("USDT", |lane| lane.symbol.quote_asset()).to_owned()
+}
+
+fn set(setup: &mut Setup, key: &str, value: &str) -> Result<(), CliError> {
+    if MEANINGLESS.contains(&key) {
+        return Err(CliError::usage(format!(
+            "`{key}` means nothing in a backtest, which is always on paper"
+        )));
+    }
+    if key == FUNDING {
+        let pct = value.parse::<Pct>().map_err(bad)?;
+        if pct.decimal().abs() > 10.into() {
+            return Err(CliError::usage(format!("{FUNDING} = `{value}` is not allowed: -10 to 10")));
+        }
+        setup.funding.every_eight_hours = Some(pct);
+        return Ok(());
+    }
+    if let Some((_, keys)) = SHORTHANDS.iter().find(|(short, _)| *short == key) {
+        return keys.iter().try_for_each(|key| set(setup, key, value));
+    }
+    let is_of = |keys: &[SettingKey]| keys.iter().any(|known| known.key == key);
+    if is_of(AccountSettings::KEYS) {
+        setup.settings.set(key, value, setup.limits).map_err(bad)
+    } else if is_of(PaperSettings::KEYS) {
+        setup.paper.set(key, value).map_err(bad)
+    } else {
+        let known = AccountSettings::KEYS.iter().chain(PaperSettings::KEYS).map(|known| known.key);
+        let short = SHORTHANDS.iter().map(|(short, _)| *short).chain([FUNDING]);
+        let hint = spelling::hint(key, known.chain(short).filter(|known| !MEANINGLESS.contains(known)));
+        Err(bad(SettingError::UnknownKey { group: "backtest", key: key.to_owned(), hint }))
+    }
+}
+
+fn bots(
+    args: &BacktestArgs,
+    context: &Context,
+    source: &Source,
+    limits: PolicyLimits,
+) -> Result<Vec<BotSetup>, CliError> {
+    if !args.bots.is_empty() {
+        return args.bots.iter().map(|text| described(text, context, source, limits)).collect();
+    }
+    let spec = Described {
+        strategy: args.strategy.clone(),
+        kind: args.kind,
+        timeframe: args.timeframe,
+        params: args.params.clone(),
+    };
+    let spec = spec.resolve(context, source)?;
+    let settings = BotSettings {
+        symbol: scope(source),
+        allocation_percent: Pct::HUNDRED,
+        max_leverage: limits.max_leverage,
+        max_positions: u16::try_from(source.market.lanes.len()).unwrap_or(u16::MAX).clamp(1, 20),
+        ..BotSettings::default()
+    };
+    Ok(vec![BotSetup { name: spec.params.kind().to_string(), spec, settings }])
+}
+
+/// One symbol, or all of the tape.
+fn scope(source: &Source) -> SymbolScope {
+    match source.market.lanes.as_slice() {
+        [lane] => SymbolScope::One(lane.symbol.clone()),
+        _ => SymbolScope::Universe,
+    }
+}
+
+/// A strategy as it was typed.
+#[derive(Default)]
+struct Described {
+    strategy: Option<String>,
+    kind: Option<StrategyKind>,
+    timeframe: Option<Timeframe>,
+    params: Vec<Assignment>,
+}
+
+impl Described {
+    fn resolve(&self, context: &Context, source: &Source) -> Result<StrategySpec, CliError> {
+        let (mut params, own) = match (&self.strategy, self.kind) {
+            (Some(name), None) => {
+                let store = context.read_store()?;
+                let row = strategies::find(store.conn(), name)?;
+                (strategy_params(&row)?, row.timeframe)
+            }
+            (None, Some(kind)) => (StrategyParams::new(kind), None),
+            (None, None) | (Some(_), Some(_)) => {
+                return Err(CliError::usage("a backtest needs one strategy")
+                    .hint("`--kind macd`, or `--strategy NAME` of `tradefleet strategy list`"));
+            }
+        };
+        for Assignment { key, value } in &self.params {
+            params.set(key, value).map_err(bad)?;
+        }
+        params.validate().map_err(bad)?;
+        let timeframe = self.timeframe.or(own).unwrap_or(source.timeframe);
+        let base = source.market.timeframe;
+        if timeframe < base || !timeframe.is_multiple_of(base) {
+            return Err(CliError::usage(format!(
+                "{timeframe} bars, which the strategy looks at, cannot be built from {base} candles"
+            )));
+        }
+        Ok(StrategySpec { params, timeframe: Some(timeframe) })
+    }
+}
+
+/// A bot from `key=value,...`.
+fn described(
+    text: &str,
+    context: &Context,
+    source: &Source,
+    limits: PolicyLimits,
+) -> Result<BotSetup, CliError> {
+    let mut name = None;
+    let mut described = Described::default();
+    let mut settings =
+        BotSettings { symbol: scope(source), max_leverage: limits.max_leverage, ..BotSettings::default() };
+    for part in text.split(',') {
+        let (key, value) = part
+            .split_once('=')
+            .ok_or_else(|| CliError::usage(format!("--bot: `{part}` is not KEY=VALUE")))?;
+        match key.trim() {
+            "name" => name = Some(value.to_owned()),
+            "strategy" => described.strategy = Some(value.to_owned()),
+            "kind" => described.kind = Some(value.parse().map_err(bad)?),
+            "timeframe" => described.timeframe = Some(value.parse().map_err(bad)?),
+            "allocation" => settings.set("allocation_percent", value, limits).map_err(bad)?,
+            key => match key.strip_prefix("param.") {
+                Some(param) => {
+                    described.params.push(Assignment { key: param.to_owned(), value: value.to_owned() });
+                }
+                None => settings.set(key, value, limits).map_err(bad)?,
+            },
+        }
+    }
+    if let SymbolScope::One(symbol) = &settings.symbol
+        && source.market.lane(symbol).is_none()
+    {
+        let known: Vec<String> = source.market.symbols().iter().map(Symbol::to_string).collect();
+        return Err(CliError::usage(format!("the tape has no {symbol}; it has {}", known.join(", "))));
+    }
+    let spec = described.resolve(context, source)?;
+    let name = name.unwrap_or_else(|| format!("{} {}", spec.params.kind(), settings.symbol));
+    Ok(BotSetup { name, spec, settings })
+}
+
+/// What a live account could not have, a tested one cannot either.
+fn check_shares(bots: &[BotSetup]) -> Result<(), CliError> {
+    if bots.len() > BOTS_MAX {
+        return Err(CliError::usage(format!("{} bots, an account has at most {BOTS_MAX}", bots.len())));
+    }
+    let sum = bots.iter().map(|bot| bot.settings.allocation_percent).fold(Pct::ZERO, |sum, pct| sum + pct);
+    if sum > Pct::HUNDRED {
+        return Err(CliError::usage(format!(
+            "the bots' allocation_percent add up to {sum} %, at most 100 %"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! What an account machine waits for: prices and moments before which a cycle without a signal changes nothing.
+//!
+//! A backtest need not step the bars in between. The bounds are conservative: what is reached may turn out to be
+//! nothing, what is not reached is nothing for certain. `backtest::driver` proves it against stepping every bar.
+
+use rust_decimal::Decimal;
+
+use crate::domain::instrument::Symbol;
+use crate::domain::money::{Pct, Price};
+use crate::domain::side::PositionSide;
+use crate::domain::time::Timestamp;
+
+use super::config::BotConfig;
+use super::exits::protecting;
+use super::levels::{self, Levels};
+use super::machine::{AccountMachine, HeldKey};
+use super::state::Held;
+
+/// Price moves are compared in percent rounded to this.
+const MOVE_ROUNDING: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+
+/// What one position waits for on its symbol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watch {
+    pub symbol: Symbol,
+    pub side: PositionSide,
+    /// A bar that trades at or below it.
+    pub low: Option<Price>,
+    /// A bar that trades at or above it.
+    pub high: Option<Price>,
+    /// The first cycle at or after it; the machine's own time where the next cycle counts whatever it brings.
+    pub at: Option<Timestamp>,
+}
+
+impl Watch {
+    /// A price on the losing side of the position.
+    fn losing(&mut self, price: Price) {
+        match self.side {
+            PositionSide::Long => self.at_or_below(price),
+            PositionSide::Short => self.at_or_above(price),
+        }
+    }
+
+    /// A price on the winning side of the position.
+    fn winning(&mut self, price: Price) {
+        match self.side {
+            PositionSide::Long => self.at_or_above(price),
+            PositionSide::Short => self.at_or_below(price),
+        }
+    }
+
+    fn at_or_below(&mut self, price: Price) {
+        self.low = Some(self.low.map_or(price, |known| known.max(price)));
+    }
+
+    fn at_or_above(&mut self, price: Price) {
+        self.high = Some(self.high.map_or(price, |known| known.min(price)));
+    }
+
+    fn until(&mut self, at: Timestamp) {
+        self.at = Some(self.at.map_or(at, |known| known.min(at)));
+    }
+}
+
+impl AccountMachine {
+    /// What each position waits for, apart from signals and from what its orders at the exchange do.
+    pub fn watches(&self) -> impl Iterator<Item = Watch> {
+        self.held.iter().map(|(key, held)| self.watch(key, held))
+    }
+
+    /// The bots' positions: bot, symbol and side.
+    pub fn positions(&self) -> impl Iterator<Item = &Held> {
+        self.held.values()
+    }
+
+    fn watch(&self, key: &HeldKey, held: &Held) -> Watch {
+        let side = held.position().side;
+        let mut watch = Watch { symbol: key.1.clone(), side, low: None, high: None, at: None };
+        let Some(bot) = self.config.bots.get(&key.0) else { return watch };
+        // On its way out, or bare: every cycle tries again.
+        if held.holding.exit.is_some() || held.holding.unprotected_since.is_some() {
+            watch.until(self.now);
+            return watch;
+        }
+        if !levels::hold_is_over(held, bot, self.now) {
+            watch.until(levels::hold_end(held, bot));
+        }
+        if let Some(price) = levels::next_peak(held, bot) {
+            watch.winning(price);
+        }
+        self.watch_levels(key, held, bot, &mut watch);
+        if let Some(price) = self.next_dca(key, held, bot) {
+            watch.losing(price);
+        }
+        watch
+    }
+
+    /// Levels that no order at the exchange covers, and that were not reported.
+    fn watch_levels(&self, key: &HeldKey, held: &Held, bot: &BotConfig, watch: &mut Watch) {
+        let levels = Levels::of(held, bot, &self.config, self.now);
+        let is_open = |code| !self.rests(key, protecting(code)) && !held.holding.reported.contains(&code);
+        if let Some(stop) = levels.stop.filter(|_| is_open(levels.stop_code)) {
+            watch.losing(stop);
+        }
+        if let Some(profit) = levels.take_profit.filter(|_| is_open(super::decision::Code::TakeProfit)) {
+            watch.winning(profit);
+        }
+    }
+
+    /// From where on another order may be added.
+    fn next_dca(&self, key: &HeldKey, held: &Held, bot: &BotConfig) -> Option<Price> {
+        let settings = &self.config.settings;
+        let is_possible =
+            settings.dca_enabled && bot.is_running && !self.durable.blocked.contains_key(&key.1);
+        let size = settings.dca_size_pct(held.row.dca_level).filter(|_| is_possible)?;
+        if size == Pct::ZERO {
+            return None;
+        }
+        let distance = Pct::try_new(settings.dca_pct.decimal() - MOVE_ROUNDING).ok()?;
+        let from = held.position().last_entry_price;
+        match held.position().side {
+            PositionSide::Long => from.moved_by(-distance),
+            PositionSide::Short => from.moved_by(distance),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `backtest` as it is typed: figures, files, refusals.
+
+use serde_json::Value;
+
+use crate::fleet::{Tape, three_bots};
+use crate::harness::Home;
+
+/// An hourly file whose price swings, so that crosses come and go.
+fn candles(home: &Home, name: &str, bars: i64) -> String {
+    let mut text = "open_time_ms,open,high,low,close,volume\n".to_owned();
+    let mut last = 10_000;
+    for bar in 0..bars {
+        let step = if bar / 17 % 2 == 0 { 37 } else { -35 } + bar % 5 * 3;
+        let close = last + step;
+        let (high, low) = (last.max(close) + 11, last.min(close) - 13);
+        let at = 1_600_000_000_000_i64 / 3_600_000 * 3_600_000 + bar * 3_600_000;
+        text.push_str(&format!("{at},{last},{high},{low},{close},{}\n", bar % 9 + 1));
+        last = close;
+    }
+    home.write(name, &text)
+}
+
+const PLAIN: &str = "--kind ema_cross --param trend=0 --param fast=4 --param slow=9 --plain";
+
+#[test]
+fn a_backtest_needs_no_home_and_tells_one_story() {
+    let home = Home::empty();
+    let tape = candles(&home, "X-BTCUSDT-1h-a.csv", 900);
+    let (csv, page) = (home.write("trades.csv", ""), home.write("page.html", ""));
+    let line = format!("backtest {PLAIN} --tape {tape} --symbol BTCUSDT --timeframe 1h");
+    let results = home.json(&format!("{line} --trades-csv {csv} --html {page}"));
+    let trades = results["trades"].as_array().unwrap();
+    assert!(trades.len() > 10, "{results}");
+    assert_eq!(results["summary"]["trades"], trades.len());
+    let rows = std::fs::read_to_string(csv).unwrap();
+    assert_eq!(rows.lines().count(), trades.len() + 1);
+    // The page carries what `--json` prints, and names nothing outside itself.
+    let page = std::fs::read_to_string(page).unwrap();
+    let embedded = page.split("id=\"results\">").nth(1).unwrap().split("</script>").next().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(embedded).unwrap(), results);
+    assert!(!page.contains("src=") && !page.replace("http://www.w3.org/2000/svg", "").contains("://"));
+    // Stepping every bar tells the same.
+    assert_eq!(home.json(&format!("{line} --every-bar")), results);
+    let shown = home.run(&line).ok().stdout;
+    for word in ["Sharpe", "max drawdown", "MONTH", "BTCUSDT", "auto_exit on"] {
+        assert!(shown.contains(word), "no {word} in {shown}");
+    }
+    assert_eq!(home.json(&format!("{line} --check-lookahead"))["differences"], 0);
+}
+
+#[test]
+fn bots_share_the_capital_and_coarser_bars_are_built() {
+    let home = Home::empty();
+    let tape = candles(&home, "X-BTCUSDT-1h-a.csv", 900);
+    let results = home.json(&format!(
+        "backtest --tape {tape} --symbol BTCUSDT --timeframe 1h --plain \
+         --bot name=fast,kind=ema_cross,allocation=50,param.trend=0,param.fast=4,param.slow=9 \
+         --bot name=slow,kind=ema_cross,allocation=50,timeframe=4h,param.trend=0,param.fast=3,param.slow=5 \
+         --settings funding_pct=0.01 fee_pct=0.04"
+    ));
+    let of = |name: &str| {
+        results["trades"].as_array().unwrap().iter().filter(|trade| trade["bot"] == name).count()
+    };
+    assert!(of("fast") > 0 && of("slow") > 0, "{results}");
+    assert_ne!(results["summary"]["funding"], "0");
+}
+
+#[test]
+fn bad_input_is_named() {
+    let home = Home::empty();
+    let tape = candles(&home, "X-BTCUSDT-1h-a.csv", 60);
+    let empty = home.write("EMPTY-1h.csv", "");
+    let wrong = home.write("WRONG-1h.csv", "a,b\n1,2\n");
+    let header = "open_time_ms,open,high,low,close,volume\n";
+    let disorder = home.write("DISORDER-1h.csv", &format!("{header}7200000,1,1,1,1,1\n3600000,1,1,1,1,1\n"));
+    let series = "--symbol BTCUSDT --timeframe 1h";
+    for (line, words) in [
+        (format!("{PLAIN} --tape {empty}"), &["empty"][..]),
+        (format!("{PLAIN} --tape {wrong}"), &["header is `a,b`", "open_time_ms"]),
+        (format!("{PLAIN} --tape {disorder}"), &["1 bad row", "goes back"]),
+        (format!("{PLAIN} --tape missing.csv {series}"), &["missing.csv"]),
+        (format!("--kind macd --param fats=3 --tape {tape} {series}"), &["fats", "did you mean `fast`"]),
+        (format!("--kind macd --param fast=30 --tape {tape} {series}"), &["`fast` is 30", "slow"]),
+        (format!("--tape {tape} {series}"), &["needs one strategy"]),
+        (format!("{PLAIN} --tape {tape} {series} --settings levrage=3"), &["levrage", "leverage"]),
+        (format!("{PLAIN} --tape {tape} {series} --settings fault_hang=on"), &["means nothing"]),
+        (
+            format!("{PLAIN} --tape {tape} {series} --from 2020-09-14 --to 2020-09-13"),
+            &["not after the start"],
+        ),
+        (format!("{PLAIN} --tape {tape} {series} --from 2031-01-01"), &["no bar from 2031"]),
+        (format!("{PLAIN} --tape {tape} {series} --detail-timeframe 1m"), &["1m"]),
+        (
+            format!("--tape {tape} {series} --bot kind=macd,allocation=60 --bot kind=macd,allocation=60"),
+            &["120 %"],
+        ),
+    ] {
+        home.run(&format!("backtest {line}")).fails(2, words);
+    }
+}
+
+/// A run and a backtest over the same candles decide and trade the same, byte for byte.
+#[test]
+fn a_run_on_a_tape_is_the_backtest_of_its_accounts() {
+    let home = three_bots();
+    let tape = Tape::write(&home, 1_200, 600);
+    home.run(&format!("run {}", tape.whole)).ok();
+    for account in ["a", "b"] {
+        let answer = home.json(&format!("backtest --compare-run {account} {}", tape.whole));
+        assert!(answer["fills"].as_u64().unwrap() > 10, "{answer}");
+        assert!(answer["decisions"].as_u64().unwrap() > 10, "{answer}");
+    }
+    home.sql("UPDATE fills SET fee = '0' WHERE trade_id = 'P3'");
+    home.run(&format!("backtest --compare-run a {}", tape.whole)).fails(4, &["fill 3 differs"]);
+    home.run(&format!("backtest --compare-run nobody {}", tape.whole)).fails(3, &["nobody"]);
+}
