@@ -132,9 +132,10 @@ impl Account {
             positions: Vec::new(),
             fills: Vec::new(),
             external_fills: Vec::new(),
-            wallet: self.book().balance().wallet,
         };
         self.handle(now, Event::Snapshot(snapshot));
+        let wallet = self.book().balance().wallet;
+        self.handle(now, Event::Wallet { at: now, wallet });
     }
 
     /// What fell due by `at` on what is held now, at the last prices.

@@ -49,6 +49,7 @@ impl Ledger {
                 | Record::BotStats(_)
                 | Record::BotError { .. }
                 | Record::BotClosed { .. }
+                | Record::SymbolClosed { .. }
                 | Record::Equity { .. }
                 | Record::Notice(_)
                 | Record::StateChanged => {}

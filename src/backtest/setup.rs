@@ -106,6 +106,7 @@ impl Setup {
                 bots: bots.collect(),
                 instruments: Arc::new(self.instruments.clone()),
                 halt: None,
+                close_symbols: BTreeMap::new(),
                 venue: roster::venue(self.spot, &capabilities),
                 close_if_unprotected: true,
                 // Equity is reckoned from the bars afterwards.

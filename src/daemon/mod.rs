@@ -3,6 +3,7 @@
 //! [`fleet`] is the story; [`executor`] is one account's part of it; [`pace`] keeps their time.
 
 pub mod analyst;
+pub mod answers;
 pub mod connections;
 pub mod control;
 pub mod counters;
@@ -23,7 +24,5 @@ pub mod shutdown;
 pub mod supervisor;
 pub mod timer;
 
-mod answers;
 mod tellers;
 mod watch;
-pub mod answers;
