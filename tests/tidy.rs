@@ -19,12 +19,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("simulator", &["domain", "matching", "clock", "market", "simulator"]),
     ("store", &["domain", "engine", "matching", "signal", "strategy", "store"]),
     ("vault", &["domain", "store", "vault"]),
+    ("backup", &["domain", "store", "backup"]),
     ("control", &["domain", "engine", "strategy", "config", "store", "vault", "control"]),
     (
         "daemon",
         &[
             "domain", "matching", "signal", "strategy", "engine", "clock", "config", "market", "exchange",
-            "store", "vault", "daemon",
+            "store", "vault", "backup", "daemon",
         ],
     ),
     (
@@ -41,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "simulator",
             "store",
             "vault",
+            "backup",
             "control",
             "daemon",
             "cli",

@@ -60,6 +60,7 @@ pub(crate) fn run(accounts: u32, cycles: u64) -> anyhow::Result<FleetRun> {
     seed(&database, accounts)?;
     let (feed, instruments) = market()?;
     let options = RunOptions {
+        vault: None,
         database,
         config: Config::default(),
         market: MarketPlan::Replay { feed: Box::new(feed), instruments, speed: Speed::Max },

@@ -52,7 +52,8 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
     let options = if args.market.is_given() {
         let source = args.market.open(context)?;
         let speed = args.speed.map_or(Speed::Max, |speed| speed.0);
-        replay_options(context, config, source, speed, args.cycles)
+        let options = replay_options(context, config, source, speed, args.cycles);
+        RunOptions { vault: Some(Arc::new(vault)), ..options }
     } else {
         live_options(context, config, vault, args)?
     };
@@ -74,10 +75,12 @@ fn live_options(
         return Err(CliError::usage("--speed is for a tape or the synthetic market")
             .hint("against `tradefleet simulate` set live.speed in the configuration"));
     }
+    let vault = Arc::new(vault);
     Ok(RunOptions {
         database: context.database_path(),
         config,
-        market: MarketPlan::Live { vault: Arc::new(vault) },
+        market: MarketPlan::Live { vault: Arc::clone(&vault) },
+        vault: Some(vault),
         source: "exchanges".to_owned(),
         host: host_name(),
         cycles_max: args.cycles,
@@ -98,6 +101,7 @@ pub(super) fn replay_options(
         market: MarketPlan::Replay { feed: Box::new(source.feed), instruments: source.instruments, speed },
         source: source.name,
         host: host_name(),
+        vault: None,
         cycles_max,
     }
 }

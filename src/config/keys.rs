@@ -33,6 +33,7 @@ const TIMEFRAMES: &str = "1m 3m 5m 15m 30m 1h 2h 4h 6h 8h 12h 1d, or \"\" for th
 const REST: &str = "an address such as https://host or http://127.0.0.1:9101";
 const STREAM: &str = "an address such as wss://host or ws://127.0.0.1:9101";
 const EGRESS: &str = "a list of `direct`, IP addresses of this machine, http:// or socks5:// proxies";
+const RECIPIENTS: &str = "a list of age recipients such as [\"age1...\"]; [] leaves backups as they are";
 const SYMBOLS: &str = "a list of exchange symbols such as [\"BTCUSDT\"]";
 
 /// Every key but those of `[instruments.SYMBOL]`.
@@ -87,6 +88,11 @@ pub const KEYS: &[ConfigKey] = &[
     key("upbit.stream_url", STREAM, "its sockets"),
     key("retention.decisions", "1000 to 100000000", "rows of decisions that are kept"),
     key("retention.signals", "1000 to 100000000", "rows of signals that are kept"),
+    key("backup.dir", "a folder, or \"\" for none", "the daemon copies the database there by itself"),
+    key("backup.every_hours", "1 to 720", "how often, hours"),
+    key("backup.keep", "1 to 10000", "backups that are kept, the newest"),
+    key("backup.keep_days", "0 to 3650", "none older than this is kept, days; 0: whatever their age"),
+    list("backup.recipients", RECIPIENTS, "public keys that backups are encrypted to"),
 ];
 
 /// The names of all sections, each once, in the order of [`KEYS`].
@@ -117,7 +123,7 @@ pub(super) fn within<T: FromStr + PartialOrd>(
 }
 
 /// `""` empties the slot; anything else must parse.
-fn optional<T: FromStr>(values: &[&str], slot: &mut Option<T>) -> Option<()> {
+pub(super) fn optional<T: FromStr>(values: &[&str], slot: &mut Option<T>) -> Option<()> {
     *slot = match values {
         [""] => None,
         values => Some(one(values)?),
@@ -138,7 +144,7 @@ pub(super) fn quoted_list(values: &[impl std::fmt::Display]) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
-fn or_empty(value: Option<impl std::fmt::Display>) -> String {
+pub(super) fn or_empty(value: Option<impl std::fmt::Display>) -> String {
     value.map_or_else(|| "\"\"".to_owned(), quoted)
 }
 
@@ -176,6 +182,7 @@ impl Config {
             "retention.signals" => self.retention.signals = within(values, 1_000..=100_000_000)?,
             "engine.close_if_unprotected" => self.engine.close_if_unprotected = one(values)?,
             gates if gates.starts_with("gates.") => self.set_gate(gates, values)?,
+            backup if backup.starts_with("backup.") => self.backup.set(backup, values)?,
             live => self.live.set(live, values)?,
         }
         Some(())
@@ -227,6 +234,7 @@ impl Config {
             "retention.decisions" => self.retention.decisions.to_string(),
             "retention.signals" => self.retention.signals.to_string(),
             "engine.close_if_unprotected" => self.engine.close_if_unprotected.to_string(),
+            backup if backup.starts_with("backup.") => self.backup.get(backup)?,
             live => self.live.get(live)?,
         })
     }

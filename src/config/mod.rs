@@ -5,6 +5,7 @@
 
 pub mod document;
 
+mod backup;
 mod keys;
 mod live;
 
@@ -18,6 +19,7 @@ use crate::engine::settings::PolicyLimits;
 use crate::signal::gates::GateConfig;
 use crate::signal::universe::UniverseConfig;
 
+pub use backup::BackupConfig;
 use document::{Entry, Node, Problem, Problems, Value, table_of, unknown_key};
 pub use keys::{ConfigKey, KEYS};
 pub use live::{ExchangeUrls, LiveConfig};
@@ -76,6 +78,7 @@ pub struct Config {
     pub instruments: BTreeMap<Symbol, InstrumentOverride>,
     pub retention: RetentionConfig,
     pub live: LiveConfig,
+    pub backup: BackupConfig,
 }
 
 impl Default for Config {
@@ -94,6 +97,7 @@ impl Default for Config {
             instruments: BTreeMap::new(),
             retention: RetentionConfig { decisions: 200_000, signals: 50_000 },
             live: LiveConfig::default(),
+            backup: BackupConfig::default(),
         }
     }
 }

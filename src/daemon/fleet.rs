@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::backups::Backups;
 use super::connections::Connections;
 use super::control::Control;
 use super::counters::{Counters, Progress};
@@ -45,6 +46,8 @@ pub struct RunOptions {
     /// Where the market comes from, for people.
     pub source: String,
     pub host: String,
+    /// Seals the audit log; `None`: it stays as it is.
+    pub vault: Option<Arc<Vault>>,
     /// Stop after this many cycles.
     pub cycles_max: Option<u64>,
 }
@@ -117,6 +120,7 @@ pub struct Fleet {
     pub(super) last_cycle_at: Timestamp,
     driver: Option<Driver>,
     recorder: Recorder,
+    backups: Backups,
     limits: LimitsLog,
     lease: Lease,
     started_at: Timestamp,
@@ -178,6 +182,7 @@ impl Fleet {
         };
         terms.instruments.extend(opening.desks.instruments(config));
         let roster = Roster::read(store.conn(), &terms)?;
+        let backups = Backups::new(&options.database, config, store.conn())?;
         let control = Control::open(&options.database, shutdown)?;
         let writer = Writer::start(store)?;
         let counters = Arc::new(Counters::default());
@@ -192,7 +197,9 @@ impl Fleet {
                 connections,
             ),
             pace: opening.pace,
-            recorder: Recorder::new(&lease, writer.clone(), options.source, started_at, config),
+            recorder: Recorder::new(&lease, writer.clone(), options.source, started_at, config)
+                .sealing(options.vault),
+            backups,
             limits: LimitsLog::default(),
             control,
             counters,
@@ -257,6 +264,7 @@ impl Fleet {
         if let Some(connections) = self.supervisor.connections() {
             self.limits.keep(connections, &self.writer, self.pace.now()).await?;
         }
+        self.backups.attend(&self.writer).await;
         let progress = self.progress();
         report(&progress);
         self.recorder.keep(self.desks.analysts(), progress).await;

@@ -3,6 +3,7 @@
 //! [`fleet`] is the story; [`executor`] is one account's part of it; [`pace`] keeps their time.
 
 pub mod analyst;
+pub mod backups;
 pub mod connections;
 pub mod control;
 pub mod counters;

@@ -9,6 +9,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod backup_log;
 pub mod bots;
 pub mod check;
 pub mod commands;
@@ -22,6 +23,7 @@ pub mod market_log;
 pub mod open;
 pub mod queries;
 pub mod rate_limits;
+pub mod restore;
 pub mod schema;
 pub mod strategies;
 pub mod telegram_bots;
@@ -29,7 +31,7 @@ pub mod vault_meta;
 pub mod writer;
 
 mod column;
-mod files;
+pub(crate) mod files;
 mod lock;
 mod setting_columns;
 
