@@ -117,7 +117,9 @@ fn verify(notes: &[AnchorNote], context: &Context) -> Result<(), CliError> {
     let conn = snapshot(store.conn())?;
     let report = audit::verify(&conn)?;
     let seal = SealFinding::of(&report, &store, context);
-    let mut fault = report.fault.map(|fault| fault.to_string()).or_else(|| seal.fault());
+    let broken = report.fault.map(|fault| fault.to_string());
+    let fix = if broken.is_none() { seal.fix() } else { None };
+    let mut fault = broken.or_else(|| seal.fault());
     for note in notes {
         if fault.is_none() {
             fault = note.fault(&conn)?;
@@ -132,8 +134,8 @@ fn verify(notes: &[AnchorNote], context: &Context) -> Result<(), CliError> {
         }))?;
     }
     if let Some(fault) = fault {
-        return Err(CliError::new(Exit::Database, fault)
-            .hint("entries before it hold; compare with a backup to see what was there"));
+        let hint = fix.unwrap_or("entries before it hold; compare with a backup to see what was there");
+        return Err(CliError::new(Exit::Database, fault).hint(hint));
     }
     if context.out.is_json() {
         return Ok(());
@@ -170,9 +172,15 @@ impl SealFinding {
             SealVerdict::Genuine => return None,
             SealVerdict::Forged => "the seal of the audit log was not made with this master key",
             SealVerdict::OtherKey => "the audit log is sealed under another master key",
-            SealVerdict::Missing => "the seal of the audit log was removed",
+            SealVerdict::Missing => "the audit log has no seal: it was never sealed, or the seal was removed",
         };
         Some(fault.to_owned())
+    }
+
+    /// What mends it: a log without a seal may be an older database's, which is sealed when somebody vouches for it.
+    pub(super) fn fix(&self) -> Option<&'static str> {
+        let is_missing = matches!(self.verdict, Some(SealVerdict::Missing));
+        is_missing.then_some("if the database has just been migrated, `tradefleet audit anchor` seals it")
     }
 
     const fn word(&self) -> &'static str {

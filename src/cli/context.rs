@@ -114,22 +114,28 @@ impl Context {
         Ok(KeyLookup::from_environment(Some(&self.key_path())).find_stored()?)
     }
 
-    /// Seals the audit log, where the key is at hand. Deriving one from a passphrase takes longer than a command
-    /// should: then the daemon does it.
+    /// Seals the audit log, where the key is at hand.
     pub fn seal_audit(&self) {
-        let sealed = self.write_store().and_then(|mut store| self.seal_audit_of(&mut store));
+        let sealed = self.write_store().and_then(|mut store| match vault_meta::read(store.conn())? {
+            Some(meta) => self.seal_with(&mut store, &meta),
+            None => Ok(()),
+        });
         if let Err(error) = sealed {
             self.out.warn(format!("the audit log could not be sealed: {error}"));
         }
     }
 
-    /// [`Self::seal_audit`] of an open database.
+    /// [`Self::seal_audit`] of an open database, after each change. Deriving the key from a passphrase would take
+    /// longer than a change should: then the daemon does it.
     pub fn seal_audit_of(&self, store: &mut Store) -> Result<(), CliError> {
-        let Some(meta) = vault_meta::read(store.conn())?.filter(|meta| meta.derivation == Derivation::Raw)
-        else {
-            return Ok(());
-        };
-        let Some(vault) = self.stored_key()?.and_then(|found| found.unlock(&meta).ok()) else {
+        match vault_meta::read(store.conn())?.filter(|meta| meta.derivation == Derivation::Raw) {
+            Some(meta) => self.seal_with(store, &meta),
+            None => Ok(()),
+        }
+    }
+
+    fn seal_with(&self, store: &mut Store, meta: &VaultMeta) -> Result<(), CliError> {
+        let Some(vault) = self.stored_key()?.and_then(|found| found.unlock(meta).ok()) else {
             return Ok(());
         };
         let now = self.now();

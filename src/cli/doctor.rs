@@ -77,10 +77,13 @@ fn audit_chain(context: &Context, store: &Store) -> Finding {
     match audit::verify(store.conn()) {
         Err(error) => Finding::fail("audit", error),
         Ok(report) => {
-            let seal = SealFinding::of(&report, store, context).fault();
-            match report.fault.map(|fault| fault.to_string()).or(seal) {
-                Some(fault) => Finding::fail("audit", CliError::new(Exit::Database, fault)),
-                None => Finding::ok("audit", format!("{} entries, chain whole", report.entries)),
+            let seal = SealFinding::of(&report, store, context);
+            match (report.fault.map(|fault| fault.to_string()), seal.fault(), seal.fix()) {
+                (None, None, _) => Finding::ok("audit", format!("{} entries, chain whole", report.entries)),
+                (None, Some(fault), Some(fix)) => Finding::warn("audit", fault, fix),
+                (Some(fault), ..) | (None, Some(fault), None) => {
+                    Finding::fail("audit", CliError::new(Exit::Database, fault))
+                }
             }
         }
     }

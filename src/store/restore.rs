@@ -94,8 +94,16 @@ fn open_copy(from: &Path) -> Result<Connection, StoreError> {
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
+    require_whole_pages(&copy, from)?;
     backup::require_sound(&copy)?;
     Ok(copy)
+}
+
+/// SQLite reads a last page that was cut short as if it ended in zeros.
+fn require_whole_pages(copy: &Connection, from: &Path) -> Result<(), StoreError> {
+    let bytes = fs::metadata(from).map_err(|error| StoreError::file(from, &error))?.len();
+    let page: u64 = copy.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0))?.into();
+    if bytes.is_multiple_of(page) { Ok(()) } else { Err(StoreError::corrupt("the last page is cut short")) }
 }
 
 fn contents(conn: &Connection) -> Result<Contents, StoreError> {
