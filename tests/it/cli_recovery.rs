@@ -72,7 +72,7 @@ fn a_daemon_makes_backups_by_itself_and_status_tells_of_them() {
     let good = home.json("status")["backup"]["last_good"].clone();
     assert_eq!(good["actor"], "daemon");
     let file = good["path"].as_str().unwrap();
-    home.run(&format!("db restore {file}")).fails(4, &["running"]);
+    home.run(&format!("db restore {file}")).fails(7, &["running"]);
     daemon.terminate().ok();
     home.run(&format!("db restore {file}")).ok();
     home.run("db check").ok();
