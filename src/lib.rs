@@ -23,7 +23,7 @@
 //! [`domain`] has the words. [`engine`] decides for one account: read `event`, `turn`, then `machine`. [`matching`] is the
 //! book that the paper exchange trades on. [`signal`] and [`strategy`] say what the market's candles mean. These five are
 //! **pure**: no I/O, no clock, no randomness, not async. The rest is the shell: [`market`] brings candles, [`exchange`]
-//! carries orders (one room a dialect: pure makers and readers of messages below, the account above), [`store`] keeps everything, [`vault`] seals keys, [`daemon`] wires them and keeps time, [`control`]
+//! carries orders (one room a dialect: pure makers and readers of messages below, the account above), [`store`] keeps everything, [`backup`] copies it, [`vault`] seals keys, [`daemon`] wires them and keeps time, [`control`]
 //! applies what people want, [`cli`] is on top. [`simulator`] is an exchange of its own for rehearsals: [`matching`]
 //! behind the real wire protocols; nothing but the command line knows it. [`backtest`] plays candles through the same
 //! machine, book and strategies as fast as memory gives them.
@@ -57,6 +57,7 @@ pub mod signal;
 pub mod strategy;
 
 pub mod backtest;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

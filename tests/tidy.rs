@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("simulator", &["domain", "matching", "clock", "market", "simulator"]),
     ("store", &["domain", "engine", "matching", "signal", "strategy", "store"]),
     ("vault", &["domain", "store", "vault"]),
+    ("backup", &["domain", "store", "backup"]),
     ("control", &["domain", "engine", "strategy", "config", "store", "vault", "control"]),
     (
         "notify",
@@ -28,7 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "daemon",
         &[
             "domain", "matching", "signal", "strategy", "engine", "clock", "config", "market", "exchange",
-            "notify", "store", "vault", "daemon",
+            "notify", "store", "vault", "backup", "daemon",
         ],
     ),
     (
@@ -53,6 +54,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "simulator",
             "store",
             "vault",
+            "backup",
             "control",
             "notify",
             "daemon",

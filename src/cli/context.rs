@@ -13,7 +13,8 @@ use crate::clock;
 use crate::config::{Config, LoadedConfig};
 use crate::domain::time::Timestamp;
 use crate::store::{OpenMode, Store, vault_meta};
-use crate::vault::{FoundKey, KeyLookup, Vault, VaultError, VaultMeta};
+use crate::vault::audit_seal::{self, Sealed};
+use crate::vault::{Derivation, FoundKey, KeyLookup, Vault, VaultError, VaultMeta};
 
 pub struct Context {
     pub out: Output,
@@ -106,6 +107,42 @@ impl Context {
             }
             other => Ok(other?),
         }
+    }
+
+    /// The master key, where nobody needs to be asked for it.
+    pub fn stored_key(&self) -> Result<Option<FoundKey>, CliError> {
+        Ok(KeyLookup::from_environment(Some(&self.key_path())).find_stored()?)
+    }
+
+    /// Seals the audit log, where the key is at hand.
+    pub fn seal_audit(&self) {
+        let sealed = self.write_store().and_then(|mut store| match vault_meta::read(store.conn())? {
+            Some(meta) => self.seal_with(&mut store, &meta),
+            None => Ok(()),
+        });
+        if let Err(error) = sealed {
+            self.out.warn(format!("the audit log could not be sealed: {error}"));
+        }
+    }
+
+    /// [`Self::seal_audit`] of an open database, after each change. Deriving the key from a passphrase would take
+    /// longer than a change should: then the daemon does it.
+    pub fn seal_audit_of(&self, store: &mut Store) -> Result<(), CliError> {
+        match vault_meta::read(store.conn())?.filter(|meta| meta.derivation == Derivation::Raw) {
+            Some(meta) => self.seal_with(store, &meta),
+            None => Ok(()),
+        }
+    }
+
+    fn seal_with(&self, store: &mut Store, meta: &VaultMeta) -> Result<(), CliError> {
+        let Some(vault) = self.stored_key()?.and_then(|found| found.unlock(meta).ok()) else {
+            return Ok(());
+        };
+        let now = self.now();
+        if store.transaction(|conn| audit_seal::seal(&vault, conn, now))? == Sealed::Refused {
+            self.out.warn("the audit log does not fit its seal: run `tradefleet audit verify`");
+        }
+        Ok(())
     }
 
     /// A rotation that was killed leaves the right key beside the key file.

@@ -1,12 +1,10 @@
 //! `db migrate|check|backup|restore`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{CliError, Context, db_check};
-use crate::store::{Store, backup};
+use super::{CliError, Context, db_backup, db_check, db_restore};
+use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub(super) struct DbArgs {
@@ -20,45 +18,24 @@ enum Verb {
     Migrate,
     /// Check the database: pages, references, audit chain, and the ledger against its fills
     Check(db_check::CheckArgs),
-    /// Copy the database to a new file, while the daemon runs
-    Backup { file: PathBuf },
+    /// Copy the database while the daemon runs: checked, rotated, encrypted if wished
+    Backup(db_backup::BackupArgs),
     /// Put a backup in the place of the database, which is kept beside it
-    Restore { file: PathBuf },
+    Restore(db_restore::RestoreArgs),
 }
 
 pub(super) fn run(args: &DbArgs, context: &Context) -> Result<(), CliError> {
     match &args.verb {
         Verb::Migrate => migrate(context),
         Verb::Check(args) => db_check::run(args, context),
-        Verb::Backup { file } => {
-            let report = backup::backup(&context.database_path(), file)?;
-            if context.out.is_json() {
-                return context.out.json(&json!({
-                    "path": report.path, "bytes": report.bytes, "schema_version": report.schema_version,
-                }));
-            }
-            context.out.line(format!("{} ({} bytes)", report.path.display(), report.bytes))?;
-            context.out.note("the master key is not in it: keep a copy of the key apart");
-            Ok(())
-        }
-        Verb::Restore { file } => {
-            let report = backup::restore(file, &context.database_path())?;
-            if context.out.is_json() {
-                return context.out.json(&json!({
-                    "schema_version": report.schema_version, "replaced": report.replaced,
-                }));
-            }
-            context.out.line(format!("restored {}", file.display()))?;
-            if let Some(kept) = report.replaced {
-                context.out.note(format!("the database before is kept as {}", kept.display()));
-            }
-            Ok(())
-        }
+        Verb::Backup(args) => db_backup::run(args, context),
+        Verb::Restore(args) => db_restore::run(args, context),
     }
 }
 
 fn migrate(context: &Context) -> Result<(), CliError> {
     let done = Store::migrate(&context.database_path())?;
+    context.seal_audit();
     if context.out.is_json() {
         return context.out.json(&json!({ "from": done.from, "to": done.to, "copy": done.copy }));
     }

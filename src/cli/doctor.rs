@@ -7,9 +7,11 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
+use super::audit::SealFinding;
 use super::finding::{self, Finding, Verdict};
-use super::{CliError, Context, Exit, limits};
+use super::{CliError, Context, Exit, limits, when};
 use crate::domain::time::{DurationMs, Timestamp};
+use crate::store::backup_log::{self, BackupState};
 use crate::store::rate_limits::{read_bans, read_headroom};
 use crate::store::{OpenMode, Store, StoreError, audit, lease, schema, vault_meta};
 use crate::vault::{Derivation, KeyLookup};
@@ -34,9 +36,10 @@ pub(super) fn run(_: &DoctorArgs, context: &Context) -> Result<(), CliError> {
                 Ok(()) => Finding::ok("integrity", "quick check passed"),
                 Err(error) => Finding::fail("integrity", error),
             });
-            findings.push(audit_chain(&store));
+            findings.push(audit_chain(context, &store));
             findings.push(master_key(context, &store));
             findings.push(daemon(&store));
+            findings.push(backups(context, &store));
             findings.push(rate_limits(context.now(), &store));
             findings.push(clock(context.now(), &store));
         }
@@ -70,13 +73,51 @@ fn config(context: &Context) -> Finding {
     }
 }
 
-fn audit_chain(store: &Store) -> Finding {
+fn audit_chain(context: &Context, store: &Store) -> Finding {
     match audit::verify(store.conn()) {
         Err(error) => Finding::fail("audit", error),
-        Ok(report) => match report.fault {
-            Some(fault) => Finding::fail("audit", CliError::new(Exit::Database, fault.to_string())),
-            None => Finding::ok("audit", format!("{} entries, chain whole", report.entries)),
-        },
+        Ok(report) => {
+            let seal = SealFinding::of(&report, store, context);
+            match (report.fault.map(|fault| fault.to_string()), seal.fault(), seal.fix()) {
+                (None, None, _) => Finding::ok("audit", format!("{} entries, chain whole", report.entries)),
+                (None, Some(fault), Some(fix)) => Finding::warn("audit", fault, fix),
+                (Some(fault), ..) | (None, Some(fault), None) => {
+                    Finding::fail("audit", CliError::new(Exit::Database, fault))
+                }
+            }
+        }
+    }
+}
+
+fn backups(context: &Context, store: &Store) -> Finding {
+    let every = context.config().map(|config| config.backup.clone()).unwrap_or_default();
+    let is_scheduled = every.dir.is_some();
+    let fix = "run `tradefleet db backup`, or set backup.dir so that the daemon makes them";
+    match backup_log::state(store.conn()) {
+        Err(error) => Finding::fail("backup", error),
+        Ok(None) => Finding::warn("backup", "there is none", fix),
+        Ok(Some(BackupState { last_failure: Some(failure), failures, .. })) => Finding::warn(
+            "backup",
+            format!(
+                "the last {failures} failed, the latest {}: {}",
+                when::minute(failure.finished_at),
+                failure.error.unwrap_or_default()
+            ),
+            "make room or mend the folder, then run `tradefleet db backup`",
+        ),
+        Ok(Some(BackupState { last_good, .. })) => {
+            let Some(good) = last_good else { return Finding::warn("backup", "there is none", fix) };
+            let age = context.now().since(good.finished_at);
+            let detail = format!("{}, {} ago", good.path, when::span(age));
+            if is_scheduled && age > every.every.times(2) {
+                return Finding::warn(
+                    "backup",
+                    detail,
+                    "none was made for twice as long as it should take: is the daemon running?",
+                );
+            }
+            Finding::ok("backup", detail)
+        }
     }
 }
 

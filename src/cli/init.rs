@@ -14,7 +14,7 @@ use crate::store::audit::{self, AuditEntry};
 use crate::store::{Store, vault_meta};
 use crate::vault::key_file::create_key_file;
 use crate::vault::key_source::prompt_passphrase;
-use crate::vault::{MasterKey, Salt, Vault};
+use crate::vault::{MasterKey, Salt, Vault, audit_seal};
 
 #[derive(Debug, Args)]
 pub(super) struct InitArgs {
@@ -102,7 +102,7 @@ fn write_config(path: &Path) -> Result<bool, CliError> {
 fn create_database(context: &Context, key: MasterKey, salt: Option<&Salt>) -> Result<(), CliError> {
     let now = context.now();
     let mut store = Store::create(&context.database_path())?;
-    let (_, meta) = Vault::initialise(key, salt, now)?;
+    let (vault, meta) = Vault::initialise(key, salt, now)?;
     let entry = AuditEntry {
         at: now,
         actor: context.actor(),
@@ -114,7 +114,8 @@ fn create_database(context: &Context, key: MasterKey, salt: Option<&Salt>) -> Re
     };
     store.transaction(|conn| {
         vault_meta::write(conn, &meta)?;
-        audit::append(conn, &entry).map(|_| ())
+        audit::append(conn, &entry)?;
+        audit_seal::seal(&vault, conn, now).map(drop)
     })?;
     Ok(())
 }

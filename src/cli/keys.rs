@@ -12,6 +12,7 @@ use serde_json::json;
 use super::{CliError, Context, Exit};
 use crate::store::audit::{self, AuditEntry};
 use crate::store::{StoreError, lease, vault_meta};
+use crate::vault::audit_seal::{self, Sealed};
 use crate::vault::key_file::create_key_file;
 use crate::vault::key_source::prompt_passphrase;
 use crate::vault::{KeySource, MasterKey, Salt};
@@ -84,10 +85,11 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
             })),
         };
         audit::append(conn, &entry)?;
-        Ok::<_, CliError>(fields.len())
+        let is_sealed = audit_seal::reseal(&old, &rotation.vault, conn, now)?;
+        Ok::<_, CliError>((fields.len(), is_sealed))
     });
-    let resealed = match resealed {
-        Ok(count) => count,
+    let (resealed, audit) = match resealed {
+        Ok(done) => done,
         Err(error) => {
             // The database is still under the old key.
             drop(fs::remove_file(&files.new));
@@ -95,6 +97,11 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
         }
     };
     files.swap(salt.is_none(), keep_old)?;
+    if audit == Sealed::Refused {
+        context.out.warn(
+            "the audit log does not fit its seal, which was left as it is: run `tradefleet audit verify`",
+        );
+    }
     report(context, &files, resealed, keep_old)
 }
 

@@ -10,13 +10,16 @@ pub mod output;
 mod account;
 mod alert;
 mod audit;
+mod audit_note;
 mod backtest;
 mod bot;
 mod completions;
 mod config;
 mod data;
 mod db;
+mod db_backup;
 mod db_check;
+mod db_restore;
 mod demo;
 mod doctor;
 mod figures;
@@ -86,7 +89,7 @@ struct GlobalArgs {
 enum Command {
     /// Create the home folder, its configuration, database and master key
     Init(init::InitArgs),
-    /// Run the daemon on a tape or on the synthetic market
+    /// Run the daemon: on the exchanges, on a tape, or on the synthetic market
     Run(run::RunArgs),
     /// Watch a small fleet trade an embedded market for half a minute
     Demo(demo::DemoArgs),

@@ -110,6 +110,11 @@ fn is_attended(context: &Context) -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal() && !context.out.is_json()
 }
 
+/// The secret in an environment variable.
+pub(super) fn of_variable(name: &str) -> Result<Secret, CliError> {
+    one(Some(name), None)?.ok_or_else(|| CliError::usage(format!("environment variable `{name}` is not set")))
+}
+
 fn one(variable: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>, CliError> {
     let text = match (variable, file) {
         (Some(name), _) => std::env::var(name)

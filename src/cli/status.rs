@@ -10,6 +10,7 @@ use super::output::Tone;
 use super::{CliError, Context, figures, limits, when};
 use crate::domain::figures::allocation_bar;
 use crate::store::Store;
+use crate::store::backup_log::BackupState;
 use crate::store::queries::snapshot;
 use crate::store::queries::status::{self, AccountStatus, DaemonStatus, FleetStatus, FleetTotals};
 
@@ -74,7 +75,22 @@ fn print(context: &Context, status: &FleetStatus, has_bots: bool) -> Result<(), 
     for line in limits::bans(&status.bans) {
         context.out.line(context.out.paint(Tone::Bad, &line))?;
     }
-    Ok(())
+    status.backup.as_ref().map_or(Ok(()), |backup| backups(context, backup))
+}
+
+fn backups(context: &Context, backup: &BackupState) -> Result<(), CliError> {
+    if let Some(good) = &backup.last_good {
+        let lock = if good.encrypted { ", encrypted" } else { "" };
+        context.out.line(format!("backup  {} {}{lock}", when::minute(good.finished_at), good.path))?;
+    }
+    let Some(failure) = &backup.last_failure else { return Ok(()) };
+    let line = format!(
+        "backup  failed {}: {} ({} since the last good one)",
+        when::minute(failure.finished_at),
+        figures::or_dash(failure.error.as_ref()),
+        figures::counted(backup.failures, "failure")
+    );
+    context.out.line(context.out.paint(Tone::Bad, &line))
 }
 
 fn daemon(context: &Context, daemon: Option<&DaemonStatus>) -> Result<(), CliError> {

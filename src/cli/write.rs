@@ -102,7 +102,11 @@ fn in_transaction(
     let actor = context.actor();
     let limits = context.config()?.limits;
     let by = Authority { actor: &actor, now: context.now(), limits, confirmed: false, keys: None };
-    store.attempt(is_rehearsal, |conn| work(conn, by))
+    let applied = store.attempt(is_rehearsal, |conn| work(conn, by))?;
+    if !is_rehearsal && !applied.changes.is_empty() {
+        context.seal_audit_of(store)?;
+    }
+    Ok(applied)
 }
 
 /// Prints what changed and what the daemon says to it.

@@ -38,6 +38,7 @@ const SECRET: &str = "`env:NAME` or `file:PATH`, or \"\" for none";
 const SEVERITY: &str = "info, warning or critical";
 const TRACED: &str = "a list of `NAME` or `NAME=LEVEL` such as [\"alpha\", \"beta=trace\"]";
 const LISTEN: &str = "an address such as 127.0.0.1:9464 (port 0: any free one), or \"\" for none";
+const RECIPIENTS: &str = "a list of age recipients such as [\"age1...\"]; [] leaves backups as they are";
 const SYMBOLS: &str = "a list of exchange symbols such as [\"BTCUSDT\"]";
 
 /// Every key but those of `[instruments.SYMBOL]`.
@@ -132,6 +133,11 @@ pub const KEYS: &[ConfigKey] = &[
     key("watch.clock_stop_ms", "10 to 60000", "difference at which nothing is opened on that exchange, ms"),
     key("retention.decisions", "1000 to 100000000", "rows of decisions that are kept"),
     key("retention.signals", "1000 to 100000000", "rows of signals that are kept"),
+    key("backup.dir", "a folder, or \"\" for none", "the daemon copies the database there by itself"),
+    key("backup.every_hours", "1 to 720", "how often, hours"),
+    key("backup.keep", "1 to 10000", "backups that are kept, the newest"),
+    key("backup.keep_days", "0 to 3650", "none older than this is kept, days; 0: whatever their age"),
+    list("backup.recipients", RECIPIENTS, "public keys that backups are encrypted to"),
 ];
 
 /// The names of all sections, each once, in the order of [`KEYS`].
@@ -162,7 +168,7 @@ pub(super) fn within<T: FromStr + PartialOrd>(
 }
 
 /// `""` empties the slot; anything else must parse.
-fn optional<T: FromStr>(values: &[&str], slot: &mut Option<T>) -> Option<()> {
+pub(super) fn optional<T: FromStr>(values: &[&str], slot: &mut Option<T>) -> Option<()> {
     *slot = match values {
         [""] => None,
         values => Some(one(values)?),
@@ -189,7 +195,7 @@ pub(super) fn quoted_list(values: &[impl std::fmt::Display]) -> String {
     format!("[{}]", quoted.join(", "))
 }
 
-fn or_empty(value: Option<impl std::fmt::Display>) -> String {
+pub(super) fn or_empty(value: Option<impl std::fmt::Display>) -> String {
     value.map_or_else(|| "\"\"".to_owned(), quoted)
 }
 
@@ -235,6 +241,7 @@ impl Config {
             watch if watch.starts_with("http.") || watch.starts_with("watch.") => {
                 super::watch::set(&mut self.http, &mut self.watch, watch, values)?;
             }
+            backup if backup.starts_with("backup.") => self.backup.set(backup, values)?,
             live => self.live.set(live, values)?,
         }
         Some(())
@@ -296,6 +303,7 @@ impl Config {
             watch if watch.starts_with("http.") || watch.starts_with("watch.") => {
                 super::watch::get(&self.http, &self.watch, watch)?
             }
+            backup if backup.starts_with("backup.") => self.backup.get(backup)?,
             live => self.live.get(live)?,
         })
     }

@@ -6,6 +6,7 @@
 pub mod document;
 
 mod alerts;
+mod backup;
 mod keys;
 mod live;
 mod reload;
@@ -23,6 +24,7 @@ use crate::signal::gates::GateConfig;
 use crate::signal::universe::UniverseConfig;
 
 pub use alerts::{AlertsConfig, MailTls};
+pub use backup::BackupConfig;
 use document::{Entry, Node, Problem, Problems, Value, table_of, unknown_key};
 pub use keys::{ConfigKey, KEYS};
 pub use live::{ExchangeUrls, LiveConfig};
@@ -92,6 +94,7 @@ pub struct Config {
     pub alerts: AlertsConfig,
     pub http: HttpConfig,
     pub watch: WatchConfig,
+    pub backup: BackupConfig,
 }
 
 impl Default for Config {
@@ -121,6 +124,7 @@ impl Default for Config {
             alerts: AlertsConfig::default(),
             http: HttpConfig::default(),
             watch: WatchConfig::default(),
+            backup: BackupConfig::default(),
         }
     }
 }

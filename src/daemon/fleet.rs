@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use super::backups::Backups;
 use super::connections::Connections;
 use super::control::Control;
 use super::counters::{Counters, Progress};
@@ -50,7 +51,8 @@ pub struct RunOptions {
     pub database: PathBuf,
     pub config: Config,
     pub market: MarketPlan,
-    /// Opens the tokens of the accounts' chats; `None`: nobody is listened to.
+    /// Opens the tokens of the accounts' chats and seals the audit log; `None`: nobody is listened to, and the log stays
+    /// as it is.
     pub vault: Option<Arc<Vault>>,
     /// Where the market comes from, for people.
     pub source: String,
@@ -132,6 +134,7 @@ pub struct Fleet {
     pub(super) recorder: Recorder,
     pub(super) limits: LimitsLog,
     driver: Option<Driver>,
+    backups: Backups,
     lease: Lease,
     started_at: Timestamp,
     /// Chats: they listen as long as the fleet runs.
@@ -196,9 +199,10 @@ impl Fleet {
         };
         terms.instruments.extend(opening.desks.instruments(config));
         let roster = Roster::read(store.conn(), &terms)?;
+        let backups = Backups::new(&options.database, config, store.conn())?;
         let control = Control::open(&options.database, shutdown)?;
         let writer = Writer::observed(store, Some(Arc::clone(&counters.vitals) as Arc<dyn CommitObserver>))?;
-        let chats = tellers::start(config, &options.database, options.vault, &writer, &counters)?;
+        let chats = tellers::start(config, &options.database, options.vault.clone(), &writer, &counters)?;
         let connections = opening.connections;
         let mut fleet = Self {
             desks: opening.desks,
@@ -210,7 +214,9 @@ impl Fleet {
                 connections,
             ),
             pace: opening.pace,
-            recorder: Recorder::new(&lease, writer.clone(), options.source, started_at, &options.config),
+            recorder: Recorder::new(&lease, writer.clone(), options.source, started_at, &options.config)
+                .sealing(options.vault),
+            backups,
             limits: LimitsLog::default(),
             watch: Watch::new(monitor, options.reload),
             config: options.config,
@@ -302,6 +308,7 @@ impl Fleet {
         if let Some(connections) = self.supervisor.connections() {
             self.limits.keep(connections, &self.writer, self.pace.now()).await?;
         }
+        self.backups.attend(&self.writer).await;
         Ok(())
     }
 

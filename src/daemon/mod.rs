@@ -4,6 +4,7 @@
 
 pub mod analyst;
 pub mod answers;
+pub mod backups;
 pub mod connections;
 pub mod control;
 pub mod counters;

@@ -1,5 +1,6 @@
 //! Keeps what the driver knows where the CLI can read it: last prices, signals, the run's counters, the heartbeat.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::analyst::Analyst;
@@ -12,6 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::store::lease::Lease;
 use crate::store::market_log::{self, RunRow};
 use crate::store::{StoreError, Writer};
+use crate::vault::{Vault, audit_seal};
 
 /// Between two writes.
 const KEEP_EVERY: Duration = Duration::from_millis(500);
@@ -22,6 +24,7 @@ pub struct Recorder {
     writer: Writer,
     run: RunRow,
     retention: RetentionConfig,
+    vault: Option<Arc<Vault>>,
     keep: WallTimer,
     prune: WallTimer,
 }
@@ -38,6 +41,7 @@ impl Recorder {
             writer,
             run: RunRow { epoch: lease.epoch(), started_at, source, ..RunRow::default() },
             retention: config.retention.clone(),
+            vault: None,
             keep: WallTimer::new(KEEP_EVERY),
             prune: WallTimer::new(PRUNE_EVERY),
         }
@@ -45,6 +49,12 @@ impl Recorder {
 
     pub fn set_retention(&mut self, retention: &RetentionConfig) {
         self.retention.clone_from(retention);
+    }
+
+    /// Seals the audit log with each write.
+    #[must_use]
+    pub fn sealing(self, vault: Option<Arc<Vault>>) -> Self {
+        Self { vault, ..self }
     }
 
     /// Writes, if it is time to.
@@ -96,6 +106,7 @@ impl Recorder {
         self.run.turns = progress.counts.turns;
         self.run.commits = self.writer.counters().commits;
         let run = self.run.clone();
+        let vault = self.vault.clone();
         let markets: Vec<_> = analysts
             .into_iter()
             .map(|(market, analyst)| (market, analyst.prices(), analyst.take_signals()))
@@ -106,7 +117,11 @@ impl Recorder {
                 market_log::write_prices(conn, *market, prices, at)?;
                 market_log::write_signals(conn, *market, signals)?;
             }
-            Lease::heartbeat(conn, run.epoch, wall_now())
+            let now = wall_now();
+            if let Some(vault) = &vault {
+                audit_seal::seal(vault, conn, now)?;
+            }
+            Lease::heartbeat(conn, run.epoch, now)
         }
     }
 }

@@ -3,7 +3,9 @@
 //! Removing is soft: the row and its history stay, its name becomes free, its bots are deactivated.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::json;
 
+use super::audit::{self, AuditEntry};
 use super::error::is_duplicate;
 use super::{StoreError, column, setting_columns};
 use crate::domain::ids::AccountId;
@@ -222,18 +224,36 @@ fn named(error: rusqlite::Error, name: &str) -> StoreError {
 }
 
 /// Keeps what the exchange said of an account: its id there, which stays what it was first, and its position mode.
+/// What is new goes into the audit log.
 pub fn identify(
     conn: &Connection,
     id: AccountId,
     uid: Option<&str>,
     mode: Option<PositionMode>,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
+    let before = get(conn, id)?;
     let changed = conn
         .prepare_cached(
             "UPDATE accounts SET exchange_uid = coalesce(exchange_uid, ?2), position_mode_told = ?3 WHERE id = ?1",
         )?
         .execute(params![id.get(), uid, mode.map(PositionMode::as_str)])?;
-    found(changed, id)
+    found(changed, id)?;
+    let learnt = |row: &AccountRow| json!({ "exchange_uid": row.exchange_uid, "position_mode": row.position_mode.map(PositionMode::as_str) });
+    let (old, new) = (learnt(&before), learnt(&get(conn, id)?));
+    if old == new {
+        return Ok(());
+    }
+    let entry = AuditEntry {
+        at: now,
+        actor: "daemon".to_owned(),
+        action: "identify_account".to_owned(),
+        subject: format!("account {}", before.name),
+        account: Some(before.name),
+        before: Some(old),
+        after: Some(new),
+    };
+    audit::append(conn, &entry).map(drop)
 }
 
 fn mode_from_row(row: &Row<'_>) -> rusqlite::Result<Option<PositionMode>> {

@@ -4,8 +4,11 @@
 //! keys in alphabetical order; `before` and `after` enter as the text that is stored. The id is part of it, so an
 //! entry can neither be changed, removed from the middle, nor moved without breaking the chain.
 //!
-//! Entries cut off at the end leave a valid, shorter chain. Only a head kept elsewhere shows that: compare the head
-//! that [`append`] and [`verify`] return with one that was sent off the machine.
+//! Entries cut off at the end leave a valid, shorter chain. The [`anchor`] keeps the end a second time and shows that;
+//! its seal, which needs a key, shows it even to one who rewrites the anchor too. A head that was sent off the machine
+//! shows the rest: whoever holds the machine, its database and its key can forge all that is on it.
+
+pub mod anchor;
 
 use data_encoding::HEXLOWER;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -14,6 +17,8 @@ use sha2::{Digest, Sha256};
 
 use super::{StoreError, column};
 use crate::domain::time::Timestamp;
+
+pub use anchor::{Anchor, Seal};
 
 /// What the first entry's hash is chained to.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -66,6 +71,14 @@ pub enum AuditFault {
     Removed(i64),
     #[error("audit entry {0} does not follow the one before it")]
     OutOfOrder(i64),
+    #[error("the end of the audit log was removed: it has {found} entries of {anchored}")]
+    Cut { found: i64, anchored: i64 },
+    #[error("audit entry {0} is not the one that its anchor knows")]
+    Replaced(i64),
+    #[error("audit entry {0} is not the one that was sealed")]
+    NotAsSealed(i64),
+    #[error("the anchor of the audit log was removed")]
+    NoAnchor,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +88,17 @@ pub struct AuditReport {
     /// The last entry that holds; `None` for an empty log.
     pub head: Option<AuditHead>,
     pub fault: Option<AuditFault>,
+    /// What was kept of the log beside it; `None`: even that is gone.
+    pub anchor: Option<Anchor>,
 }
 
 /// Which entries to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     pub account: Option<String>,
+    /// `cli:ana`, or `cli` for all who typed.
+    pub actor: Option<String>,
+    pub action: Option<String>,
     pub since: Option<Timestamp>,
     /// At most so many, the latest.
     pub limit: u32,
@@ -89,7 +107,8 @@ pub struct AuditFilter {
 /// Appends an entry. Belongs into the transaction of the change it records, which must be a writing one: a second
 /// writer between reading the head and appending would be refused by the primary key.
 pub fn append(conn: &Connection, entry: &AuditEntry) -> Result<AuditHead, StoreError> {
-    let head = head(conn)?;
+    // The anchor counts more than the log: what was cut off leaves a hole that no later entry closes.
+    let head = anchor::head(conn)?.map_or_else(|| head(conn), |anchored| Ok(Some(anchored)))?;
     let mut row = AuditRow {
         id: head.as_ref().map_or(1, |head| head.id.saturating_add(1)),
         at: entry.at,
@@ -119,6 +138,7 @@ pub fn append(conn: &Connection, entry: &AuditEntry) -> Result<AuditHead, StoreE
         row.prev_hash,
         row.hash
     ])?;
+    anchor::move_to(conn, row.id, &row.hash)?;
     Ok(AuditHead { id: row.id, hash: row.hash })
 }
 
@@ -130,33 +150,61 @@ pub fn head(conn: &Connection) -> Result<Option<AuditHead>, StoreError> {
     Ok(head)
 }
 
-/// Walks the whole chain and reports the first entry that does not hold.
+/// Walks the whole chain, compares its end with the anchor, and reports the first entry that does not hold. Whether a
+/// seal is genuine only the key can tell.
 pub fn verify(conn: &Connection) -> Result<AuditReport, StoreError> {
+    let anchor = anchor::read(conn)?;
+    let sealed = anchor.as_ref().and_then(|anchor| anchor.seal.as_ref()).map(|seal| seal.head.clone());
     let mut statement = conn.prepare_cached("SELECT * FROM audit_log ORDER BY id")?;
     let mut rows = statement.query([])?;
-    let mut report = AuditReport { entries: 0, head: None, fault: None };
+    let mut report = AuditReport { entries: 0, head: None, fault: None, anchor };
     while let Some(row) = rows.next()? {
         let row = from_row(row)?;
-        report.fault = fault_of(&row, report.head.as_ref())?;
+        let is_replaced = sealed.as_ref().is_some_and(|head| head.id == row.id && head.hash != row.hash);
+        report.fault = fault_of(&row, report.head.as_ref())?
+            .or_else(|| is_replaced.then_some(AuditFault::NotAsSealed(row.id)));
         if report.fault.is_some() {
             break;
         }
         report.entries = report.entries.saturating_add(1);
         report.head = Some(AuditHead { id: row.id, hash: row.hash });
     }
+    report.fault = report.fault.or_else(|| fault_at_end(report.anchor.as_ref(), report.head.as_ref()));
     Ok(report)
+}
+
+/// The hash of one entry; `None` when it is not there.
+pub fn hash_at(conn: &Connection, id: i64) -> Result<Option<String>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT hash FROM audit_log WHERE id = ?1")?;
+    Ok(statement.query_row([id], |row| row.get(0)).optional()?)
+}
+
+/// Compares the end of a chain that holds with what is kept of it.
+fn fault_at_end(anchor: Option<&Anchor>, head: Option<&AuditHead>) -> Option<AuditFault> {
+    let found = head.map_or(0, |head| head.id);
+    let Some(anchor) = anchor else { return Some(AuditFault::NoAnchor) };
+    let sealed = anchor.seal.as_ref().map_or(0, |seal| seal.head.id);
+    let anchored = anchor.head.id.max(sealed);
+    if found < anchored {
+        return Some(AuditFault::Cut { found, anchored });
+    }
+    let hash = head.map_or(GENESIS, |head| head.hash.as_str());
+    (found != anchor.head.id || hash != anchor.head.hash).then_some(AuditFault::Replaced(found))
 }
 
 /// The latest entries that pass the filter, oldest first.
 pub fn list(conn: &Connection, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
     let mut statement = conn.prepare_cached(
         "SELECT * FROM (
-             SELECT * FROM audit_log WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR at >= ?2)
+             SELECT * FROM audit_log
+             WHERE (?1 IS NULL OR account = ?1) AND (?2 IS NULL OR at >= ?2) AND (?5 IS NULL OR action = ?5)
+               AND (?4 IS NULL OR actor = ?4 OR substr(actor, 1, length(?4) + 1) = ?4 || ':')
              ORDER BY id DESC LIMIT ?3
          ) ORDER BY id",
     )?;
     let since = filter.since.map(Timestamp::ms);
-    let rows = statement.query_map(params![filter.account, since, filter.limit], from_row)?;
+    let key = params![filter.account, since, filter.limit, filter.actor, filter.action];
+    let rows = statement.query_map(key, from_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -216,105 +264,4 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::store::Store;
-    use crate::store::scratch::Scratch;
-
-    fn entry(n: i64) -> AuditEntry {
-        AuditEntry {
-            at: Timestamp::from_ms(n),
-            actor: "cli:ana".to_owned(),
-            action: "account.set".to_owned(),
-            account: (n % 2 == 0).then(|| "family".to_owned()),
-            subject: "leverage".to_owned(),
-            before: Some(json!({"leverage": n})),
-            after: Some(json!({"leverage": n + 1})),
-        }
-    }
-
-    fn log_of_five(scratch: &Scratch) -> Store {
-        let store = scratch.open();
-        for n in 1..=5 {
-            append(store.conn(), &entry(n)).unwrap();
-        }
-        store
-    }
-
-    #[test]
-    fn an_untouched_chain_holds_and_returns_its_head() {
-        let scratch = Scratch::new();
-        let store = log_of_five(&scratch);
-        let report = verify(store.conn()).unwrap();
-        assert_eq!((report.entries, report.fault), (5, None));
-        assert_eq!(report.head, head(store.conn()).unwrap());
-    }
-
-    #[test]
-    fn the_log_itself_refuses_changes() {
-        let scratch = Scratch::new();
-        let store = log_of_five(&scratch);
-        for sql in ["UPDATE audit_log SET actor = 'x' WHERE id = 2", "DELETE FROM audit_log WHERE id = 2"] {
-            let refused = StoreError::from(store.conn().execute_batch(sql).unwrap_err());
-            assert!(refused.to_string().contains("append-only"), "{refused}");
-        }
-    }
-
-    #[test]
-    fn whoever_drops_the_triggers_is_still_found_out() {
-        let swap = "UPDATE audit_log SET id = 99 WHERE id = 2; UPDATE audit_log SET id = 2 WHERE id = 3;
-                    UPDATE audit_log SET id = 3 WHERE id = 99;";
-        let cases = [
-            ("UPDATE audit_log SET after = '{\"leverage\":100}' WHERE id = 3", AuditFault::Changed(3)),
-            ("UPDATE audit_log SET at = 0 WHERE id = 1", AuditFault::Changed(1)),
-            ("UPDATE audit_log SET account = NULL WHERE id = 4", AuditFault::Changed(4)),
-            ("DELETE FROM audit_log WHERE id = 2", AuditFault::Removed(2)),
-            ("DELETE FROM audit_log WHERE id = 1", AuditFault::Removed(1)),
-            (
-                "DELETE FROM audit_log WHERE id = 3; UPDATE audit_log SET id = id - 1 WHERE id > 3",
-                AuditFault::OutOfOrder(3),
-            ),
-            (swap, AuditFault::OutOfOrder(2)),
-        ];
-        for (tampering, fault) in cases {
-            let scratch = Scratch::new();
-            let store = log_of_five(&scratch);
-            store
-                .conn()
-                .execute_batch("DROP TRIGGER audit_log_no_update; DROP TRIGGER audit_log_no_delete")
-                .unwrap();
-            store.conn().execute_batch(tampering).unwrap();
-            assert_eq!(verify(store.conn()).unwrap().fault, Some(fault), "{tampering}");
-        }
-    }
-
-    #[test]
-    fn a_cut_tail_shows_only_against_a_head_kept_elsewhere() {
-        let scratch = Scratch::new();
-        let store = log_of_five(&scratch);
-        let kept = head(store.conn()).unwrap();
-        store
-            .conn()
-            .execute_batch("DROP TRIGGER audit_log_no_delete; DELETE FROM audit_log WHERE id = 5")
-            .unwrap();
-        let report = verify(store.conn()).unwrap();
-        assert_eq!(report.fault, None);
-        assert_ne!(report.head, kept);
-    }
-
-    #[test]
-    fn the_list_is_filtered_and_limited_to_the_latest() {
-        let scratch = Scratch::new();
-        let store = log_of_five(&scratch);
-        let ids = |filter: AuditFilter| -> Vec<i64> {
-            list(store.conn(), &filter).unwrap().iter().map(|row| row.id).collect()
-        };
-        assert_eq!(ids(AuditFilter { limit: 2, ..AuditFilter::default() }), [4, 5]);
-        let account = Some("family".to_owned());
-        assert_eq!(ids(AuditFilter { account, limit: 9, ..AuditFilter::default() }), [2, 4]);
-        let since = Some(Timestamp::from_ms(4));
-        assert_eq!(ids(AuditFilter { since, limit: 9, ..AuditFilter::default() }), [4, 5]);
-    }
-}
+mod tests;

@@ -1,29 +1,30 @@
-//! Copies of the database that can be trusted, and the way back.
+//! Copies of the database that can be trusted.
 //!
-//! A copy is taken by `VACUUM INTO`: one read transaction, so it is consistent while the daemon writes, and it never
-//! starts over as page-wise copying does. It gets its final name only after it was checked and is on the disk.
+//! A copy is taken page by page in one read transaction, so it is consistent while the daemon writes, and it never
+//! starts over. It gets its final name only after it was checked against its source and is on the disk. The way back
+//! is [`super::restore`].
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use rusqlite::backup::{Backup, StepResult};
 
-use super::lock::FileLock;
 use super::open::{OpenMode, connect};
-use super::{StoreError, files, lease, schema};
+use super::{StoreError, files, schema};
 
+/// Pages in one step: all of them.
+const ALL_PAGES: i32 = -1;
+
+/// A copy that was made and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupReport {
     pub path: PathBuf,
     pub bytes: u64,
     pub schema_version: i32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoreReport {
-    pub schema_version: i32,
-    /// The database that was replaced; `None` when there was none.
-    pub replaced: Option<PathBuf>,
+    /// Rows of each table, the same in the copy as in its source.
+    pub rows: BTreeMap<String, u64>,
 }
 
 /// Copies the database at `from`, which may be in use, to the new file `to` (mode 0600).
@@ -37,108 +38,81 @@ pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
     if schema_version == 0 {
         return Err(StoreError::NotMigrated { found: 0, known: schema::known_version() });
     }
-    copy_into(&source, to)?;
-    let bytes = fs::metadata(to).map_err(|error| StoreError::file(to, &error))?.len();
-    Ok(BackupReport { path: to.to_owned(), bytes, schema_version })
-}
-
-/// Puts the copy `from` in the place of the database `to`, which is kept as `<to>.before-restore`.
-///
-/// Refused beside a live daemon, and when the copy is damaged or newer than this program; then nothing changes. An
-/// older copy is restored as it is: it needs [`super::Store::migrate`]. A program that has the database open all the
-/// while would go on with the file that was set aside; one that reads or writes at the moment is an error.
-pub fn restore(from: &Path, to: &Path) -> Result<RestoreReport, StoreError> {
-    let copy = connect(from, OpenMode::ReadOnly)?;
-    let (found, known) = (schema::version(&copy)?, schema::known_version());
-    if found == 0 {
-        return Err(StoreError::NotADatabase { path: from.to_owned() });
-    }
-    if found > known {
-        return Err(StoreError::NewerSchema { found, known });
-    }
-    require_intact(&copy)?;
-    files::create_parent(to)?;
-    let Some(_lock) = FileLock::acquire(to)? else {
-        let replaced = connect(to, OpenMode::ReadOnly)?;
-        return Err(lease::running_error(&replaced));
-    };
-    let partial = write_partial(&copy, to)?;
-    let replaced = set_aside(to)?;
+    let (partial, rows) = write_partial(&source, to)?;
     files::publish(&partial, to)?;
-    Ok(RestoreReport { schema_version: found, replaced })
+    let bytes = fs::metadata(to).map_err(|error| StoreError::file(to, &error))?.len();
+    Ok(BackupReport { path: to.to_owned(), bytes, schema_version, rows })
 }
 
 /// Copies an open database to `to`, replacing what is there once the copy is complete.
 pub(super) fn copy_into(source: &Connection, to: &Path) -> Result<(), StoreError> {
-    let partial = write_partial(source, to)?;
+    let (partial, _) = write_partial(source, to)?;
     files::publish(&partial, to)
 }
 
-/// A checked copy under a name that says it is not finished.
-fn write_partial(source: &Connection, to: &Path) -> Result<PathBuf, StoreError> {
+/// A checked copy under a name that says it is not finished, and its rows by table.
+pub(super) fn write_partial(
+    source: &Connection,
+    to: &Path,
+) -> Result<(PathBuf, BTreeMap<String, u64>), StoreError> {
     let partial = files::sibling(to, ".partial");
     files::remove(&partial)?;
     // SQLite fills an empty file but would create a missing one with the process's own mode.
     files::create(&partial).map_err(|error| StoreError::file(&partial, &error))?;
-    let written = source
-        .execute("VACUUM INTO ?1", [partial.to_string_lossy().as_ref()])
-        .map_err(StoreError::from)
-        .and_then(|_| require_intact(&connect(&partial, OpenMode::ReadOnly)?));
-    if let Err(error) = written {
-        files::remove(&partial)?;
-        return Err(error);
+    match copy_and_check(source, &partial) {
+        Ok(rows) => Ok((partial, rows)),
+        Err(error) => {
+            files::remove(&partial)?;
+            Err(error)
+        }
     }
-    Ok(partial)
 }
 
-fn require_intact(conn: &Connection) -> Result<(), StoreError> {
+fn copy_and_check(source: &Connection, to: &Path) -> Result<BTreeMap<String, u64>, StoreError> {
+    // One transaction over the counting and the copying: both see one state.
+    let snapshot = source.unchecked_transaction()?;
+    let rows = row_counts(&snapshot)?;
+    copy_pages(&snapshot, to)?;
+    drop(snapshot);
+    let copy = connect(to, OpenMode::ReadOnly)?;
+    require_sound(&copy)?;
+    if row_counts(&copy)? != rows {
+        return Err(StoreError::corrupt("the copy does not have the rows of the database"));
+    }
+    Ok(rows)
+}
+
+fn copy_pages(source: &Connection, to: &Path) -> Result<(), StoreError> {
+    let mut copy = connect(to, OpenMode::ReadWrite)?;
+    let step = Backup::new(source, &mut copy)?.step(ALL_PAGES)?;
+    if step != StepResult::Done {
+        return Err(StoreError::Busy);
+    }
+    // A file by itself: it may be read where no log can be made beside it.
+    copy.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get::<_, String>(0))?;
+    Ok(())
+}
+
+/// Refuses a file whose pages or indexes are damaged.
+pub(super) fn require_sound(conn: &Connection) -> Result<(), StoreError> {
     let finding: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if finding == "ok" { Ok(()) } else { Err(StoreError::Corrupt { detail: finding }) }
 }
 
-/// Keeps the database, if there is one, under a name of its own, together with what is still in its log.
-fn set_aside(database: &Path) -> Result<Option<PathBuf>, StoreError> {
-    checkpoint(database)?;
-    let kept = free_name(database);
-    let is_there = database.exists();
-    if is_there {
-        // The link leaves the database in its place until the copy replaces it in one step.
-        fs::hard_link(database, &kept)
-            .or_else(|_| fs::rename(database, &kept))
-            .map_err(|error| StoreError::file(&kept, &error))?;
+fn row_counts(conn: &Connection) -> Result<BTreeMap<String, u64>, StoreError> {
+    let names: Vec<String> = conn
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut counts = BTreeMap::new();
+    for name in names {
+        let quoted = name.replace('"', "\"\"");
+        let count: i64 =
+            conn.query_row(&format!("SELECT count(*) FROM \"{quoted}\""), [], |row| row.get(0))?;
+        counts.insert(name, u64::try_from(count).unwrap_or(0));
     }
-    // A log that belongs to the old file, even to one that is gone, must not meet the new one.
-    for suffix in ["-wal", "-shm"] {
-        let log = files::sibling(database, suffix);
-        if log.exists() {
-            let kept_log = files::sibling(&kept, suffix);
-            fs::rename(&log, &kept_log).map_err(|error| StoreError::file(&log, &error))?;
-        }
-    }
-    Ok(is_there.then_some(kept))
-}
-
-/// Moves the log's content into the database, where it can be read; a damaged one keeps its log beside it.
-fn checkpoint(database: &Path) -> Result<(), StoreError> {
-    let Ok(conn) = connect(database, OpenMode::ReadWrite) else {
-        return Ok(());
-    };
-    match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)) {
-        Ok(true) => Err(StoreError::Busy),
-        Ok(false) | Err(_) => Ok(()),
-    }
-}
-
-/// `<database>.before-restore`, numbered when earlier restores left theirs.
-fn free_name(database: &Path) -> PathBuf {
-    let mut name = files::sibling(database, ".before-restore");
-    let mut number = 2_u32;
-    while name.exists() || files::sibling(&name, "-wal").exists() {
-        name = files::sibling(database, &format!(".before-restore-{number}"));
-        number = number.saturating_add(1);
-    }
-    name
+    Ok(counts)
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -16,24 +16,24 @@ const PRIVATE_DIR: u32 = 0o700;
 const OTHERS: u32 = 0o077;
 
 /// `path` with `suffix` appended to its name: `a.db` and `-wal` make `a.db-wal`.
-pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
 /// Creates an empty file of mode 0600; one that exists is refused.
-pub(super) fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(path)
 }
 
 /// Opens a file that is not a database, creating it with mode 0600.
-pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(PRIVATE_FILE).open(path)
 }
 
 /// Creates the directory that shall hold `path`, with mode 0700, unless it is there.
-pub(super) fn create_parent(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn create_parent(path: &Path) -> Result<(), StoreError> {
     let parent = parent_of(path);
     if parent.is_dir() {
         return Ok(());
@@ -46,7 +46,7 @@ pub(super) fn create_parent(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Refuses a file that its group or the world can access; one that is absent is fine.
-pub(super) fn require_private(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn require_private(path: &Path) -> Result<(), StoreError> {
     match fs::metadata(path) {
         Ok(metadata) => {
             let mode = metadata.permissions().mode() & 0o7777;
@@ -62,7 +62,7 @@ pub(super) fn require_private(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes a finished, closed file durable under its final name.
-pub(super) fn publish(partial: &Path, path: &Path) -> Result<(), StoreError> {
+pub(crate) fn publish(partial: &Path, path: &Path) -> Result<(), StoreError> {
     File::open(partial)
         .and_then(|file| file.sync_all())
         .and_then(|()| fs::rename(partial, path))
@@ -71,7 +71,7 @@ pub(super) fn publish(partial: &Path, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Removes a file; one that is absent is fine.
-pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::file(path, &error)),
         Ok(()) | Err(_) => Ok(()),

@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod alerts;
 pub mod audit;
 pub mod backup;
+pub mod backup_log;
 pub mod bots;
 pub mod check;
 pub mod commands;
@@ -28,6 +29,7 @@ pub mod open;
 pub mod outbox;
 pub mod queries;
 pub mod rate_limits;
+pub mod restore;
 pub mod savepoint;
 pub mod schema;
 pub mod strategies;
@@ -37,7 +39,7 @@ pub mod vault_meta;
 pub mod writer;
 
 mod column;
-mod files;
+pub(crate) mod files;
 mod lock;
 mod setting_columns;
 

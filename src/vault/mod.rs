@@ -6,6 +6,7 @@
 //!
 //! Secrets live in types that are wiped when dropped and print as `[secret]`. The master key is not in the database.
 
+pub mod audit_seal;
 pub mod error;
 pub mod key_file;
 pub mod key_source;

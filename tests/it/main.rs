@@ -17,6 +17,7 @@ mod cli_bots;
 mod cli_config;
 mod cli_daemon;
 mod cli_import;
+mod cli_recovery;
 mod cli_secrets;
 mod cli_store;
 mod data;

@@ -2,6 +2,7 @@
 //! machine asks for it, and now and then in the background.
 
 use super::{Executor, Halted, answers};
+use crate::clock::wall_now;
 use crate::daemon::handle::Handle;
 use crate::daemon::roster;
 use crate::domain::ids::AccountId;
@@ -130,7 +131,9 @@ impl Executor {
         let capabilities = live.exchange().capabilities().clone();
         self.machine.set_venue(roster::venue(false, &capabilities));
         let (account, uid, mode) = (self.account, profile.uid, profile.position_mode);
-        self.writer.run(move |conn| accounts::identify(conn, account, uid.as_deref(), mode)).await?;
+        self.writer
+            .run(move |conn| accounts::identify(conn, account, uid.as_deref(), mode, wall_now()))
+            .await?;
         Ok(true)
     }
 

@@ -1,6 +1,6 @@
 //! What is wrong with accounts, as their rows say.
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::Finding;
 use crate::domain::ids::AccountId;
@@ -90,6 +90,17 @@ pub fn survey(conn: &Connection, now: Timestamp) -> Result<Vec<Finding>, StoreEr
         })
     })?;
     findings.extend(bans.collect::<Result<Vec<_>, _>>()?);
+    // The last try counts: one that worked is the all-clear.
+    let last = "SELECT error FROM backups ORDER BY id DESC LIMIT 1";
+    let last: Option<Option<String>> =
+        conn.prepare_cached(last)?.query_row([], |row| row.get(0)).optional()?;
+    findings.extend(last.flatten().map(|error| Finding {
+        key: "backup_failed".to_owned(),
+        kind: "backup_failed".to_owned(),
+        severity: Severity::Critical,
+        account: None,
+        detail: format!("the last backup failed: {error}"),
+    }));
     Ok(findings)
 }
 

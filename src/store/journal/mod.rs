@@ -12,7 +12,9 @@ pub use load::{LoadedAccount, bots_with_positions, external_of, load_account};
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
+use serde_json::json;
 
+use super::audit::{self, AuditEntry};
 use super::{StoreError, holdings};
 use crate::domain::ids::{AccountId, BotId, ClientOrderId};
 use crate::domain::money::{Quote, parse_decimal};
@@ -158,14 +160,7 @@ fn record_one(
             "UPDATE bot_instances SET last_error = ?3, updated_at = ?2 WHERE id = ?1",
             Some(error),
         ),
-        Record::BotStopped { bot, reason } => set_bot(
-            conn,
-            *bot,
-            turn.at,
-            "UPDATE bot_instances SET is_running = 0, last_stopped_at = ?2, last_error = ?3, updated_at = ?2
-             WHERE id = ?1",
-            Some(reason),
-        ),
+        Record::BotStopped { bot, reason } => stop_bot(conn, *bot, turn.at, reason),
         Record::BotClosed { bot } => set_bot(
             conn,
             *bot,
@@ -230,6 +225,30 @@ fn add_stats(conn: &Connection, stats: BotStats) -> Result<(), StoreError> {
         stats.at.ms(),
     ])?;
     Ok(())
+}
+
+/// Nobody asked for it, so the audit log tells it.
+fn stop_bot(conn: &Connection, bot: BotId, at: Timestamp, reason: &str) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE bot_instances SET is_running = 0, last_stopped_at = ?2, last_error = ?3, updated_at = ?2
+         WHERE id = ?1",
+    )?
+    .execute(params![bot.get(), at.ms(), reason])?;
+    let (account, name): (String, String) = conn
+        .prepare_cached(
+            "SELECT a.name, b.name FROM bot_instances b JOIN accounts a ON a.id = b.account_id WHERE b.id = ?1",
+        )?
+        .query_row([bot.get()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let entry = AuditEntry {
+        at,
+        actor: "daemon".to_owned(),
+        action: "stop_bot".to_owned(),
+        subject: format!("bot {account}/{name}"),
+        account: Some(account),
+        before: Some(json!({ "running": "on" })),
+        after: Some(json!({ "running": "off", "reason": reason })),
+    };
+    audit::append(conn, &entry).map(drop)
 }
 
 fn set_bot(

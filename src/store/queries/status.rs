@@ -11,6 +11,7 @@ use super::tally::{BookKind, Tally, TallyKey, tallies};
 use crate::domain::ids::AccountId;
 use crate::domain::money::{Pct, Quote};
 use crate::domain::time::Timestamp;
+use crate::store::backup_log::{self, BackupState};
 use crate::store::rate_limits::{self, BanRow, HeadroomRow};
 use crate::store::{StoreError, column, lease};
 
@@ -25,6 +26,8 @@ pub struct FleetStatus {
     pub limits: Vec<HeadroomRow>,
     /// Exchanges that take nothing from one of our addresses for a while.
     pub bans: Vec<BanRow>,
+    /// `None` before the first attempt.
+    pub backup: Option<BackupState>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -160,6 +163,7 @@ pub fn status(conn: &Connection, account: Option<AccountId>) -> Result<FleetStat
         accounts,
         limits: rate_limits::read_headroom(conn)?,
         bans: rate_limits::read_bans(conn, at)?,
+        backup: backup_log::state(conn)?,
     })
 }
 

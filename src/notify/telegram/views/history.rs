@@ -144,7 +144,8 @@ pub(super) fn why(conn: &Connection, member: &Member, symbol: Option<&Symbol>) -
 
 /// Who changed what, the latest first.
 pub(super) fn log(conn: &Connection, member: &Member) -> Result<Answer, StoreError> {
-    let filter = AuditFilter { account: Some(member.name.clone()), since: None, limit: ENTRIES_SHOWN };
+    let filter =
+        AuditFilter { account: Some(member.name.clone()), limit: ENTRIES_SHOWN, ..AuditFilter::default() };
     let entries = audit::list(conn, &filter)?;
     if entries.is_empty() {
         return Ok(Answer::plain(chat::NO_ENTRIES.text(member.lang)));

@@ -1,0 +1,151 @@
+//! `db backup`: a checked copy, in a folder where older ones rotate or under a name of its own.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{CliError, Context, Exit, figures, secrets};
+use crate::backup::{self, BackupError, Keep, Lock, Made, Plan, Target};
+use crate::config::BackupConfig;
+use crate::domain::time::DurationMs;
+use crate::store::backup_log;
+
+/// Where copies go when neither the command line nor the configuration says it, in the home folder.
+const DEFAULT_DIR: &str = "backups";
+
+#[derive(Debug, Args)]
+pub(super) struct BackupArgs {
+    /// The file to make; without it and --dir a dated one in `backup.dir`, or in the folder `backups` of the home
+    #[arg(value_name = "FILE", conflicts_with = "dir")]
+    file: Option<PathBuf>,
+    /// The same as FILE
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "dir"])]
+    out: Option<PathBuf>,
+    /// Make a dated file in this folder, and remove what is beyond --keep and --keep-days
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Keep the newest so many of the folder [default: backup.keep]
+    #[arg(long, value_name = "N", conflicts_with_all = ["file", "out"], value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+    /// Keep none older than this many days [default: backup.keep_days]
+    #[arg(long, value_name = "DAYS", conflicts_with_all = ["file", "out"], value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    keep_days: Option<u32>,
+    #[command(flatten)]
+    lock: LockArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Encryption (age; `age -d` and `db restore` read it)")]
+struct LockArgs {
+    /// Encrypt to this public key, age1...; may be repeated [default: backup.recipients, unless FILE or --dir is given]
+    #[arg(long, value_name = "AGE1...")]
+    recipient: Vec<String>,
+    /// Encrypt to the public keys of this file, one a line
+    #[arg(long, value_name = "FILE", conflicts_with = "recipient")]
+    recipients_file: Option<PathBuf>,
+    /// Encrypt under the passphrase in this environment variable
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["recipient", "recipients_file"])]
+    passphrase_env: Option<String>,
+}
+
+impl LockArgs {
+    fn lock(&self) -> Result<Option<Lock>, CliError> {
+        if let Some(name) = &self.passphrase_env {
+            return Ok(Some(Lock::Passphrase(secrets::of_variable(name)?)));
+        }
+        if let Some(path) = &self.recipients_file {
+            return Ok(Some(Lock::to_file(path)?));
+        }
+        if self.recipient.is_empty() { Ok(None) } else { Ok(Some(Lock::to(&self.recipient)?)) }
+    }
+}
+
+impl BackupArgs {
+    fn plan(&self, context: &Context) -> Result<Plan, CliError> {
+        let config = &context.config()?.backup;
+        let mut lock = self.lock.lock()?;
+        let target = match (self.file.as_ref().or(self.out.as_ref()), &self.dir) {
+            (Some(file), _) => Target::File(file.clone()),
+            (None, Some(dir)) => Target::Folder { dir: dir.clone(), keep: self.keep(config) },
+            (None, None) => {
+                if lock.is_none() && !config.recipients.is_empty() {
+                    lock = Some(Lock::to(&config.recipients)?);
+                }
+                let dir = config.dir.clone().unwrap_or_else(|| context.home().join(DEFAULT_DIR));
+                Target::Folder { dir, keep: self.keep(config) }
+            }
+        };
+        Ok(Plan { database: context.database_path(), target, lock })
+    }
+
+    fn keep(&self, config: &BackupConfig) -> Keep {
+        let days = self.keep_days.map(|days| DurationMs::from_secs(86_400).times(i64::from(days)));
+        Keep { count: self.keep.unwrap_or(config.keep), age: days.or(config.keep_age) }
+    }
+}
+
+pub(super) fn run(args: &BackupArgs, context: &Context) -> Result<(), CliError> {
+    let plan = args.plan(context)?;
+    let started_at = context.now();
+    let outcome = backup::make(&plan, started_at);
+    record(&plan, &outcome, started_at, context);
+    report(&outcome?, context)
+}
+
+/// So that a daemon, `status` and `doctor` know. A database that cannot be written can be copied all the same.
+fn record(
+    plan: &Plan,
+    outcome: &Result<Made, BackupError>,
+    started_at: crate::domain::time::Timestamp,
+    context: &Context,
+) {
+    let row = plan.row(outcome, &context.actor(), started_at, context.now());
+    let written = context
+        .write_store()
+        .and_then(|mut store| Ok(store.transaction(|conn| backup_log::record(conn, &row))?));
+    if let Err(error) = written {
+        context.out.warn(format!("the log of backups could not be written: {error}"));
+    }
+}
+
+fn report(made: &Made, context: &Context) -> Result<(), CliError> {
+    let rows: u64 = made.rows.values().sum();
+    if context.out.is_json() {
+        return context.out.json(&json!({
+            "path": made.path, "bytes": made.bytes, "sha256": made.sha256, "schema_version": made.schema_version,
+            "rows": rows, "tables": made.rows, "encrypted": made.encrypted, "removed": made.removed,
+        }));
+    }
+    let lock = if made.encrypted { ", encrypted" } else { "" };
+    context.out.line(format!("{} ({} bytes{lock})", made.path.display(), made.bytes))?;
+    context.out.note(format!(
+        "checked: {} in {}, sha256 {}",
+        figures::counted(rows, "row"),
+        figures::counted(u64::try_from(made.rows.len()).unwrap_or(0), "table"),
+        made.sha256
+    ));
+    if !made.removed.is_empty() {
+        let count = u64::try_from(made.removed.len()).unwrap_or(0);
+        context.out.note(format!("{} removed", figures::counted(count, "older backup")));
+    }
+    context.out.note("the master key is not in it: keep a copy of the key apart");
+    Ok(())
+}
+
+impl From<BackupError> for CliError {
+    fn from(error: BackupError) -> Self {
+        let (exit, code) = match &error {
+            BackupError::Store(error) => return error.clone().into(),
+            BackupError::Exists { .. } => (Exit::Refused, "exists"),
+            BackupError::NotARecipient { .. }
+            | BackupError::NoRecipient { .. }
+            | BackupError::NotAnIdentity { .. } => (Exit::Usage, "bad_input"),
+            BackupError::Locked { .. } | BackupError::Undecryptable { .. } => (Exit::Refused, "locked"),
+            BackupError::ReadsBackDifferently | BackupError::Encryption { .. } | BackupError::File { .. } => {
+                (Exit::Failure, "failure")
+            }
+        };
+        Self { code, hint: error.hint(), ..Self::new(exit, error.to_string()) }
+    }
+}
