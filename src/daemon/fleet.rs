@@ -188,13 +188,10 @@ impl Fleet {
             }
             MarketPlan::Live { vault } => {
                 let roster = Roster::read(store.conn(), &terms)?;
-                {
-                    let bans = rate_limits::read_bans(store.conn(), Timestamp::default())?;
-                    let bans =
-                        bans.iter().map(|row| (row.exchange, row.egress.clone(), limits_log::ban_of(row)));
-                    let connections = Connections::new(&config.live, vault).remembering(bans.collect());
-                    Opening::live(connections, &roster, config).await
-                }
+                let bans = rate_limits::read_bans(store.conn(), Timestamp::default())?;
+                let bans = bans.iter().map(|row| (row.exchange, row.egress.clone(), limits_log::ban_of(row)));
+                let connections = Connections::new(&config.live, vault).remembering(bans.collect());
+                Opening::live(connections, &roster, config).await
             }
         };
         terms.instruments.extend(opening.desks.instruments(config));

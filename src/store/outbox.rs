@@ -76,7 +76,7 @@ pub fn settle(
     for id in ids {
         statement.execute(params![id, reason, now.ms()])?;
     }
-    conn.prepare_cached("DELETE FROM outbox WHERE status <> 'pending' AND created_at < ?1")?
+    conn.prepare_cached("DELETE FROM outbox WHERE status <> 'pending' AND sent_at < ?1")?
         .execute([now.minus(KEPT).ms()])?;
     Ok(())
 }

@@ -69,6 +69,7 @@ fn bots_share_the_capital_and_coarser_bars_are_built() {
 fn bad_input_is_named() {
     let home = Home::empty();
     let tape = candles(&home, "X-BTCUSDT-1h-a.csv", 60);
+    let named = candles(&home, "BTCUSDT-1h.csv", 60);
     let empty = home.write("EMPTY-1h.csv", "");
     let wrong = home.write("WRONG-1h.csv", "a,b\n1,2\n");
     let header = "open_time_ms,open,high,low,close,volume\n";
@@ -89,7 +90,7 @@ fn bad_input_is_named() {
             &["not after the start"],
         ),
         (format!("{PLAIN} --tape {tape} {series} --from 2031-01-01"), &["no bar from 2031"]),
-        (format!("{PLAIN} --tape {tape} {series} --detail-timeframe 1m"), &["1m"]),
+        (format!("{PLAIN} --tape {named} --detail-timeframe 1m"), &["no 1m candles"]),
         (
             format!("--tape {tape} {series} --bot kind=macd,allocation=60 --bot kind=macd,allocation=60"),
             &["120 %"],

@@ -117,7 +117,7 @@ fn lost_answers_and_latency_double_nothing() {
         let trace = home.json(&format!("order trace {}", order["id"].as_str().unwrap()));
         list(&trace, "events").iter().any(|step| step["status"] == "unknown")
     });
-    assert!(traced, "no answer was lost: the fault was not tried");
+    assert!(traced, "no answer was lost: the fault was not tried: {lost}");
     let checked = home.json("db check");
     assert_eq!(checked["ok"], true, "{checked}");
     let trades = home.json("trades --open");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::bot_api::{BotApi, TOKEN};
-use crate::fleet::{Daemon, list};
+use crate::fleet::{Daemon, Tape, list, three_bots};
 use crate::harness::Home;
 
 const RUN: &str = "--json run --synthetic --speed 60";
@@ -141,17 +141,12 @@ fn slack_home(sink: &Sink) -> Home {
 #[test]
 fn trades_are_told_in_the_chat_and_a_burst_is_counted() {
     let api = BotApi::start();
-    let home = Home::new();
-    home.run("account add a --exchange paper --set auto_exit=on --set exit_cooldown_h=0").ok();
+    let home = three_bots();
     api.serve(&home);
     home.run_with("telegram set a --token-env T --chat 1001", &[("T", TOKEN)]).ok();
-    home.run(
-        "strategy add lively --kind momentum --set period=3 --set threshold_pct=0.05 --set min_confidence=0",
-    )
-    .ok();
-    home.run("bot add trend --account a --strategy lively --allocation 40 --start").ok();
     home.run("notice set a dca=off").ok();
-    home.run("run --synthetic --cycles 1500").ok();
+    let tape = Tape::write(&home, 1_500, 700);
+    home.run(&format!("run {}", tape.whole)).ok();
     let notices = home.json("notice list --limit 100000");
     let told = list(&notices, "notices");
     assert!(told.len() > 3, "{notices}");
@@ -165,7 +160,7 @@ fn trades_are_told_in_the_chat_and_a_burst_is_counted() {
 
 #[test]
 fn an_alert_is_told_once_and_so_is_its_end() {
-    let sink = slack(2);
+    let sink = slack(0);
     let home = slack_home(&sink);
     home.run("bot add trend --account a --allocation 40 --start").ok();
     let daemon = Daemon::at_work(&home, RUN);

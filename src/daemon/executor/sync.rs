@@ -140,7 +140,7 @@ impl Executor {
     /// A paper book is never out of step once it was compared.
     pub(super) fn is_due_to_compare(&self) -> bool {
         if !self.machine.is_ready() || !self.handle.is_live() {
-            return !self.machine.is_ready();
+            return !self.machine.is_ready() || self.machine.wallet().is_none();
         }
         let now = self.clock.now();
         self.schedule.is_due(now) || self.machine.wants_snapshot().is_some_and(|at| now >= at)
