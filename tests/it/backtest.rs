@@ -1,5 +1,7 @@
 //! `backtest` as it is typed: figures, files, refusals.
 
+use std::fmt::Write;
+
 use serde_json::Value;
 
 use crate::fleet::{Tape, three_bots};
@@ -14,7 +16,7 @@ fn candles(home: &Home, name: &str, bars: i64) -> String {
         let close = last + step;
         let (high, low) = (last.max(close) + 11, last.min(close) - 13);
         let at = 1_600_000_000_000_i64 / 3_600_000 * 3_600_000 + bar * 3_600_000;
-        text.push_str(&format!("{at},{last},{high},{low},{close},{}\n", bar % 9 + 1));
+        writeln!(text, "{at},{last},{high},{low},{close},{}", bar % 9 + 1).unwrap();
         last = close;
     }
     home.write(name, &text)
