@@ -51,7 +51,7 @@ impl Subject {
         Self { counters, database, store: Mutex::default(), gauges: Mutex::default() }
     }
 
-    /// Counts of what the database holds, at most [`GAUGES_FRESH`] old.
+    /// Counts of what the database holds, at most `GAUGES_FRESH` old.
     pub fn gauges(&self) -> Result<Gauges, StoreError> {
         let mut cached = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, gauges)) = cached.as_ref()
