@@ -127,28 +127,6 @@ fn a_quarantined_account_is_not_ready() {
 }
 
 #[test]
-fn a_database_that_takes_nothing_is_bad_health_until_it_does() {
-    let (home, mut daemon, address) = at_work("");
-    let lock = rusqlite::Connection::open_with_flags(
-        home.file("tradefleet.db"),
-        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
-    )
-    .unwrap();
-    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let mut told = String::new();
-    daemon.wait_until(|| {
-        let (status, _, body) = get(&address, "/health");
-        told = body;
-        status == 503
-    });
-    lock.execute_batch("ROLLBACK").unwrap();
-    let health: Value = serde_json::from_str(&told).unwrap();
-    let reason = health["reasons"][0].as_str().unwrap();
-    assert!(reason.contains("the database takes nothing"), "{reason}");
-    daemon.wait_until(|| get(&address, "/health").0 == 200);
-}
-
-#[test]
 fn only_loopback_is_listened_on_unless_it_is_asked_for() {
     let home = Home::with_account();
     fs::write(home.file("config.toml"), "[http]\nlisten = \"0.0.0.0:0\"\n").unwrap();
