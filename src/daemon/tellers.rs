@@ -1,5 +1,5 @@
-//! Those who speak with people: chats that steer accounts, notices to chats, alerts, the sign of life. They live as long as the fleet runs and
-//! touch nothing that trades.
+//! Those who speak with people: chats that steer accounts, notices to chats, alerts, the sign of life. They live as long
+//! as the fleet runs and touch nothing that trades.
 
 use std::path::Path;
 use std::sync::Arc;

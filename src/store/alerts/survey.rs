@@ -13,8 +13,8 @@ const UNPROTECTED_AFTER: DurationMs = DurationMs::from_secs(60);
 /// What could not be delivered is pointed out for so long.
 const UNDELIVERED_FOR: DurationMs = DurationMs::from_secs(86_400);
 
-/// Kind, severity, and a query for account, what distinguishes several of it, and the detail. `:now` is the time, `:grace` and `:shown` the
-/// two constants.
+/// Kind, severity, and a query for account, what distinguishes several of it, and the detail. `:now` is the time,
+/// `:grace` and `:shown` the two constants. No question may find the same twice: two bots may be bare on one symbol.
 const QUESTIONS: [(&str, Severity, &str); 6] = [
     (
         "quarantined",
@@ -26,8 +26,7 @@ const QUESTIONS: [(&str, Severity, &str); 6] = [
         "unauthorized",
         Severity::Critical,
         "SELECT account_id, '', last_error FROM account_state JOIN accounts ON accounts.id = account_id
-         WHERE breaker <> 'closed' AND last_error LIKE 'unauthorized%' AND is_active = 1 AND removed_at IS NULL
-            ",
+         WHERE breaker <> 'closed' AND last_error LIKE 'unauthorized%' AND is_active = 1 AND removed_at IS NULL",
     ),
     (
         "exchange_down",
@@ -40,12 +39,11 @@ const QUESTIONS: [(&str, Severity, &str); 6] = [
     (
         "unprotected",
         Severity::Critical,
-        "SELECT p.account_id, p.symbol, p.symbol || ' has no stop at the exchange'
+        "SELECT DISTINCT p.account_id, p.symbol, p.symbol || ' has no stop at the exchange'
          FROM bot_positions p JOIN account_state s ON s.account_id = p.account_id
          JOIN account_settings t ON t.account_id = p.account_id JOIN accounts a ON a.id = p.account_id
          WHERE p.closed_at IS NULL AND p.bot_id IS NOT NULL AND p.protected = 0 AND p.dry_run = 0 AND t.auto_exit = 1
-             AND a.exchange IN ('binance', 'bitget') AND a.is_active = 1 AND p.opened_at < s.last_cycle_at - :grace
-            ",
+             AND a.exchange IN ('binance', 'bitget') AND a.is_active = 1 AND p.opened_at < s.last_cycle_at - :grace",
     ),
     (
         "out_of_sync",
