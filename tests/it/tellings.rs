@@ -138,6 +138,15 @@ fn slack_home(sink: &Sink) -> Home {
     home
 }
 
+/// The only account is put in quarantine, also before the daemon has written its first state of it.
+fn quarantine(home: &Home, reason: &str) {
+    home.sql(&format!(
+        "INSERT INTO account_state (account_id, quarantined_at, quarantine_reason, updated_at)
+         SELECT id, 1, '{reason}', 1 FROM accounts WHERE true
+         ON CONFLICT (account_id) DO UPDATE SET quarantined_at = 1, quarantine_reason = excluded.quarantine_reason"
+    ));
+}
+
 #[test]
 fn trades_are_told_in_the_chat_and_a_burst_is_counted() {
     let api = BotApi::start();
@@ -164,7 +173,7 @@ fn an_alert_is_told_once_and_so_is_its_end() {
     let home = slack_home(&sink);
     home.run("bot add trend --account a --allocation 40 --start").ok();
     let daemon = Daemon::at_work(&home, RUN);
-    home.sql("UPDATE account_state SET quarantined_at = 1, quarantine_reason = 'a test'");
+    quarantine(&home, "a test");
     let first = sink.wait_for(1);
     assert!(first[0].contains("a: quarantined (critical)") && first[0].contains("a test"), "{first:?}");
     assert_eq!(list(&home.json("alert list"), "alerts").len(), 1);
@@ -176,7 +185,7 @@ fn an_alert_is_told_once_and_so_is_its_end() {
     drop(daemon);
     // Nothing is told again by the next run.
     let daemon = Daemon::at_work(&home, RUN);
-    home.sql("UPDATE account_state SET quarantined_at = 1, quarantine_reason = 'again'");
+    quarantine(&home, "again");
     assert!(sink.wait_for(3)[2].contains("again"));
     drop(daemon);
     assert_eq!(sink.heard().len(), 3);
