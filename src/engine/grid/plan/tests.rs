@@ -296,10 +296,23 @@ proptest! {
                 PlanRefusal::BelowMinQty { needed, .. } | PlanRefusal::BelowMinNotional { needed, .. } => {
                     prop_assert!(needed > config.investment, "{refusal}");
                 }
-                other => prop_assert!(
-                    matches!(other, PlanRefusal::LinesCollapse { .. }),
-                    "{other} of {config:?}"
-                ),
+                PlanRefusal::LinesCollapse { .. } => {}
+                other @ (PlanRefusal::BoundsReversed { .. }
+                | PlanRefusal::Count { .. }
+                | PlanRefusal::NothingInvested { .. }
+                | PlanRefusal::BeyondDecimals { .. }
+                | PlanRefusal::TriggerOutside { .. }
+                | PlanRefusal::StopUpperInside { .. }
+                | PlanRefusal::StopLowerInside { .. }
+                | PlanRefusal::NothingToCloseOn
+                | PlanRefusal::NoStopToRest { .. }
+                | PlanRefusal::ExchangeStopOnSpot
+                | PlanRefusal::NotLongOnSpot { .. }
+                | PlanRefusal::LeverageOnSpot { .. }
+                | PlanRefusal::LeverageAbove { .. }
+                | PlanRefusal::BuyInNeutral
+                | PlanRefusal::AboveCapital { .. }
+                | PlanRefusal::PriceOutside { .. }) => prop_assert!(false, "{other} of {config:?}"),
             }
         }
     }
