@@ -1,7 +1,7 @@
 //! Grid bots: orders that rest on a ladder of price lines, and earn what lies between two of them.
 //!
 //! [`plan`] is the arithmetic: which lines, how much on each, what a round trip earns, and every reason why a grid
-//! is refused.
+//! is refused. [`difference`] compares two ladders.
 //!
 //! # Words
 //!
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::money::{Leverage, Price, Quote};
 use crate::domain::words::words;
 
+pub mod difference;
 pub mod plan;
 pub mod refusal;
 
