@@ -82,7 +82,7 @@ async fn measure(options: RunOptions) -> anyhow::Result<FleetRun> {
     let mut rss_running_kb = 0;
     let report = fleet
         .run(|_| {
-            rss_running_kb = rss_running_kb.max(kernel::memory_kb(std::process::id(), "VmRSS").unwrap_or(0))
+            rss_running_kb = rss_running_kb.max(kernel::memory_kb(std::process::id(), "VmRSS").unwrap_or(0));
         })
         .await?;
     let counts = report.progress.counts;

@@ -125,7 +125,7 @@ impl Stage {
                 recovery.recovered_s = elapsed.as_secs_f64();
             }
             let (positions, bare) = watch::positions(&home)?;
-            if positions == u64::from(self.args.accounts) * 3 && bare == 0 {
+            if positions == self.args.accounts * 3 && bare == 0 {
                 if recovery.protected_s == 0.0 {
                     recovery.protected_s = elapsed.as_secs_f64();
                 }

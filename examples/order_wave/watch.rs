@@ -49,16 +49,16 @@ impl Connecting {
 /// How a daemon that was killed came back.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Recovery {
-    pub(crate) positions: u64,
+    pub(crate) positions: u32,
     /// Positions without a resting stop when it was started again.
-    pub(crate) bare: u64,
+    pub(crate) bare: u32,
     /// From its start until every position had its stop, and until every account was compared, in seconds.
     pub(crate) protected_s: f64,
     pub(crate) recovered_s: f64,
 }
 
 /// Positions that are open, and those of them without a stop.
-pub(crate) fn positions(home: &Path) -> anyhow::Result<(u64, u64)> {
+pub(crate) fn positions(home: &Path) -> anyhow::Result<(u32, u32)> {
     let conn = Connection::open_with_flags(home.join("tradefleet.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     let sql =

@@ -88,7 +88,7 @@ impl Rehearsal {
     }
 
     /// Trades until a position is left open when the daemon ends.
-    async fn hold_something(&self) {
+    pub(crate) async fn hold_something(&self) {
         for _ in 0..40 {
             self.home.run("run --cycles 20").ok();
             if !self.ledger().await["positions"].as_array().unwrap().is_empty() {

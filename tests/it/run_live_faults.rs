@@ -44,7 +44,7 @@ async fn one_stop_is_left_of_many(stage: &Stage) {
     rehearsal.home.run("account set a dry_run=off long_tp_pct=5 long_sl_pct=5 --yes").ok();
     rehearsal.home.run("account set a short_tp_pct=5 short_sl_pct=5").ok();
     rehearsal.simulator.control("faults", &json!({ "account": "a", "lost_answer_pct": 50.0 })).await;
-    rehearsal.trade_until(1).await;
+    rehearsal.hold_something().await;
     rehearsal.come_to_rest().await;
     rehearsal.assert_equal_books().await;
     let oracle = rehearsal.ledger().await;
