@@ -72,8 +72,13 @@ impl Supervisor {
         }
     }
 
-    /// Loads accounts and starts their executors, in order.
-    pub async fn admit(&mut self, entrants: &[Entrant], from: Timestamp) -> Result<(), StoreError> {
+    /// Loads accounts and starts their executors, in order; on real exchanges those with something at stake first, so
+    /// that they are the first to ask and to connect.
+    pub async fn admit(&mut self, mut entrants: Vec<Entrant>, from: Timestamp) -> Result<(), StoreError> {
+        if self.connections.is_some() && !entrants.is_empty() {
+            let engaged = self.writer.run(journal::engaged_accounts).await?;
+            entrants.sort_by_key(|entrant| !engaged.contains(&entrant.id));
+        }
         for together in entrants.chunks(LOADED_TOGETHER) {
             let ids: Vec<_> = together.iter().map(|entrant| (entrant.id, entrant.market)).collect();
             let loaded = self
