@@ -183,6 +183,9 @@ impl Executor {
         if self.is_due_to_compare() {
             self.recover().await?;
         }
+        if self.schedule.is_funding_due(self.clock.now()) && self.handle.is_live() {
+            self.book_funding().await?;
+        }
         self.last_cycle = Some(cycle.at);
         let at = if self.handle.is_live() { self.now() } else { cycle.at };
         self.handle_at(at, Event::Cycle(cycle)).await?;
@@ -212,6 +215,7 @@ impl Executor {
                     );
                     self.schedule.want_resync();
                 }
+                ExchangeEvent::CashMoved => self.schedule.cash_moved(self.clock.now()),
                 ExchangeEvent::TermsChanged { symbol } => drop(self.prepared.remove(&symbol)),
                 event @ (ExchangeEvent::Fill(_)
                 | ExchangeEvent::ExternalFill(_)

@@ -20,8 +20,16 @@ const STREAMED_EVERY: DurationMs = DurationMs::from_secs(600);
 /// Without a stream: where something is at stake, and where nothing is.
 const ENGAGED_EVERY: DurationMs = DurationMs::from_secs(10);
 const IDLE_EVERY: DurationMs = DurationMs::from_secs(60);
-/// Between two questions for everything there is, also on symbols we have nothing on, and for funding.
+/// Between two questions for everything there is, also on symbols we have nothing on.
 const WIDE_EVERY: DurationMs = DurationMs::from_secs(3_600);
+
+/// Between two questions for funding where nothing asks for one, and after one that was not answered.
+const FUNDING_EVERY: DurationMs = DurationMs::from_secs(3_600);
+const FUNDING_RETRY: DurationMs = DurationMs::from_secs(120);
+/// Cash that has moved asks for funding at most so often.
+const FUNDING_PAUSE: DurationMs = DurationMs::from_secs(60);
+/// All accounts are paid at once: they ask one after the other, a second apart, over so many seconds.
+const FUNDING_TURNS: u32 = 900;
 
 /// When the account is compared with its exchange next.
 #[derive(Debug)]
@@ -30,11 +38,20 @@ pub(super) struct Schedule {
     resync: bool,
     narrow_at: Option<Timestamp>,
     wide_at: Option<Timestamp>,
+    funding_at: Option<Timestamp>,
+    funding_asked_at: Option<Timestamp>,
 }
 
 impl Schedule {
     pub(super) const fn new(account: AccountId) -> Self {
-        Self { account, resync: false, narrow_at: None, wide_at: None }
+        Self {
+            account,
+            resync: false,
+            narrow_at: None,
+            wide_at: None,
+            funding_at: None,
+            funding_asked_at: None,
+        }
     }
 
     pub(super) const fn want_resync(&mut self) {
@@ -53,6 +70,23 @@ impl Schedule {
         self.wide_at.is_some_and(|due| now >= due)
     }
 
+    pub(super) fn is_funding_due(&self, now: Timestamp) -> bool {
+        self.funding_at.is_some_and(|due| now >= due)
+    }
+
+    /// Funding may have been paid.
+    pub(super) fn cash_moved(&mut self, now: Timestamp) {
+        let turn = DurationMs::from_secs(i64::from(self.account.get() % FUNDING_TURNS));
+        let earliest = self.funding_asked_at.map_or(now, |asked| now.max(asked.plus(FUNDING_PAUSE)));
+        let due = earliest.plus(turn);
+        self.funding_at = Some(self.funding_at.map_or(due, |known| known.min(due)));
+    }
+
+    fn funding_asked(&mut self, now: Timestamp, is_answered: bool) {
+        self.funding_asked_at = Some(now);
+        self.funding_at = Some(now.plus(if is_answered { FUNDING_EVERY } else { FUNDING_RETRY }));
+    }
+
     /// Something was not told: the next comparison comes earlier.
     fn compare_soon(&mut self, now: Timestamp) {
         self.narrow_at = Some(now.plus(ENGAGED_EVERY));
@@ -63,6 +97,10 @@ impl Schedule {
     fn compared(&mut self, now: Timestamp, pause: DurationMs) {
         self.resync = false;
         self.narrow_at = Some(now.plus(pause));
+        if self.funding_at.is_none() {
+            // What was paid while we were away.
+            self.cash_moved(now);
+        }
         if self.wide_at.is_none_or(|due| now >= due) {
             let place = i64::from(self.account.get()).wrapping_mul(7_919_000).rem_euclid(WIDE_EVERY.ms());
             let into = (now.ms() - place).rem_euclid(WIDE_EVERY.ms());
@@ -91,11 +129,15 @@ impl Executor {
         self.handle(Event::Snapshot(snapshot)).await?;
         // Money last: nothing that protects waits for it.
         match self.ask(&(), |exchange, ()| exchange.balance()).await {
-            Ok(balance) => self.handle(Event::Wallet { at, wallet: balance.wallet }).await?,
+            Ok(balance) => {
+                // Funding explains a difference that would be taken for a transfer.
+                let differs = self.machine.wallet().is_some_and(|own| own != balance.wallet);
+                if differs && self.handle.is_live() && !self.machine.is_engaged() {
+                    self.book_funding().await?;
+                }
+                self.handle(Event::Wallet { at, wallet: balance.wallet }).await?;
+            }
             Err(_) => self.schedule.compare_soon(self.clock.now()),
-        }
-        if is_wide {
-            self.book_funding().await?;
         }
         Ok(())
     }
@@ -109,14 +151,20 @@ impl Executor {
         }
     }
 
-    /// What fails is asked for again in an hour: the machine knows from when on.
-    async fn book_funding(&mut self) -> Result<(), StoreError> {
-        let Some(since) = self.machine.funding_since() else { return Ok(()) };
+    /// What fails is asked for again: the machine knows from when on.
+    pub(super) async fn book_funding(&mut self) -> Result<(), StoreError> {
+        let at = self.now();
+        let Some(since) = self.machine.funding_since() else {
+            self.schedule.funding_asked(self.clock.now(), false);
+            return Ok(());
+        };
         let payments = self.ask(&since, |exchange, since| exchange.funding_since(*since)).await;
-        for payment in payments.unwrap_or_default() {
+        self.schedule.funding_asked(self.clock.now(), payments.is_ok());
+        let Ok(payments) = payments else { return Ok(()) };
+        for payment in payments {
             self.handle(Event::Funding(payment)).await?;
         }
-        Ok(())
+        self.handle(Event::FundingAsked { at }).await
     }
 
     /// Makes sure that the keys are those of this account and may be used. False: the exchange does not answer now.

@@ -239,7 +239,7 @@ impl Exchange for BinanceExchange {
             }
             AccountFrame::Order(_)
             | AccountFrame::Algo(_)
-            | AccountFrame::Wallet(_)
+            | AccountFrame::Wallet { .. }
             | AccountFrame::KeyExpired => false,
         })
     }
