@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::filter::FilterArgs;
 use super::{CliError, Context, figures, when};
 use crate::domain::fee::FeeSum;
+use crate::domain::money::Quote;
 use crate::store::queries::daily::{self, DayPnl};
 use crate::store::queries::pnl::{self, AccountPnl, PnlReport};
 use crate::store::queries::{Filter, Tally, snapshot};
@@ -114,8 +115,20 @@ fn identity(context: &Context, account: &AccountPnl) -> Result<(), CliError> {
         Some(initial) => format!("{initial} initial balance"),
         None => format!("{} brought in", account.adjustments),
     };
+    let in_kind: Quote = account
+        .fees_by_asset
+        .iter()
+        .filter(|sum| sum.asset != account.quote_asset)
+        .map(|sum| sum.value)
+        .sum();
+    // What was paid in another asset is a cost, but the cash did not pay it.
+    let in_kind = if in_kind == Quote::ZERO {
+        String::new()
+    } else {
+        format!(" + ({in_kind}) of fees paid in another asset")
+    };
     context.out.line(format!(
-        "{start} + ({}) net + ({}) funding + ({}) unrealized = {equity} equity",
+        "{start} + ({}) net{in_kind} + ({}) funding + ({}) unrealized = {equity} equity",
         account.tally.net_pnl, account.funding, account.tally.unrealized_pnl
     ))
 }
