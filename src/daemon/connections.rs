@@ -12,7 +12,7 @@ use crate::clock::{SteadyClock, wall_now};
 use crate::config::LiveConfig;
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
-use crate::domain::time::DurationMs;
+use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::connect_gate::ConnectGate;
 use crate::exchange::dialect::{self, AccountParts, Credentials, NoHandle};
 use crate::exchange::egress::{BadEgress, Egress};
@@ -31,6 +31,9 @@ const REQUEST_TIMEOUT_LEAST: DurationMs = DurationMs::from_ms(500);
 const CANDLE_GRACE: DurationMs = DurationMs::from_secs(10);
 /// At a higher speed the same lag is more of the market's time.
 const CANDLE_GRACE_WALL: DurationMs = DurationMs::from_secs(2);
+
+/// How often a clock that runs fast is asked for its time before the run begins with ours.
+const FAST_CLOCK_TRIES: u32 = 8;
 
 /// Why an account cannot be reached at all.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +108,7 @@ impl Connections {
     pub async fn synchronise(&mut self, kinds: &[ExchangeKind]) {
         if self.config.speed.get() > 1
             && let Some(data) = kinds.first().and_then(|kind| self.market_data(*kind).ok())
-            && let Ok(now) = data.server_time().await
+            && let Some(now) = insist_on_time(data.as_ref()).await
         {
             self.clock = SteadyClock::start(now, self.config.speed);
             self.sleep = Arc::new(RealSleep(self.clock));
@@ -237,6 +240,16 @@ impl Connections {
     pub fn governors(&self) -> impl Iterator<Item = (ExchangeKind, String, &Governor)> {
         self.ways.iter().map(|((kind, egress), way)| (*kind, egress.label(), way.governor.as_ref()))
     }
+}
+
+/// A clock that began at the wrong time would stand still for as long as the exchange's has run ahead.
+async fn insist_on_time(data: &dyn MarketData) -> Option<Timestamp> {
+    for _ in 0..FAST_CLOCK_TRIES {
+        if let Ok(now) = data.server_time().await {
+            return Some(now);
+        }
+    }
+    None
 }
 
 async fn measure(kind: ExchangeKind, data: Arc<dyn MarketData>, clock: Arc<ServerClock>, ours: SteadyClock) {

@@ -120,7 +120,10 @@ impl LiveMarket {
         // Whoever gives up waiting has not been told.
         self.is_told = false;
         let mut is_told = true;
-        match insist(|| self.data.tickers()).await {
+        // Both at once: at a start, accounts wait for them.
+        let (tickers, instruments) =
+            tokio::join!(insist(|| self.data.tickers()), insist(|| self.data.instruments()));
+        match tickers {
             Ok(tickers) => {
                 let volumes = tickers.into_iter();
                 self.volumes =
@@ -131,7 +134,7 @@ impl LiveMarket {
                 self.complain("24 h volumes", &error);
             }
         }
-        match insist(|| self.data.instruments()).await {
+        match instruments {
             Ok(instruments) => {
                 let instruments: BTreeMap<_, _> =
                     instruments.into_iter().map(|rules| (rules.symbol.clone(), rules)).collect();
