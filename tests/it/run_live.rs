@@ -13,7 +13,7 @@ use crate::simulator::Simulator;
 const SPEED: &str = "40";
 
 /// What differs between the exchanges for an operator.
-struct Stage {
+pub(crate) struct Stage {
     exchange: &'static str,
     symbols: [&'static str; 2],
     /// Of the account, beside what all have.
@@ -26,7 +26,7 @@ struct Stage {
     flags: &'static [&'static str],
 }
 
-const BINANCE: Stage = Stage {
+pub(crate) const BINANCE: Stage = Stage {
     exchange: "binance",
     symbols: ["BTCUSDT", "ETHUSDT"],
     settings: " leverage=5 short_tp_pct=0.3 short_sl_pct=0.3",
@@ -35,7 +35,7 @@ const BINANCE: Stage = Stage {
     terms: "",
     flags: &[],
 };
-const BITGET: Stage = Stage { exchange: "bitget", passphrase: " --passphrase-env P", ..BINANCE };
+pub(crate) const BITGET: Stage = Stage { exchange: "bitget", passphrase: " --passphrase-env P", ..BINANCE };
 const UPBIT: Stage = Stage {
     exchange: "upbit",
     symbols: ["KRW-BTC", "KRW-ETH"],
@@ -47,13 +47,13 @@ const UPBIT: Stage = Stage {
 };
 
 /// An exchange and a home with one account there, `a`, whose bots trade often.
-struct Rehearsal {
-    simulator: Simulator,
-    home: Home,
+pub(crate) struct Rehearsal {
+    pub(crate) simulator: Simulator,
+    pub(crate) home: Home,
 }
 
 impl Rehearsal {
-    async fn start(stage: &Stage) -> Self {
+    pub(crate) async fn start(stage: &Stage) -> Self {
         let Stage { exchange, symbols, settings, passphrase, balance, terms, flags } = stage;
         let home = Home::new();
         let accounts = home.write(
@@ -81,12 +81,12 @@ impl Rehearsal {
         Self { simulator, home }
     }
 
-    async fn ledger(&self) -> Value {
+    pub(crate) async fn ledger(&self) -> Value {
         self.simulator.get("/_sim/ledger?account=a").await
     }
 
     /// Trades until the oracle has seen this many fills.
-    async fn trade_until(&self, fills: usize) {
+    pub(crate) async fn trade_until(&self, fills: usize) {
         for _ in 0..12 {
             self.home.run("run --cycles 60").ok();
             if self.ledger().await["fills"].as_array().unwrap().len() >= fills {
@@ -97,7 +97,7 @@ impl Rehearsal {
     }
 
     /// Trades until a position is left open when the daemon ends.
-    async fn hold_something(&self) {
+    pub(crate) async fn hold_something(&self) {
         for _ in 0..40 {
             self.home.run("run --cycles 20").ok();
             if !self.ledger().await["positions"].as_array().unwrap().is_empty() {
@@ -127,7 +127,7 @@ impl Rehearsal {
     }
 
     /// Opens nothing more, holds the market still, and lets the daemon learn what is left to learn.
-    async fn come_to_rest(&self) {
+    pub(crate) async fn come_to_rest(&self) {
         self.home.run("bot stop --all").ok();
         self.simulator.control("calm", &json!({})).await;
         self.simulator.control("pause", &json!({})).await;
@@ -135,7 +135,7 @@ impl Rehearsal {
     }
 
     /// Every fill with its fee, the open quantity of each symbol, and what was realized: equal to the last digit.
-    async fn assert_equal_books(&self) {
+    pub(crate) async fn assert_equal_books(&self) {
         let oracle = self.ledger().await;
         let ours = self.home.json("trades --limit 100000");
         let open = self.home.json("positions");
