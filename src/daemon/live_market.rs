@@ -71,6 +71,8 @@ impl LiveMarket {
         sleep: Arc<dyn Sleep>,
         grace: DurationMs,
     ) -> Self {
+        let polled =
+            data.timeframes().iter().copied().filter(|timeframe| !data.streams(*timeframe)).collect();
         Self {
             data,
             http,
@@ -79,7 +81,7 @@ impl LiveMarket {
             volumes: BTreeMap::new(),
             is_told: false,
             universe: Arc::default(),
-            bars: LiveBars::new(BASE, grace),
+            bars: LiveBars::new(BASE, grace).polling(polled),
             depth: BTreeMap::new(),
             groups: Vec::new(),
             fetches: JoinSet::new(),
