@@ -9,6 +9,7 @@ pub mod equity;
 pub mod explain;
 pub mod fills;
 pub mod gauges;
+pub mod grid;
 pub mod names;
 pub mod orders;
 pub mod parity;
