@@ -2,6 +2,10 @@
 
 use serde_json::{Value, json};
 
+use tradefleet::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey};
+use tradefleet::domain::order::Purpose;
+use tradefleet::domain::time::Timestamp;
+
 use crate::fleet::{Tape, list};
 use crate::harness::Home;
 
@@ -18,30 +22,37 @@ fn home() -> Home {
     home
 }
 
+/// The client order id of a line's order, as the daemon would make it.
+fn id(purpose: Purpose, line: u16) -> String {
+    let (account, bot, cycle) = (AccountId::new(1), Some(BotId::new(1)), CycleId::at(Timestamp::from_ms(1)));
+    ClientOrderId::new(&OrderKey { account, bot, cycle, purpose, leg: line, attempt: 1 }).to_string()
+}
+
 /// A ladder as the daemon would have written it: a buy rests on each line below the price, line 4 holds what it bought.
 fn lay_ladder(home: &Home) {
     for line in 0..4 {
-        let price = 90 + 2 * line;
+        let (price, order) = (90 + 2 * line, id(Purpose::Entry, line));
         home.sql(&format!(
             "INSERT INTO orders (client_order_id, account_id, bot_id, symbol, side, position_side, purpose, order_type,
                  price, qty, reduce_only, leverage, reserved_margin, cycle_id, status, dry_run, decided_at)
-             VALUES ('tfb{line}', 1, 1, 'BTCUSDT', 'buy', 'long', 'entry', 'limit', '{price}', '1.01', 0, 1, '0', 1,
+             VALUES ('{order}', 1, 1, 'BTCUSDT', 'buy', 'long', 'entry', 'limit', '{price}', '1.01', 0, 1, '0', 1,
                  'open', 1, 1);
              INSERT INTO grid_orders (grid_config_id, grid_index, grid_price, buy_order_id, status)
-             VALUES (1, {line}, '{price}', 'tfb{line}', 'buy_placed');"
+             VALUES (1, {line}, '{price}', '{order}', 'buy_placed');"
         ));
     }
+    let (entry, exit) = (id(Purpose::Entry, 4), id(Purpose::Exit, 4));
     home.sql(
-        "INSERT INTO orders (client_order_id, account_id, bot_id, symbol, side, position_side, purpose, order_type,
+        &format!("INSERT INTO orders (client_order_id, account_id, bot_id, symbol, side, position_side, purpose, order_type,
              price, qty, reduce_only, leverage, reserved_margin, cycle_id, status, filled_qty, dry_run, decided_at)
-         VALUES ('tfs4', 1, 1, 'BTCUSDT', 'sell', 'long', 'exit', 'limit', '100', '1.01', 1, 1, '0', 1,
+         VALUES ('{exit}', 1, 1, 'BTCUSDT', 'sell', 'long', 'exit', 'limit', '100', '1.01', 1, 1, '0', 1,
              'partially_filled', '0.01', 1, 1);
          INSERT INTO grid_orders (grid_config_id, grid_index, grid_price, sell_order_id, status, profit)
-             VALUES (1, 4, '98', 'tfs4', 'sell_placed', '0.02');
+             VALUES (1, 4, '98', '{exit}', 'sell_placed', '0.02');
          INSERT INTO grid_fills (grid_config_id, grid_index, client_order_id, trade_id, side, price, qty, fee, profit, at)
-             VALUES (1, 4, 'tfb4', 't1', 'buy', '98', '1.01', '0.01', NULL, 0),
-                    (1, 4, 'tfs4', 't2', 'sell', '100', '0.01', '0.0002', '0.02', 43200000);
-         UPDATE grid_bot_configs SET realized_profit = '0.02' WHERE bot_id = 1;",
+             VALUES (1, 4, '{entry}', 't1', 'buy', '98', '1.01', '0.01', NULL, 0),
+                    (1, 4, '{exit}', 't2', 'sell', '100', '0.01', '0.0002', '0.02', 43200000);
+         UPDATE grid_bot_configs SET realized_profit = '0.02' WHERE bot_id = 1;"),
     );
     home.open_position(1, 1);
 }
@@ -226,7 +237,7 @@ fn an_edit_shows_its_difference_before_it_acts() {
     // Another quantity for each line: entries are replaced, the exit stays.
     let cancelled: Vec<_> =
         list(&edit, "cancelled").iter().map(|order| order["id"].as_str().unwrap()).collect();
-    assert_eq!(cancelled, ["tfb0", "tfb1", "tfb2", "tfb3"]);
+    assert_eq!(cancelled, [0, 1, 2, 3].map(|line| id(Purpose::Entry, line)));
     let placed: Vec<_> = list(&edit, "placed").iter().map(|order| order["line"].as_u64().unwrap()).collect();
     assert_eq!(placed, [0, 1, 2, 3]);
     let shown = home.run("bot set g --lower 91 --upper 111 --dry-run").ok().stdout;
@@ -266,7 +277,7 @@ fn the_ladder_shows_what_rests_what_is_held_and_what_was_earned() {
     let prices: Vec<_> = lines.iter().map(|line| line["price"].as_str().unwrap()).collect();
     assert_eq!(prices, ["110", "108", "106", "104", "102", "100", "98", "96", "94", "92", "90"]);
     // The exit of line 4 rests one line up.
-    assert_eq!(lines[5]["orders"][0]["id"], "tfs4");
+    assert_eq!(lines[5]["orders"][0]["id"], id(Purpose::Exit, 4));
     assert_eq!(
         (&lines[5]["orders"][0]["filled_qty"], &lines[5]["orders"][0]["line"]),
         (&json!("0.01"), &json!(4))

@@ -236,7 +236,7 @@ fn current_price(conn: &Connection, bot: BotId) -> Result<Option<Price>, StoreEr
                FROM grid_bot_configs g
                JOIN bot_instances b ON b.id = g.bot_id
                LEFT JOIN account_state s ON s.account_id = b.account_id
-               LEFT JOIN prices p ON p.symbol = b.symbol AND p.market = s.market
+               LEFT JOIN prices p ON p.symbol = b.symbol AND p.market = coalesce(s.market, '')
                WHERE g.bot_id = ?1";
     let price = conn.prepare_cached(sql)?.query_row([bot.get()], |row| column::parsed_opt(row, "price"));
     Ok(price.optional()?.flatten())
