@@ -140,6 +140,18 @@ fn instrument(row: &Row<'_>) -> rusqlite::Result<Instrument> {
     })
 }
 
+/// Keeps the rules that an exchange has told, so that what is asked without a daemon can be judged by them.
+pub fn keep_instruments(
+    conn: &Connection,
+    market: ExchangeKind,
+    told: &BTreeMap<Symbol, Instrument>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let known = instruments(conn, Some(market))?;
+    let new = told.values().filter(|rules| known.get(&rules.symbol) != Some(rules));
+    new.into_iter().try_for_each(|rules| write_instrument(conn, Some(market), rules, now))
+}
+
 pub fn write_instrument(
     conn: &Connection,
     market: Option<ExchangeKind>,
