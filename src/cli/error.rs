@@ -185,7 +185,12 @@ impl From<ControlError> for CliError {
             | ControlError::KeysUnused { .. }
             | ControlError::ForeignSymbol { .. }
             | ControlError::Import { .. }
+            | ControlError::GridIncomplete { .. }
+            | ControlError::OtherType { .. }
+            | ControlError::NotAGrid { .. }
             | ControlError::NothingToSet => (Exit::Usage, "bad_input"),
+            ControlError::GridRefused { .. } => (Exit::Usage, "grid_refused"),
+            ControlError::GridHolds { .. } => (Exit::Refused, "open_positions"),
             ControlError::NothingSelected { .. }
             | ControlError::NoBot { .. }
             | ControlError::NoTelegram { .. }

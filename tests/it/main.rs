@@ -16,6 +16,7 @@ mod cli_accounts;
 mod cli_bots;
 mod cli_config;
 mod cli_daemon;
+mod cli_grid;
 mod cli_import;
 mod cli_recovery;
 mod cli_secrets;

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod external;
 pub mod fills;
 pub mod gauges;
+pub mod grid;
 pub mod names;
 pub mod orders;
 pub mod parity;
