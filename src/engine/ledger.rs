@@ -190,6 +190,7 @@ impl AccountMachine {
         let held = self.held.get(key);
         match purpose {
             Purpose::TakeProfit => Code::TakeProfit,
+            Purpose::GridExit => Code::Grid,
             Purpose::StopLoss => held.zip(self.bot(key.0)).map_or(Code::StopLoss, |(held, bot)| {
                 Levels::of(held, &bot, &self.config, self.now).stop_code
             }),
@@ -198,7 +199,9 @@ impl AccountMachine {
             | Purpose::Dca2
             | Purpose::Dca3
             | Purpose::Exit
-            | Purpose::Flatten => {
+            | Purpose::Flatten
+            | Purpose::GridEntry
+            | Purpose::GridBuyIn => {
                 held.and_then(|held| held.holding.exit).map_or(Code::Requested, |leaving| leaving.code)
             }
         }
@@ -253,7 +256,14 @@ const fn dca_level(purpose: Purpose) -> Option<u8> {
         Purpose::Dca1 => Some(1),
         Purpose::Dca2 => Some(2),
         Purpose::Dca3 => Some(3),
-        Purpose::Entry | Purpose::StopLoss | Purpose::TakeProfit | Purpose::Exit | Purpose::Flatten => None,
+        Purpose::Entry
+        | Purpose::StopLoss
+        | Purpose::TakeProfit
+        | Purpose::Exit
+        | Purpose::Flatten
+        | Purpose::GridEntry
+        | Purpose::GridExit
+        | Purpose::GridBuyIn => None,
     }
 }
 
