@@ -54,10 +54,7 @@ words!(Purpose {
 impl Purpose {
     /// Opens or adds to a position (the rest only reduce).
     pub const fn increases(self) -> bool {
-        matches!(
-            self,
-            Self::Entry | Self::Dca1 | Self::Dca2 | Self::Dca3 | Self::GridEntry | Self::GridBuyIn
-        )
+        matches!(self, Self::Entry | Self::Dca1 | Self::Dca2 | Self::Dca3 | Self::GridEntry | Self::GridBuyIn)
     }
 
     /// Rests on a line of a grid.

@@ -75,8 +75,7 @@ impl AccountMachine {
 
     /// After everything that the exchange knows was booked: what was closed without us is no line's any more.
     pub(in crate::engine) fn match_lots(&mut self) {
-        let keys: Vec<HeldKey> =
-            self.durable.grids.keys().filter_map(|bot| self.grid_key(*bot)).collect();
+        let keys: Vec<HeldKey> = self.durable.grids.keys().filter_map(|bot| self.grid_key(*bot)).collect();
         for key in keys {
             self.trim_lots(&key);
         }

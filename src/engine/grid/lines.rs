@@ -19,6 +19,7 @@ use crate::engine::intent::Intent;
 use crate::engine::machine::{AccountMachine, HeldKey};
 use crate::engine::turn::Record;
 
+use super::Direction;
 use super::ladder::{Rung, is_sellable, rungs};
 use super::plan::Plan;
 use super::rows::{GridLineRow, GridLines};
@@ -72,8 +73,8 @@ impl View<'_> {
                 }
             }
             None if is_sellable(lot, rung.exit, self.instrument, self.plan.terms.spot) => {
-                let is_due = entry
-                    .is_none_or(|entry| !entry.filled_qty.is_zero() && rung.is_past_middle(self.price));
+                let is_due =
+                    entry.is_none_or(|entry| !entry.filled_qty.is_zero() && rung.is_past_middle(self.price));
                 if is_due && !self.is_held_back(rung.line, true) {
                     let refusals = self.crossed(rung.line, true);
                     let price = rung.exit_price(self.instrument, self.plan.tick, self.price, refusals);
@@ -198,12 +199,12 @@ impl AccountMachine {
         let Some((first, last)) = self.durable.grids.get(&key.0).and_then(|state| state.buying_in) else {
             return;
         };
-        let is_under_way =
-            self.orders.of(key.0, &key.1).any(|order| order.purpose == Purpose::GridBuyIn);
+        let is_under_way = self.orders.of(key.0, &key.1).any(|order| order.purpose == Purpose::GridBuyIn);
         if is_under_way {
             return;
         }
-        let side = if first <= last && !self.is_short(bot) { PositionSide::Long } else { PositionSide::Short };
+        let is_short = bot.grid.as_ref().is_some_and(|setup| setup.config.direction == Direction::Short);
+        let side = if is_short { PositionSide::Short } else { PositionSide::Long };
         let state = self.grid_state(key.0);
         let lacking = (first.min(last)..=first.max(last))
             .map(|line| plan.qty_per_line.minus(state.lots.get(line).qty))
@@ -246,8 +247,6 @@ impl AccountMachine {
         leverage: Leverage,
         margin: Quote,
     ) {
-        let held = self.held.get(key).map(|held| held.position().leverage);
-        let leverage = if purpose == Purpose::GridExit { held.unwrap_or(leverage) } else { leverage };
         self.intend(Intent {
             bot: key.0,
             symbol: key.1.clone(),
@@ -286,12 +285,10 @@ impl AccountMachine {
     /// The least of what the grid was given and what the bot may use.
     fn grid_leverage(&self, bot: &BotConfig) -> Leverage {
         let own = bot.grid.as_ref().map_or(Leverage::ONE, |setup| setup.config.leverage);
-        own.min(self.leverage(bot))
-    }
-
-    #[expect(clippy::unused_self, reason = "reads like the other questions about a bot")]
-    fn is_short(&self, bot: &BotConfig) -> bool {
-        bot.grid.as_ref().is_some_and(|setup| setup.config.direction == super::Direction::Short)
+        let least = own.min(self.leverage(bot));
+        // What is filled binds margin at the position's leverage.
+        let held = self.grid_key(bot.id).and_then(|key| self.held.get(&key));
+        held.map_or(least, |held| least.min(held.position().leverage))
     }
 
     /// Adds to the turn how the lines stand of every grid that the turn has touched.
@@ -299,17 +296,19 @@ impl AccountMachine {
         if self.durable.grids.is_empty() && self.grid_memory.is_empty() {
             return;
         }
-        let mut touched: Vec<BotId> = self
-            .turn
-            .records
-            .iter()
-            .filter_map(|record| match record {
-                Record::OrderIntended(order) | Record::OrderChanged { order, .. } => order.bot,
-                Record::GridFill(fill) => Some(fill.bot),
-                _ => None,
-            })
-            .collect();
-        touched.extend(self.grid_memory.iter().filter(|(_, memory)| memory.rows.is_empty()).map(|(bot, _)| *bot));
+        let bot_of = |record: &Record| {
+            if let Record::OrderIntended(order) | Record::OrderChanged { order, .. } = record {
+                order.bot
+            } else if let Record::GridFill(fill) = record {
+                Some(fill.bot)
+            } else {
+                None
+            }
+        };
+        let mut touched: Vec<BotId> = self.turn.records.iter().filter_map(bot_of).collect();
+        touched.extend(
+            self.grid_memory.iter().filter(|(_, memory)| memory.rows.is_empty()).map(|(bot, _)| *bot),
+        );
         touched.sort_unstable();
         touched.dedup();
         for bot in touched {

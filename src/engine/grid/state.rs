@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::money::Price;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::decision::Code;
+use crate::engine::settings::PaperSettings;
 
 use super::GridConfig;
 use super::lots::Lots;
@@ -24,6 +25,14 @@ const BACKOFF_MAX: DurationMs = DurationMs::from_secs(300);
 pub struct GridSetup {
     pub config: GridConfig,
     pub terms: Terms,
+}
+
+impl GridSetup {
+    /// A grid at the fees of its account.
+    pub const fn new(config: GridConfig, fees: &PaperSettings, spot: bool) -> Self {
+        let terms = Terms { maker_fee_pct: fees.maker_fee_pct, taker_fee_pct: fees.taker_fee_pct, spot };
+        Self { config, terms }
+    }
 }
 
 /// Durable with every commit, beside the lines' orders and the position.

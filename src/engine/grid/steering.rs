@@ -87,9 +87,12 @@ impl AccountMachine {
         let fits = |order: &Order| {
             let line = order.client_order_id.key().and_then(|key| key.line());
             let rung = rungs.iter().find(|rung| Some(rung.line) == line && rung.side == order.position_side);
-            rung.is_some_and(|rung| match order.purpose {
-                Purpose::GridEntry => order.kind.price() == Some(rung.entry) && order.qty == plan.qty_per_line,
-                _ => order.kind.price() == Some(rung.exit),
+            rung.is_some_and(|rung| {
+                if order.purpose == Purpose::GridEntry {
+                    order.kind.price() == Some(rung.entry) && order.qty == plan.qty_per_line
+                } else {
+                    order.kind.price() == Some(rung.exit)
+                }
             })
         };
         let on_line = |order: &&Order| order.bot == Some(bot) && order.purpose.is_on_line();
@@ -180,11 +183,8 @@ impl AccountMachine {
         let Some(bot) = self.config.bots.get_mut(&key.0).filter(|bot| bot.is_running) else { return };
         Arc::make_mut(bot).is_running = false;
         self.turn.records.push(Record::BotStopped { bot: key.0, reason: reason.to_owned() });
-        let fields = [
-            ("bot", key.0.to_string()),
-            ("symbol", key.1.to_string()),
-            ("reason", reason.to_owned()),
-        ];
+        let fields =
+            [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", reason.to_owned())];
         self.notify(NoticeKind::Error, Severity::Warning, fields);
     }
 
@@ -223,7 +223,7 @@ impl AccountMachine {
             let known = self.durable.grids.get(&key.0).and_then(|state| state.ladder.as_ref());
             known == Some(&ladder_name(setup, &plan))
         });
-        if self.is_acting() && is_working && may_trade && is_on_ladder && !self.is_leaving(key) {
+        if self.is_ready() && is_working && may_trade && is_on_ladder && !self.is_leaving(key) {
             self.work_lines(key);
         }
     }
@@ -287,9 +287,9 @@ impl AccountMachine {
         let instrument = self.instrument(&key.1)?;
         let config = self.bot(bot)?;
         let setup = config.grid.as_ref()?;
-        let plan = Plan::of(&setup.config, &instrument, setup.terms).map(Arc::new).map_err(|refusals| {
-            refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        });
+        let plan = Plan::of(&setup.config, &instrument, setup.terms)
+            .map(Arc::new)
+            .map_err(|refusals| refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
         if let Err(error) = &plan {
             let error = format!("the grid cannot be worked: {error}");
             self.turn.records.push(Record::BotError { bot, error });
