@@ -9,6 +9,8 @@ ALTER TABLE grid_bot_configs ADD COLUMN close_on_stop INTEGER NOT NULL DEFAULT 0
 ALTER TABLE grid_bot_configs ADD COLUMN leverage INTEGER NOT NULL DEFAULT 1 CHECK (leverage BETWEEN 1 AND 100);
 -- The stop of the whole holding rests at the exchange too.
 ALTER TABLE grid_bot_configs ADD COLUMN exchange_stop INTEGER NOT NULL DEFAULT 0 CHECK (exchange_stop IN (0, 1));
+-- When a person last asked for the ladder, the exchange and the ledger to be compared and mended.
+ALTER TABLE grid_bot_configs ADD COLUMN repair_asked_at INTEGER;
 
 -- One trade may open several lines at once (a buy-in): a row for each of them.
 CREATE TABLE grid_fills_by_line (

@@ -11,11 +11,11 @@ use super::pace::{Configuration, MarketId};
 use crate::config::Config;
 use crate::domain::ids::{AccountId, BotId, StrategyId};
 use crate::domain::instrument::{Instrument, Symbol};
-use crate::domain::kind::{BotType, ExchangeKind};
+use crate::domain::kind::ExchangeKind;
 use crate::domain::side::PositionMode;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::config::{AccountConfig, BotConfig, Halt, Venue};
-use crate::engine::grid::GridConfig;
+use crate::engine::grid::plan::Terms;
 use crate::engine::grid::state::GridSetup;
 use crate::engine::settings::{PaperSettings, PolicyLimits, SymbolScope};
 use crate::exchange::capabilities::{Capabilities, Market};
@@ -24,9 +24,10 @@ use crate::exchange::paper;
 use crate::matching::config::BookConfig;
 use crate::store::accounts::AccountRow;
 use crate::store::bots::BotRow;
+use crate::store::grid_configs::GridRow;
 use crate::store::latches::AccountHealth;
 use crate::store::strategies::StrategyRow;
-use crate::store::{StoreError, accounts, bots, grids, holdings, journal, latches, strategies};
+use crate::store::{StoreError, accounts, bots, grid_configs, holdings, journal, latches, strategies};
 use crate::strategy::{ExitPlan, StrategyKind, StrategyParams, StrategySpec};
 
 /// What the roster is read with.
@@ -150,7 +151,7 @@ pub struct Roster {
 struct BotFacts {
     /// Those that hold something.
     holding: BTreeSet<BotId>,
-    grids: BTreeMap<BotId, GridConfig>,
+    grids: BTreeMap<BotId, GridRow>,
 }
 
 impl Roster {
@@ -159,17 +160,12 @@ impl Roster {
             strategies::list(conn)?.into_iter().map(|row| (row.id, row)).collect();
         let specs = rows.iter().map(|(id, row)| Ok((*id, spec(row)?))).collect::<Result<_, StoreError>>()?;
         let mut by_account: BTreeMap<AccountId, Vec<BotRow>> = BTreeMap::new();
-        let mut grids = BTreeMap::new();
         for bot in bots::list(conn, None)? {
-            if bot.bot_type == BotType::Grid
-                && let Some(config) = grids::config(conn, bot.id)?
-            {
-                grids.insert(bot.id, config);
-            }
             by_account.entry(bot.account_id).or_default().push(bot);
         }
         let latches = latches::read_all(conn)?;
-        let facts = BotFacts { holding: journal::bots_with_positions(conn)?, grids };
+        let facts =
+            BotFacts { holding: journal::bots_with_positions(conn)?, grids: grid_configs::all(conn)? };
         let mut closing = holdings::close_requests(conn)?;
         let mut roster = Self { specs, ..Self::default() };
         for account in accounts::list(conn)?.into_iter().filter(|account| account.is_active) {
@@ -251,8 +247,9 @@ impl Roster {
                 self.grid_symbols.entry(market).or_default().insert(symbol.clone());
             }
         }
-        let setup = |config: GridConfig| {
-            Arc::new(GridSetup::new(config, &account.paper_settings, account.exchange == ExchangeKind::Upbit))
+        let fees = Terms::of_account(account.exchange, !trades_with_money(account), &account.paper_settings);
+        let setup = |row: GridRow| {
+            Arc::new(GridSetup { config: row.config, terms: fees, repair_asked_at: row.repair_asked_at })
         };
         let configured = |bot: &BotRow| self.bot_config(bot, facts.grids.get(&bot.id).cloned().map(setup));
         let bots = bots.iter().map(|bot| (bot.id, Arc::new(configured(bot)))).collect::<BTreeMap<_, _>>();

@@ -1,11 +1,10 @@
-//! Grid bots: what is asked of them, and their ladders as they stand.
+//! The ladder of a grid bot as it stands. What is asked of it is in [`super::grid_configs`].
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 
 use super::{StoreError, column};
 use crate::domain::ids::BotId;
-use crate::domain::money::{Leverage, Price, Quote};
-use crate::engine::grid::{Direction, GridConfig, GridMode};
+use crate::domain::money::{Price, Quote};
 
 pub(super) mod journal;
 
@@ -24,32 +23,6 @@ pub struct LadderLine {
     /// pending, buy_placed, buy_filled, sell_placed, sell_filled.
     pub status: String,
     pub profit: Quote,
-}
-
-/// What a grid bot was asked to do; `None` for a bot that is no grid.
-pub fn config(conn: &Connection, bot: BotId) -> Result<Option<GridConfig>, StoreError> {
-    let mut statement = conn.prepare_cached("SELECT * FROM grid_bot_configs WHERE bot_id = ?1")?;
-    Ok(statement.query_row([bot.get()], config_of).optional()?)
-}
-
-fn config_of(row: &Row<'_>) -> rusqlite::Result<GridConfig> {
-    let leverage: u8 = row.get("leverage")?;
-    Ok(GridConfig {
-        lower: column::parsed(row, "lower_price")?,
-        upper: column::parsed(row, "upper_price")?,
-        count: row.get("grid_count")?,
-        mode: column::word(row, "grid_mode", GridMode::from_word)?,
-        investment: column::parsed(row, "total_investment")?,
-        direction: column::word(row, "direction", Direction::from_word)?,
-        trigger: column::parsed_opt(row, "trigger_price")?,
-        stop_upper: column::parsed_opt(row, "stop_upper")?,
-        stop_lower: column::parsed_opt(row, "stop_lower")?,
-        buy_in: row.get("buy_in")?,
-        close_on_stop: row.get("close_on_stop")?,
-        leverage: Leverage::try_new(leverage)
-            .map_err(|_| column::unknown(row, "leverage", &leverage.to_string()))?,
-        exchange_stop: row.get("exchange_stop")?,
-    })
 }
 
 /// `None` for a bot that is no grid.

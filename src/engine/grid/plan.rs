@@ -19,8 +19,10 @@
 use rust_decimal::{Decimal, RoundingStrategy, dec};
 
 use crate::domain::instrument::Instrument;
+use crate::domain::kind::ExchangeKind;
 use crate::domain::krw_steps;
 use crate::domain::money::{Leverage, Pct, Price, Qty, Quote};
+use crate::engine::settings::PaperSettings;
 
 use super::refusal::PlanRefusal;
 use super::{Direction, GridConfig, spacing};
@@ -40,6 +42,26 @@ pub struct Terms {
     pub taker_fee_pct: Pct,
     /// Long only, no leverage, no stop orders of ours at the exchange.
     pub spot: bool,
+}
+
+impl Terms {
+    /// The terms of an account: those of its paper book where it trades on paper, else what the exchange asks of a new
+    /// customer (binance.com, bitget.com and upbit.com fee pages of 2026; USDⓈ-M and USDT futures VIP 0, KRW market). An
+    /// account that pays less earns more than planned.
+    pub fn of_account(exchange: ExchangeKind, on_paper: bool, paper: &PaperSettings) -> Self {
+        let hundredths = |maker: i64, taker: i64| {
+            let pct = |value: i64| Pct::try_new(Decimal::new(value, 2)).unwrap_or_default();
+            (pct(maker), pct(taker))
+        };
+        let (maker_fee_pct, taker_fee_pct) = match exchange {
+            _ if on_paper => (paper.maker_fee_pct, paper.taker_fee_pct),
+            ExchangeKind::Paper => (paper.maker_fee_pct, paper.taker_fee_pct),
+            ExchangeKind::Binance => hundredths(2, 5),
+            ExchangeKind::Bitget => hundredths(2, 6),
+            ExchangeKind::Upbit => hundredths(5, 5),
+        };
+        Self { maker_fee_pct, taker_fee_pct, spot: exchange == ExchangeKind::Upbit }
+    }
 }
 
 /// One price at which orders rest.

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::domain::money::Price;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::decision::Code;
-use crate::engine::settings::PaperSettings;
 
 use super::GridConfig;
 use super::lots::Lots;
@@ -25,14 +24,8 @@ const BACKOFF_MAX: DurationMs = DurationMs::from_secs(300);
 pub struct GridSetup {
     pub config: GridConfig,
     pub terms: Terms,
-}
-
-impl GridSetup {
-    /// A grid at the fees of its account.
-    pub const fn new(config: GridConfig, fees: &PaperSettings, spot: bool) -> Self {
-        let terms = Terms { maker_fee_pct: fees.maker_fee_pct, taker_fee_pct: fees.taker_fee_pct, spot };
-        Self { config, terms }
-    }
+    /// When a person last asked for the ladder, the exchange and the ledger to be compared and mended.
+    pub repair_asked_at: Option<Timestamp>,
 }
 
 /// Durable with every commit, beside the lines' orders and the position.
@@ -56,6 +49,9 @@ pub struct GridState {
     pub ladder: Option<String>,
     pub entries: Backoff,
     pub exits: Backoff,
+    /// The last wish for a repair that was followed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<Timestamp>,
 }
 
 impl GridState {
@@ -65,7 +61,7 @@ impl GridState {
 
     /// Everything it held was closed: what comes next is another beginning.
     pub(in crate::engine) fn begin_anew(&mut self) {
-        *self = Self { ladder: self.ladder.take(), ..Self::default() };
+        *self = Self { ladder: self.ladder.take(), repaired: self.repaired, ..Self::default() };
     }
 }
 

@@ -19,7 +19,7 @@ use crate::engine::turn::{NoticeKind, Record, Severity};
 use super::Direction;
 use super::ladder::{Rung, rungs};
 use super::plan::Plan;
-use super::state::{GridSetup, GridState};
+use super::state::{Backoff, GridMemory, GridSetup, GridState};
 
 /// How an order ended that we took back ourselves.
 const OWN_CANCEL: &str = "cancelled by us";
@@ -39,6 +39,7 @@ impl AccountMachine {
 
     fn steer_grid(&mut self, bot: &BotConfig) {
         let (Some(setup), Some(key)) = (bot.grid.as_ref(), self.grid_key(bot.id)) else { return };
+        self.follow_repair(&key, setup);
         let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(bot, &key.1);
         if !may_trade || self.is_leaving(&key) {
             return;
@@ -59,6 +60,23 @@ impl AccountMachine {
                 }
             }
         }
+    }
+
+    /// A person wants the grid mended: what waits is tried at once, lots are matched with what is held, every line is
+    /// recorded anew, and a real exchange is asked for everything. Once followed, the same wish does nothing.
+    fn follow_repair(&mut self, key: &HeldKey, setup: &GridSetup) {
+        let known = self.durable.grids.get(&key.0).and_then(|state| state.repaired);
+        if setup.repair_asked_at.is_none() || setup.repair_asked_at == known {
+            return;
+        }
+        let state = self.grid_state(key.0);
+        state.repaired = setup.repair_asked_at;
+        state.entries = Backoff::default();
+        state.exits = Backoff::default();
+        self.grid_memory.insert(key.0, GridMemory::default());
+        self.trim_lots(key);
+        self.doubt(&key.1);
+        self.turn.records.push(Record::StateChanged);
     }
 
     /// The lines of a plan that was edited: what is held stays with its line, or moves to the last one.
@@ -247,7 +265,7 @@ impl AccountMachine {
             memory.crossed.remove(&(line, is_exit));
         }
         if let Some(state) = self.durable.grids.get_mut(&bot) {
-            *state.backoff(is_exit) = super::state::Backoff::default();
+            *state.backoff(is_exit) = Backoff::default();
         }
         let in_flight = |order: &Order| order.purpose == Purpose::GridEntry && order.status.is_in_flight();
         let is_last = !self.orders.working().any(|order| order.bot == Some(bot) && in_flight(order));
