@@ -55,22 +55,24 @@ impl Rung {
         }
     }
 
-    /// Where the entry goes: on its line, or `refusals` ticks behind it.
+    /// Where the entry goes: on its line. Refused there more than once since it would have crossed, it goes further
+    /// back tick by tick.
     pub fn entry_price(&self, tick: Price, refusals: u8) -> Price {
-        by_ticks(self.entry, tick, refusals.min(TICKS_MAX), self.side == PositionSide::Short)
+        let ticks = refusals.saturating_sub(1).min(TICKS_MAX);
+        by_ticks(self.entry, tick, ticks, self.side == PositionSide::Short)
     }
 
-    /// Where the exit goes: on its line, or where the market has passed that, a tick beyond the market; and `refusals`
-    /// ticks further.
+    /// Where the exit goes: on its line. Refused there since it would have crossed, it goes a tick beyond the market
+    /// where that has passed the line, and further tick by tick.
     pub fn exit_price(&self, instrument: &Instrument, tick: Price, market: Price, refusals: u8) -> Price {
         let up = self.side == PositionSide::Long;
         let is_passed = !is_beyond(self.exit, market, self.side);
-        let base = match (is_passed, self.side) {
+        let base = match (is_passed && refusals > 0, self.side) {
             (false, _) => self.exit,
             (true, PositionSide::Long) => by_ticks(instrument.ceil_price(market), tick, 1, up),
             (true, PositionSide::Short) => by_ticks(instrument.floor_price(market), tick, 1, up),
         };
-        by_ticks(base, tick, refusals.min(TICKS_MAX), up)
+        by_ticks(base, tick, refusals.saturating_sub(1).min(TICKS_MAX), up)
     }
 }
 

@@ -62,7 +62,7 @@ impl View<'_> {
         let (entry, exit) = (self.order(rung.line, false), self.order(rung.line, true));
         let lot = self.state.lots.get(rung.line).qty;
         let is_against = self.held.is_some_and(|side| side != rung.side);
-        if let Some(entry) = entry.filter(|_| is_against) {
+        if let Some(entry) = entry.filter(|entry| is_against || self.is_spent(entry, lot, exit)) {
             wants.cancels.push(entry.clone());
         }
         match exit {
@@ -89,6 +89,12 @@ impl View<'_> {
                 }
             }
         }
+    }
+
+    /// What was filled of it has been closed meanwhile: the line begins again with its whole quantity.
+    fn is_spent(&self, entry: &Order, lot: Qty, exit: Option<&Order>) -> bool {
+        let is_partial = entry.status.is_resting() && !entry.filled_qty.is_zero();
+        is_partial && exit.is_none() && lot < self.instrument.min_qty
     }
 
     fn order(&self, line: u16, is_exit: bool) -> Option<&Order> {
