@@ -30,6 +30,7 @@ pub mod open;
 pub mod outbox;
 pub mod queries;
 pub mod rate_limits;
+pub mod reader;
 pub mod restore;
 pub mod savepoint;
 pub mod schema;
@@ -49,4 +50,5 @@ pub(crate) mod scratch;
 
 pub use error::StoreError;
 pub use open::{OpenMode, Store};
+pub use reader::Reader;
 pub use writer::Writer;
