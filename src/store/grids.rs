@@ -1,10 +1,12 @@
-//! The ladder of a grid bot as it stands.
+//! The ladder of a grid bot as it stands. What is asked of it is in [`super::grid_configs`].
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{StoreError, column};
 use crate::domain::ids::BotId;
 use crate::domain::money::{Price, Quote};
+
+pub(super) mod journal;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ladder {
