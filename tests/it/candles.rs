@@ -180,7 +180,7 @@ fn other_numbers_for_a_stored_candle_are_refused_kept_or_taken() {
     let other = rows(8..12).replacen(".10,", ".20,", 1);
     let second = home.write("BTCUSDT-1h-2024-01.csv", &format!("{HEADER}\n{other}"));
     home.run(&format!("data import {first}")).ok();
-    let import = |flag: &str| home.run(&format!("--json data import {second} {flag}"));
+    let import = |flag: &str| home.run(format!("--json data import {second} {flag}").trim());
     import("").fails(4, &["1 of the new candles differ", "2024-01-01T08:00:00Z", "--on-conflict"]);
     assert_eq!(stored(&home)[0]["candles"], 10);
     let kept = import("--on-conflict keep").ok().json();
@@ -197,7 +197,7 @@ fn stored_candles_play_as_a_tape_does() {
     home.run(&format!("data import {path}")).ok();
     let strategy = "--kind ema_cross --param trend=0 --param fast=4 --param slow=9 --plain";
     let taped = home.json(&format!("backtest {strategy} --tape {path} --timeframe 1h"));
-    assert!(taped["trades"].as_array().unwrap().len() > 10);
+    assert!(taped["trades"].as_array().unwrap().len() > 3, "{}", taped["summary"]);
     for line in
         ["--symbol BTCUSDT --timeframe 1h", "--data BTCUSDT:1h", "--data binance/BTCUSDT:1h --timeframe 1h"]
     {
