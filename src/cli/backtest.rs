@@ -19,6 +19,7 @@ use crate::backtest::results::Results;
 use crate::control::Assignment;
 use crate::domain::instrument::Symbol;
 use crate::domain::time::Timeframe;
+use crate::market::series::{ExchangeName, SeriesName};
 use crate::strategy::StrategyKind;
 
 #[derive(Debug, Args)]
@@ -32,13 +33,19 @@ pub(super) struct BacktestArgs {
     /// A parameter that differs from the strategy's own
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = assignment)]
     params: Vec<Assignment>,
-    /// Candle file (CSV or .csv.gz); several make one tape
-    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    /// Candle file (CSV, .csv.gz, .zip or .feather); several make one tape
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     tape: Vec<PathBuf>,
     /// Leave bad rows out instead of refusing the tape; they become gaps
-    #[arg(long)]
+    #[arg(long, requires = "tape")]
     skip_bad_rows: bool,
-    /// Symbol to trade; several share the capital [default: all of the tape]
+    /// Stored candles, such as BTCUSDT:1h or binance/BTCUSDT:1h; without a tape, `--symbol` and `--timeframe` name them too
+    #[arg(long, value_name = "SERIES", num_args = 1.., conflicts_with = "tape")]
+    data: Vec<SeriesName>,
+    /// Exchange of the stored candles, where several have the symbol
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tape", "data"])]
+    exchange: Option<ExchangeName>,
+    /// Symbol to trade; several share the capital [default: all of the tape or of `--data`]
     #[arg(long = "symbol", value_name = "SYMBOL", num_args = 1..)]
     symbols: Vec<Symbol>,
     /// Bars of the strategy; built from finer ones where the tape has none [default: the finest]
@@ -59,6 +66,10 @@ pub(super) struct BacktestArgs {
     /// A setting of the account or its paper book: entry_pct, leverage, taker_fee_pct, long_tp_pct, dca_enabled ...
     #[arg(long = "settings", value_name = "KEY=VALUE", num_args = 1.., value_parser = assignment)]
     settings: Vec<Assignment>,
+    /// Funding rates (CSV with funding_time_ms and rate, or Binance's archive), once each symbol: SYMBOL=FILE, or FILE
+    /// where one symbol is traded
+    #[arg(long = "funding-file", value_name = "[SYMBOL=]FILE", num_args = 1..)]
+    funding_files: Vec<String>,
     /// Only the strategy decides: no DCA, no cooldown, no take profit and stop loss of the account
     #[arg(long)]
     plain: bool,
@@ -104,13 +115,13 @@ pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError
     if let Some(account) = &args.compare_run {
         return compare::run(account, &market::tape(args, context)?, context);
     }
-    let source = market::open(args, context)?;
-    let mut setup = bots::setup(args, context, &source)?;
     let time = |text: &Option<String>| {
         text.as_ref().map(|text| when::parse(text, context.now()).map_err(CliError::usage)).transpose()
     };
-    setup.from = time(&args.from)?;
-    setup.to = time(&args.to)?;
+    let (from, to) = (time(&args.from)?, time(&args.to)?);
+    let source = market::open(args, context)?;
+    let mut setup = bots::setup(args, context, &source)?;
+    (setup.from, setup.to) = (from, to);
     if args.check_lookahead {
         return check_lookahead(context, &source.market, &setup);
     }
@@ -155,9 +166,9 @@ fn check_lookahead(
 
 fn refused(error: &BacktestError) -> CliError {
     let hint = match error {
-        BacktestError::Unmet(_) => Some("`--symbol` names what is traded, `--tape` the candles"),
+        BacktestError::Unmet(_) => Some("`--symbol` names what is traded, `--tape` or `--data` the candles"),
         BacktestError::NothingInSpan { .. } => {
-            Some("`--from` and `--to` say which part of the tape is traded")
+            Some("`--from` and `--to` say which part of the candles is traded")
         }
         BacktestError::Market(_) | BacktestError::EndBeforeStart { .. } => None,
     };

@@ -46,6 +46,7 @@ mod secrets;
 mod signal;
 mod simulate;
 mod status;
+mod stored_candles;
 mod strategy;
 mod telegram;
 mod trades;

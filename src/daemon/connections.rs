@@ -22,6 +22,7 @@ use crate::exchange::line::Line;
 use crate::exchange::market_data::MarketData;
 use crate::exchange::server_clock::ServerClock;
 use crate::exchange::{BoxFuture, Sleep};
+use crate::market::candle_store::CandleStore;
 use crate::vault::{Field, Vault, VaultError};
 
 /// An answer that takes longer is lost.
@@ -68,6 +69,8 @@ pub struct Connections {
     ways: BTreeMap<(ExchangeKind, Egress), Way>,
     /// Bans that an earlier run was given, by exchange and way out.
     bans: Vec<(ExchangeKind, String, Ban)>,
+    /// What markets read their history from first.
+    candles: Option<CandleStore>,
 }
 
 impl Connections {
@@ -86,6 +89,7 @@ impl Connections {
             clocks: BTreeMap::new(),
             ways: BTreeMap::new(),
             bans: Vec::new(),
+            candles: None,
         }
     }
 
@@ -93,6 +97,12 @@ impl Connections {
     #[must_use]
     pub fn remembering(self, bans: Vec<(ExchangeKind, String, Ban)>) -> Self {
         Self { bans, ..self }
+    }
+
+    /// Markets begin with the history of `candles`, as far as it goes.
+    #[must_use]
+    pub fn warmed_by(self, candles: CandleStore) -> Self {
+        Self { candles: Some(candles), ..self }
     }
 
     pub const fn clock(&self) -> SteadyClock {
@@ -197,7 +207,8 @@ impl Connections {
         let egress = self.config.egress.first().map_or(Ok(Egress::Direct), |way| way.parse())?;
         let way = self.way(kind, &egress)?;
         let lag = CANDLE_GRACE_WALL.times(i64::from(self.config.speed.get()));
-        Ok(LiveMarket::new(data, way.http, Arc::clone(&self.sleep), CANDLE_GRACE.max(lag)))
+        let market = LiveMarket::new(data, way.http, Arc::clone(&self.sleep), CANDLE_GRACE.max(lag));
+        Ok(market.warmed_by(self.candles.clone()))
     }
 
     /// An account's own handle.

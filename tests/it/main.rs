@@ -11,6 +11,7 @@
 mod backtest;
 mod bitget;
 mod bot_api;
+mod candles;
 mod chats;
 mod cli_accounts;
 mod cli_bots;

@@ -1,8 +1,10 @@
 //! The account of a backtest as it was typed: settings, paper book, bots.
 
+use std::path::PathBuf;
+
 use super::BacktestArgs;
 use super::market::Source;
-use crate::backtest::funding::FundingRates;
+use crate::backtest::funding::{FundingRates, read_rates};
 use crate::backtest::setup::{BotSetup, Setup};
 use crate::cli::{CliError, Context};
 use crate::control::{Assignment, strategy_params};
@@ -57,9 +59,29 @@ pub(super) fn setup(args: &BacktestArgs, context: &Context, source: &Source) -> 
     for Assignment { key, value } in &args.settings {
         set(&mut setup, key, value)?;
     }
+    for text in &args.funding_files {
+        let (symbol, path) = funding_file(text, source)?;
+        let rates = read_rates(&path).map_err(bad)?;
+        if setup.funding.tables.insert(symbol.clone(), rates).is_some() {
+            return Err(CliError::usage(format!("--funding-file: {symbol} has two files")));
+        }
+    }
     setup.bots = bots(args, context, source, config.limits)?;
     check_shares(&setup.bots)?;
     Ok(setup)
+}
+
+/// Whose rates a file holds: the symbol before it, or the only one that is traded.
+fn funding_file(text: &str, source: &Source) -> Result<(Symbol, PathBuf), CliError> {
+    let named = text.split_once('=').and_then(|(symbol, path)| Some((Symbol::try_new(symbol).ok()?, path)));
+    let symbols = source.market.symbols();
+    match (named, symbols.as_slice()) {
+        (Some((symbol, path)), _) if symbols.contains(&symbol) => Ok((symbol, path.into())),
+        (Some((symbol, _)), _) => Err(CliError::usage(format!("--funding-file: {symbol} is not traded"))),
+        (None, [only]) => Ok((only.clone(), text.into())),
+        (None, _) => Err(CliError::usage(format!("--funding-file {text}: several symbols are traded"))
+            .hint("`SYMBOL=FILE` says whose rates it holds")),
+    }
 }
 
 fn bad(error: impl std::error::Error) -> CliError {
