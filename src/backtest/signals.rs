@@ -18,11 +18,11 @@ use crate::engine::settings::SymbolScope;
 use crate::market::aggregate::{Aggregate, Aggregator};
 use crate::signal::sample::Sample;
 use crate::signal::{Confidence, Signal, SignalKey};
-use crate::strategy::{BarColumns, Mark, SignalPlan, StrategyParams, marks, needs_whole_bars};
+use crate::strategy::{BarColumns, Mark, SignalPlan, StrategyParams, marks, marks_of_all, needs_whole_bars};
 
 /// A mark on the line of time.
-#[derive(Debug, Clone, Copy)]
-struct Placed {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
     /// The step that brings it.
     step: usize,
     told_at: Timestamp,
@@ -35,7 +35,7 @@ struct Placed {
 struct Row {
     key: SignalKey,
     lifetime_bars: u32,
-    marks: Vec<Placed>,
+    marks: Arc<[Placed]>,
     followers: Vec<BotId>,
 }
 
@@ -78,6 +78,17 @@ impl SignalTable {
     /// Computes every distinct strategy once a symbol. Trading begins with the first step of `span`; earlier bars warm
     /// the indicators as a running daemon would.
     pub fn compute(market: &Market, setup: &Setup, span: (usize, usize)) -> Result<Self, BacktestError> {
+        Self::assemble(market, setup, |lane, timeframe, params| {
+            place(market, lane, timeframe, params, span).into()
+        })
+    }
+
+    /// [`Self::compute`] with the marks of each distinct strategy and symbol from elsewhere.
+    pub fn assemble(
+        market: &Market,
+        setup: &Setup,
+        mut marks_of: impl FnMut(&Lane, Timeframe, &StrategyParams) -> Arc<[Placed]>,
+    ) -> Result<Self, BacktestError> {
         let symbols = market.symbols();
         let mut plan = SignalPlan::default();
         let mut timeframes: BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>> = BTreeMap::new();
@@ -101,7 +112,7 @@ impl SignalTable {
                 let key = SignalKey { strategy: representative, symbol: symbol.clone(), timeframe };
                 let Some(lane) = market.lane(symbol) else { continue };
                 if !rows.contains_key(&key) {
-                    let marks = place(market, lane, timeframe, &bot.spec.params, span);
+                    let marks = marks_of(lane, timeframe, &bot.spec.params);
                     let lifetime_bars = bot.spec.params.signal_ttl_bars();
                     let row = Row { key: key.clone(), lifetime_bars, marks, followers: Vec::new() };
                     rows.insert(key.clone(), row);
@@ -186,7 +197,7 @@ fn signal(row: &Row, placed: &Placed, expires_at: Timestamp, price: Price) -> Si
 }
 
 /// What `params` say of a lane, from the first traded step on.
-fn place(
+pub fn place(
     market: &Market,
     lane: &Lane,
     timeframe: Timeframe,
@@ -227,6 +238,44 @@ fn place(
         placed.push(Placed { step, told_at: at, mark, bar_close_at: bar.candle.close_time(timeframe) });
     }
     placed
+}
+
+/// [`place`] of several parameter sets, which share what they need; `floats` are those of all the lane's bars.
+pub fn place_all(
+    market: &Market,
+    lane: &Lane,
+    floats: &FloatColumns,
+    (timeframe, sets): (Timeframe, &[&StrategyParams]),
+    span: (usize, usize),
+) -> Vec<Arc<[Placed]>> {
+    if timeframe != market.timeframe {
+        return sets.iter().map(|params| place(market, lane, timeframe, params, span).into()).collect();
+    }
+    let traded = span.0.checked_sub(1).map_or(0, |before| lane.count(before));
+    let end = span.1.checked_sub(1).map_or(0, |last| lane.count(last));
+    let bars = BarColumns {
+        high: floats.high.get(..end).unwrap_or_default(),
+        low: floats.low.get(..end).unwrap_or_default(),
+        close: floats.close.get(..end).unwrap_or_default(),
+        volume: floats.volume.get(..end).unwrap_or_default(),
+        complete: &[],
+    };
+    let starts: Vec<(&StrategyParams, usize)> = sets
+        .iter()
+        .map(|params| {
+            let history = usize::try_from(params.history_bars()).unwrap_or(usize::MAX);
+            (*params, traded.saturating_sub(history))
+        })
+        .collect();
+    let found = marks_of_all(&starts, &bars);
+    let placed = found.into_iter().map(|marks| {
+        let told = marks.into_iter().filter(|mark| mark.bar >= traded).filter_map(|mark| {
+            let bar_close_at = lane.columns.close_time(mark.bar)?;
+            Some(Placed { step: market.step_at(bar_close_at), told_at: bar_close_at, mark, bar_close_at })
+        });
+        told.collect()
+    });
+    placed.collect()
 }
 
 fn marks_of(params: &StrategyParams, floats: &FloatColumns) -> Vec<Mark> {

@@ -29,6 +29,7 @@ pub mod open;
 pub mod outbox;
 pub mod queries;
 pub mod rate_limits;
+pub mod research;
 pub mod restore;
 pub mod savepoint;
 pub mod schema;

@@ -74,6 +74,32 @@ pub fn marks(params: &StrategyParams, bars: &BarColumns<'_>) -> Vec<Mark> {
     }
 }
 
+/// [`marks`] of several parameter sets over one series, each from a bar of its own on; bars are counted from the
+/// beginning of the series.
+pub fn marks_of_all(sets: &[(&StrategyParams, usize)], bars: &BarColumns<'_>) -> Vec<Vec<Mark>> {
+    let all = sets.iter().map(|(params, first)| {
+        let mut found = marks(params, &bars.since(*first));
+        for mark in &mut found {
+            mark.bar += first;
+        }
+        found
+    });
+    all.collect()
+}
+
+impl BarColumns<'_> {
+    /// Without the bars before `first`.
+    fn since(&self, first: usize) -> Self {
+        Self {
+            high: self.high.get(first..).unwrap_or_default(),
+            low: self.low.get(first..).unwrap_or_default(),
+            close: self.close.get(first..).unwrap_or_default(),
+            volume: self.volume.get(first..).unwrap_or_default(),
+            complete: self.complete.get(first..).unwrap_or_default(),
+        }
+    }
+}
+
 fn streamed(params: &StrategyParams, bars: &BarColumns<'_>) -> Vec<Mark> {
     let mut strategy = Strategy::new(params);
     let mut marks = Vec::new();
