@@ -139,17 +139,21 @@ fn doubts(
             "not_checked",
             "nothing was kept apart (--walk-forward 0): every figure is in-sample".to_owned(),
         )),
-        (Some(outside), kept) if kept.is_none_or(|kept| kept < KEPT_MIN) => {
-            let share = kept.map_or("none".to_owned(), |kept| format!("{:.0} %", kept * 100.0));
+        (Some(_), None) => {
+            let inside = judged.inside.map_or("not ranked".to_owned(), |value| format!("{value:.4}"));
+            found.push(warning("no_edge", format!("{objective} is not above 0 even in sample: {inside}")));
+        }
+        (Some(outside), Some(kept)) if kept < KEPT_MIN => {
             found.push(warning(
                 "gap",
                 format!(
-                    "out of sample {objective} is {outside:.4}, in sample {:.4}: {share} of it was kept",
-                    judged.inside.unwrap_or(0.0)
+                    "out of sample {objective} is {outside:.4}, in sample {:.4}: {:.0} % of it was kept",
+                    judged.inside.unwrap_or(0.0),
+                    kept * 100.0
                 ),
             ));
         }
-        (Some(_), _) => {}
+        (Some(_), Some(_)) => {}
     }
     if let Some(noise) = noise
         && noise.trials > 1

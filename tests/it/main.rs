@@ -25,6 +25,7 @@ mod db_check;
 mod fleet;
 mod harness;
 mod operations;
+mod optimize;
 mod read;
 mod run_control;
 mod run_isolation;

@@ -1,35 +1,19 @@
 //! Ranges as they are typed, and how they are refused.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::*;
-use crate::backtest::funding::FundingRates;
 use crate::backtest::setup::BotSetup;
 use crate::domain::money::Leverage;
-use crate::engine::settings::{PaperSettings, PolicyLimits};
+use crate::engine::settings::PolicyLimits;
 use crate::strategy::{StrategyKind, StrategySpec};
 
 /// The plain EMA cross.
 pub(crate) fn setup() -> Setup {
     let params = StrategyParams::from_json(StrategyKind::EmaCross, &json!({"trend": 0})).unwrap();
-    Setup {
-        settings: Setup::settings(),
-        paper: PaperSettings::default(),
-        limits: PolicyLimits { max_leverage: Leverage::try_new(20).unwrap() },
-        bots: vec![BotSetup {
-            name: "one".to_owned(),
-            spec: StrategySpec { params, timeframe: None },
-            settings: BotSettings::default(),
-        }],
-        instruments: BTreeMap::new(),
-        funding: FundingRates::default(),
-        gates: None,
-        spot: false,
-        from: None,
-        to: None,
-    }
+    let limits = PolicyLimits { max_leverage: Leverage::try_new(20).unwrap() };
+    let spec = StrategySpec { params, timeframe: None };
+    Setup::new(limits, vec![BotSetup { name: "one".to_owned(), spec, settings: BotSettings::default() }])
 }
 
 pub(crate) fn space(given: &[(&str, &str)]) -> Space {
