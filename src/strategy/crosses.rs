@@ -34,14 +34,15 @@ pub(super) struct Cross {
     /// Bars after which the lines are there, at the latest.
     warmup: usize,
     allow_short: bool,
-    exit_on_cross: bool,
+    /// Whether the opposite cross closes a position.
+    exits: bool,
     previous: Option<f64>,
 }
 
 impl Cross {
     /// `None` for a strategy that looks at more.
     pub(super) fn of(params: &StrategyParams) -> Option<Self> {
-        let (lines, allow_short, exit_on_cross) = match params {
+        let (lines, allow_short, exits) = match params {
             StrategyParams::EmaCross(own) if is_plain_ema(own) => {
                 let lines = Lines::Ema { fast: Ema::new(own.fast), slow: Ema::new(own.slow) };
                 (lines, own.allow_short, own.exit_on_cross)
@@ -59,7 +60,7 @@ impl Cross {
             Lines::Macd(macd) => macd.warmup(),
         };
         let warmup = usize::try_from(warmup).unwrap_or(usize::MAX);
-        Some(Self { lines, warmup, allow_short, exit_on_cross, previous: None })
+        Some(Self { lines, warmup, allow_short, exits, previous: None })
     }
 
     /// Takes the bars in one by one.
@@ -82,7 +83,7 @@ impl Cross {
 
     fn mark(&self, bars: &BarColumns<'_>, bar: usize, side: PositionSide) -> Option<Mark> {
         let allowed = side == PositionSide::Long || self.allow_short;
-        let exits = |of: PositionSide| self.exit_on_cross && side != of;
+        let exits = |of: PositionSide| self.exits && side != of;
         let mark = Mark {
             bar,
             entry: Some(side).filter(|_| allowed && bars.is_complete(bar)),

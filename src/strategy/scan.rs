@@ -61,14 +61,12 @@ pub fn marks_of_all(sets: &[(&StrategyParams, usize)], bars: &BarColumns<'_>) ->
     let mut all: Vec<Vec<Mark>> = sets.iter().map(|_| Vec::new()).collect();
     let mut waiting: Vec<(usize, (Cross, usize))> = Vec::new();
     for (place, (params, first)) in sets.iter().enumerate() {
-        match Cross::of(params) {
-            Some(cross) => waiting.push((place, (cross, *first))),
-            None => {
-                let mut found = streamed(params, &bars.since(*first));
-                found.iter_mut().for_each(|mark| mark.bar += first);
-                if let Some(marks) = all.get_mut(place) {
-                    *marks = found;
-                }
+        if let Some(cross) = Cross::of(params) {
+            waiting.push((place, (cross, *first)));
+        } else if let Some(marks) = all.get_mut(place) {
+            *marks = streamed(params, &bars.since(*first));
+            for mark in marks {
+                mark.bar += first;
             }
         }
     }
@@ -184,7 +182,9 @@ mod tests {
             let given: Vec<(&StrategyParams, usize)> = sets.iter().map(|(params, first)| (params, *first)).collect();
             for ((params, first), found) in sets.iter().zip(marks_of_all(&given, &bars)) {
                 let mut alone = streamed(params, &bars.since(*first));
-                alone.iter_mut().for_each(|mark| mark.bar += first);
+                for mark in &mut alone {
+                    mark.bar += first;
+                }
                 prop_assert_eq!(found, alone);
             }
         }
