@@ -69,13 +69,14 @@ fn main() -> anyhow::Result<()> {
         let of_limit = |each: f64| SIMD_LIMIT_NS / (each * cores_f64(cores));
         println!(
             "sweep on {cores} cores: {:.2} s for {sets} sets x {SYMBOLS} symbols x {BARS} bars, {} trades: {:.2} ns a bar and set, {:.3} \
-             of the SIMD limit a core; signals alone {:.2} ns, {:.3} of it; bare arithmetic on one core {:.2} ns",
+             of the SIMD limit a core; signals alone {:.2} ns, {:.3} of it; {:.1} x bare arithmetic on one core ({:.2} ns)",
             sweep.subject * f64::from(pieces) / 1e9,
             trades.load(Ordering::Relaxed),
             sweep.subject,
             of_limit(sweep.subject),
             signals,
             of_limit(signals),
+            sweep.ratio(),
             sweep.baseline,
         );
     }
