@@ -36,6 +36,7 @@ mod logging;
 mod man;
 mod market_source;
 mod notice;
+mod optimize;
 mod orders;
 mod pnl;
 mod positions;
@@ -98,6 +99,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Test a strategy on candles, with the settings of an account
     Backtest(Box<backtest::BacktestArgs>),
+    /// Search a strategy's parameters over candles: grid, random or smart, with walk-forward windows
+    Optimize(Box<optimize::OptimizeArgs>),
     /// Download and check candle files
     Data(data::DataArgs),
     /// Add, change and show accounts
@@ -174,6 +177,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Demo(args) => demo::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),
         Command::Backtest(args) => backtest::run(&args, context),
+        Command::Optimize(args) => optimize::run(&args, context),
         Command::Data(args) => data::run(&args, context),
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),

@@ -31,6 +31,7 @@ pub mod outbox;
 pub mod queries;
 pub mod rate_limits;
 pub mod reader;
+pub mod research;
 pub mod restore;
 pub mod savepoint;
 pub mod schema;

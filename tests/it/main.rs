@@ -28,6 +28,7 @@ mod fleet;
 mod grids;
 mod harness;
 mod operations;
+mod optimize;
 mod read;
 mod run_control;
 mod run_isolation;

@@ -27,14 +27,14 @@ const PRICE_DECIMALS: u32 = 12;
 const QTY_DECIMALS: u32 = 8;
 
 /// The market and the rules of its symbols.
-pub(super) struct Source {
-    pub(super) market: Market,
-    pub(super) instruments: BTreeMap<Symbol, Instrument>,
+pub(in crate::cli) struct Source {
+    pub(in crate::cli) market: Market,
+    pub(in crate::cli) instruments: BTreeMap<Symbol, Instrument>,
     /// Bars of strategies that name none.
-    pub(super) timeframe: Timeframe,
+    pub(in crate::cli) timeframe: Timeframe,
 }
 
-pub(super) fn open(args: &BacktestArgs, context: &Context) -> Result<Source, CliError> {
+pub(in crate::cli) fn open(args: &BacktestArgs, context: &Context) -> Result<Source, CliError> {
     let series = if args.tape.is_empty() { stored(args, context)? } else { taped(args, context)? };
     let (base, mut instruments) = (series.timeframe, series.instruments);
     let market = Market::new(series.columns).map_err(|error| CliError::usage(error.to_string()))?;

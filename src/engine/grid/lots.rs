@@ -109,7 +109,12 @@ impl Lots {
             PositionSide::Long => closed - lot.cost,
             PositionSide::Short => lot.cost - closed,
         };
-        LineFill { line, qty: fill.qty, fee: fill.fee.known_value(), profit: Some(gross - lot.fees - fill.fee.known_value()) }
+        LineFill {
+            line,
+            qty: fill.qty,
+            fee: fill.fee.known_value(),
+            profit: Some(gross - lot.fees - fill.fee.known_value()),
+        }
     }
 
     fn take(&mut self, line: u16, qty: Qty) -> Lot {
