@@ -260,7 +260,7 @@ impl Fleet {
             }
         };
         self.enter(Phase::Stopping);
-        self.supervisor.drain().await?;
+        self.supervisor.drain().await;
         tellers::last_words(&self.control).await?;
         self.chats.shutdown().await;
         let progress = self.progress();
@@ -294,7 +294,7 @@ impl Fleet {
 
     /// Commands, executors that ended, what is used of the limits.
     async fn serve_people(&mut self) -> Result<(), StoreError> {
-        if self.supervisor.reap().await? {
+        if self.supervisor.reap().await {
             self.reload().await?;
         }
         let commands = self.control.pending()?;

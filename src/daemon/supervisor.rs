@@ -33,6 +33,8 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 /// While waiting for them, every so long virtual time moves on by so much.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 const DRAIN_PASSES: DurationMs = DurationMs::from_secs(10);
+/// Between two tries to write a quarantine that the database did not take.
+const LATCH_RETRY: Duration = Duration::from_secs(2);
 /// Accounts that are loaded in one transaction.
 const LOADED_TOGETHER: usize = 128;
 
@@ -48,6 +50,17 @@ pub struct Supervisor {
     ways: BTreeMap<AccountId, Option<Access>>,
     /// The ways to the exchanges; none in a replay.
     connections: Option<Connections>,
+    /// Quarantines that the database has not taken yet: who is in here is not admitted, whatever the database says.
+    unwritten: BTreeMap<AccountId, Latch>,
+    latch_retry: WallTimer,
+}
+
+/// A quarantine.
+#[derive(Debug, Clone)]
+struct Latch {
+    name: String,
+    reason: String,
+    at: Timestamp,
 }
 
 impl Supervisor {
@@ -66,11 +79,15 @@ impl Supervisor {
             tasks: JoinSet::new(),
             accounts: BTreeMap::new(),
             names: BTreeMap::new(),
+            unwritten: BTreeMap::new(),
+            latch_retry: WallTimer::new(LATCH_RETRY),
         }
     }
 
     /// Loads accounts and starts their executors, in order.
     pub async fn admit(&mut self, entrants: &[Entrant], from: Timestamp) -> Result<(), StoreError> {
+        let entrants: Vec<_> =
+            entrants.iter().filter(|entrant| !self.unwritten.contains_key(&entrant.id)).cloned().collect();
         for together in entrants.chunks(LOADED_TOGETHER) {
             let ids: Vec<_> = together.iter().map(|entrant| (entrant.id, entrant.market)).collect();
             let loaded = self
@@ -81,7 +98,7 @@ impl Supervisor {
                 })
                 .await?;
             for (entrant, loaded) in together.iter().zip(loaded) {
-                self.seat(entrant, loaded).await?;
+                self.seat(entrant, loaded).await;
             }
         }
         Ok(())
@@ -89,11 +106,7 @@ impl Supervisor {
 
     /// Starts the executor of a loaded account. An account whose stored state cannot be read is quarantined: it must
     /// not trade on what it does not know.
-    async fn seat(
-        &mut self,
-        entrant: &Entrant,
-        loaded: Result<LoadedAccount, String>,
-    ) -> Result<(), StoreError> {
+    async fn seat(&mut self, entrant: &Entrant, loaded: Result<LoadedAccount, String>) {
         let id = entrant.id;
         self.names.insert(id, entrant.name.clone());
         self.ways.insert(id, entrant.access.clone());
@@ -103,7 +116,6 @@ impl Supervisor {
                 let executor = Executor::new(parts, self.writer.clone(), Arc::clone(&self.counters), seat);
                 let handle = self.tasks.spawn(executor.run());
                 self.accounts.insert(handle.id(), id);
-                Ok(())
             }
             Err(reason) => self.quarantine(id, &reason).await,
         }
@@ -138,25 +150,31 @@ impl Supervisor {
     }
 
     /// Deals with executors that have ended since the last call; true when there were any.
-    pub async fn reap(&mut self) -> Result<bool, StoreError> {
+    pub async fn reap(&mut self) -> bool {
         let mut has_ended = false;
         while let Some(ended) = self.tasks.try_join_next_with_id() {
-            self.take_leave(ended).await?;
+            self.take_leave(ended).await;
             has_ended = true;
         }
-        Ok(has_ended)
+        if !self.unwritten.is_empty() && self.latch_retry.is_due() {
+            has_ended |= self.write_latches().await;
+        }
+        has_ended
     }
 
     /// Asks everybody to finish and waits until all have.
-    pub async fn drain(&mut self) -> Result<(), StoreError> {
+    pub async fn drain(&mut self) {
         for account in self.accounts.values() {
             self.pace.stop(*account);
         }
         let patience = WallTimer::new(DRAIN_PATIENCE);
         loop {
             match tokio::time::timeout(DRAIN_STEP, self.tasks.join_next_with_id()).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(ended)) => self.take_leave(ended).await?,
+                Ok(None) => {
+                    self.write_latches().await;
+                    return;
+                }
+                Ok(Some(ended)) => self.take_leave(ended).await,
                 // Whoever waits for an answer that never comes waits in virtual time: let it pass.
                 Err(_) => self.pace.advance(self.pace.now().plus(DRAIN_PASSES)).await,
             }
@@ -172,22 +190,22 @@ impl Supervisor {
         self.tasks.abort_all();
     }
 
-    async fn take_leave(&mut self, ended: Result<(Id, Ended), JoinError>) -> Result<(), StoreError> {
+    async fn take_leave(&mut self, ended: Result<(Id, Ended), JoinError>) {
         let id = match &ended {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let Some(account) = self.accounts.remove(&id) else { return Ok(()) };
+        let Some(account) = self.accounts.remove(&id) else { return };
         self.counters.vitals.set_ready(account, false);
         match ended {
             Ok((_, Ended::Broken(error))) => self.quarantine(account, &error.to_string()).await,
             Ok((_, Ended::Refused(reason))) => self.quarantine(account, &reason).await,
             Err(error) if error.is_panic() => {
                 let reason = format!("panicked: {}", panic_text(error.into_panic().as_ref()));
-                self.quarantine(account, &reason).await
+                self.quarantine(account, &reason).await;
             }
             // The other errors are our own aborts.
-            Ok((_, Ended::Stopped)) | Err(_) => Ok(()),
+            Ok((_, Ended::Stopped)) | Err(_) => {}
         }
     }
 
@@ -205,27 +223,47 @@ impl Supervisor {
         Ok(Parts { account: entrant.id, name, machine, handle, last_cycle: loaded.last_cycle_at })
     }
 
-    async fn quarantine(&mut self, account: AccountId, reason: &str) -> Result<(), StoreError> {
+    /// Takes an account out of service: at once in memory, and in the database as soon as that takes it.
+    async fn quarantine(&mut self, account: AccountId, reason: &str) {
         let name = self.names.get(&account).cloned().unwrap_or_else(|| account.to_string());
         tracing::error!(account = name, reason, "account quarantined; the others go on");
-        let reason = reason.to_owned();
-        self.writer
-            .run(move |conn| {
-                let now = wall_now();
-                latches::quarantine(conn, account, &reason, now)?;
-                let entry = AuditEntry {
-                    at: now,
-                    actor: "daemon".to_owned(),
-                    action: "quarantine".to_owned(),
-                    account: Some(name.clone()),
-                    subject: format!("account {name}"),
-                    before: None,
-                    after: Some(json!({ "reason": reason })),
-                };
-                audit::append(conn, &entry).map(drop)
-            })
-            .await
+        self.unwritten.insert(account, Latch { name, reason: reason.to_owned(), at: wall_now() });
+        self.write_latches().await;
     }
+
+    /// Writes the quarantines that are only in memory; true when one was. What fails is tried again.
+    async fn write_latches(&mut self) -> bool {
+        let mut is_any_written = false;
+        for (account, latch) in self.unwritten.clone() {
+            let name = latch.name.clone();
+            match self.writer.run(move |conn| write_latch(conn, account, &latch)).await {
+                Ok(()) => {
+                    self.unwritten.remove(&account);
+                    is_any_written = true;
+                }
+                Err(error) => {
+                    self.counters.store_failed(&error);
+                    tracing::error!(account = name, %error, "the quarantine could not be written; the account stays out of service");
+                }
+            }
+        }
+        self.counters.vitals.set_unlatched(self.unwritten.values().map(|latch| latch.name.clone()).collect());
+        is_any_written
+    }
+}
+
+fn write_latch(conn: &Connection, account: AccountId, latch: &Latch) -> Result<(), StoreError> {
+    latches::quarantine(conn, account, &latch.reason, latch.at)?;
+    let entry = AuditEntry {
+        at: latch.at,
+        actor: "daemon".to_owned(),
+        action: "quarantine".to_owned(),
+        account: Some(latch.name.clone()),
+        subject: format!("account {}", latch.name),
+        before: None,
+        after: Some(json!({ "reason": latch.reason })),
+    };
+    audit::append(conn, &entry).map(drop)
 }
 
 /// Enrols an account and reads what was kept of it; the inner error says what of that is damaged.

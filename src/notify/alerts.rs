@@ -4,11 +4,12 @@
 
 mod email;
 mod heartbeat;
+mod past_the_database;
 mod slack;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::wall_now;
@@ -16,10 +17,11 @@ use crate::config::AlertsConfig;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::turn::Severity;
 use crate::store::alerts::{self, AlertMessage, Channel, Finding, Routes};
-use crate::store::{Store, StoreError, Writer};
+use crate::store::{Reader, StoreError, Writer};
 use crate::vault::reference;
 use email::Mailer;
 pub use heartbeat::Heartbeat;
+use past_the_database::PastTheDatabase;
 use slack::Slack;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -83,6 +85,12 @@ impl Channels {
         self.routes.keys().copied().collect()
     }
 
+    /// Those that something so severe goes to.
+    fn routed(&self, severity: Severity) -> Vec<Channel> {
+        let routes = self.routes.iter().filter(|(_, least)| severity >= **least);
+        routes.map(|(channel, _)| *channel).collect()
+    }
+
     /// Sends a headline and a text.
     pub async fn send(&self, channel: Channel, headline: &str, text: &str) -> Result<(), ChannelError> {
         match channel {
@@ -113,15 +121,14 @@ fn secret(
 /// Looks for what is wrong, and has it told.
 pub struct AlertDesk {
     channels: Channels,
-    reader: Arc<Mutex<Store>>,
+    reader: Reader,
     writer: Writer,
     troubles: Troubles,
 }
 
 impl AlertDesk {
-    /// `reader` is a connection that nobody else uses.
-    pub fn new(channels: Channels, reader: Store, writer: Writer, troubles: Troubles) -> Self {
-        Self { channels, reader: Arc::new(Mutex::new(reader)), writer, troubles }
+    pub fn new(channels: Channels, reader: Reader, writer: Writer, troubles: Troubles) -> Self {
+        Self { channels, reader, writer, troubles }
     }
 
     /// Until it is dropped. A channel that hangs keeps nobody else waiting.
@@ -130,27 +137,42 @@ impl AlertDesk {
     }
 
     async fn watch(&self) {
+        let mut past = PastTheDatabase::default();
         loop {
-            if let Err(error) = self.look().await {
+            if let Err(error) = self.look(&mut past).await {
                 tracing::error!(%error, "alerts cannot be read or raised");
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Raises and clears what has changed.
-    pub async fn look(&self) -> Result<(), StoreError> {
-        let now = wall_now();
-        let (mut found, open) = self
-            .read(move |store| Ok((alerts::survey(store.conn(), now)?, alerts::open(store.conn())?)))
-            .await?;
-        found.extend((self.troubles)().into_iter().map(|(word, detail)| Finding {
+    /// Raises and clears what has changed. What is wrong with the machine is told even when the database, in which
+    /// alerts stand, takes nothing.
+    async fn look(&self, past: &mut PastTheDatabase) -> Result<(), StoreError> {
+        let machine = (self.troubles)().into_iter().map(|(word, detail)| Finding {
             key: format!("machine:{word}"),
             kind: word,
             severity: Severity::Critical,
             account: None,
             detail,
-        }));
+        });
+        let machine: Vec<Finding> = machine.collect();
+        let raised = self.raise(&machine, past.keys()).await;
+        match &raised {
+            Ok(()) => past.is_in_the_database(&machine, &self.channels).await,
+            Err(_) => past.tell(&machine, &self.channels).await,
+        }
+        raised
+    }
+
+    /// In the database, from where it is told; not again to the channels what they were told already.
+    async fn raise(&self, machine: &[Finding], told: Vec<(String, Channel)>) -> Result<(), StoreError> {
+        let now = wall_now();
+        let (mut found, open) = self
+            .reader
+            .read(move |store| Ok((alerts::survey(store.conn(), now)?, alerts::open(store.conn())?)))
+            .await?;
+        found.extend(machine.iter().cloned());
         let mut wrong: Vec<&str> = found.iter().map(|finding| finding.key.as_str()).collect();
         let mut known: Vec<&str> = open.iter().map(|alert| alert.finding.key.as_str()).collect();
         wrong.sort_unstable();
@@ -159,7 +181,12 @@ impl AlertDesk {
             return Ok(());
         }
         let routes = self.channels.routes.clone();
-        self.writer.run(move |conn| alerts::reconcile(conn, &found, &routes, now)).await
+        self.writer
+            .run(move |conn| {
+                alerts::reconcile(conn, &found, &routes, now)?;
+                alerts::settle_told(conn, &told, now)
+            })
+            .await
     }
 
     async fn deliver_all(&self, channel: Channel) {
@@ -175,7 +202,7 @@ impl AlertDesk {
     }
 
     async fn deliver(&self, channel: Channel) -> Result<(), StoreError> {
-        let waiting = self.read(move |store| alerts::waiting(store.conn(), channel, AT_ONCE)).await?;
+        let waiting = self.reader.read(move |store| alerts::waiting(store.conn(), channel, AT_ONCE)).await?;
         for message in waiting {
             let now = wall_now();
             if message.not_before > now {
@@ -198,18 +225,6 @@ impl AlertDesk {
         }
         Ok(())
     }
-
-    /// Reads away from the runtime's thread.
-    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    {
-        let reader = Arc::clone(&self.reader);
-        tokio::task::spawn_blocking(move || work(&reader.lock().unwrap_or_else(PoisonError::into_inner)))
-            .await
-            .map_err(|_| StoreError::Other { detail: "a read panicked".to_owned() })?
-    }
 }
 
 /// When to try again; `None`: it is given up.
@@ -228,12 +243,16 @@ fn again(message: &AlertMessage, error: &ChannelError, now: Timestamp) -> Option
     Some(now.plus(wait))
 }
 
+fn headline(finding: &Finding, account: Option<&str>, is_clear: bool) -> String {
+    let subject = account.map_or_else(String::new, |account| format!(" {account}"));
+    let state = if is_clear { "over" } else { finding.severity.as_str() };
+    format!("tradefleet{subject}: {} ({state})", finding.kind)
+}
+
 /// Headline and text of a message.
 fn words(message: &AlertMessage) -> (String, String) {
     let finding = &message.alert.finding;
-    let subject = message.account.as_ref().map_or_else(String::new, |account| format!(" {account}"));
-    let state = if message.is_clear { "over" } else { finding.severity.as_str() };
-    let headline = format!("tradefleet{subject}: {} ({state})", finding.kind);
+    let headline = headline(finding, message.account.as_deref(), message.is_clear);
     let since = crate::domain::calendar::minute(message.alert.raised_at);
     (headline, format!("{}\nsince {since} UTC", finding.detail))
 }

@@ -29,6 +29,7 @@ pub mod open;
 pub mod outbox;
 pub mod queries;
 pub mod rate_limits;
+pub mod reader;
 pub mod restore;
 pub mod savepoint;
 pub mod schema;
@@ -42,10 +43,12 @@ mod column;
 pub(crate) mod files;
 mod lock;
 mod setting_columns;
+mod tries;
 
 #[cfg(test)]
 pub(crate) mod scratch;
 
 pub use error::StoreError;
 pub use open::{OpenMode, Store};
+pub use reader::Reader;
 pub use writer::Writer;

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use age::secrecy::ExposeSecret;
+
 use crate::fleet::{Daemon, Tape, ledger, three_bots};
 use crate::harness::{Home, bytes_of};
 
@@ -62,6 +64,28 @@ fn what_is_encrypted_opens_only_with_its_key() {
 }
 
 #[test]
+fn a_copy_for_a_key_that_is_elsewhere_opens_with_that_key_only() {
+    let home = Home::with_account();
+    let [own, other] = [(), ()].map(|()| age::x25519::Identity::generate());
+    let identity = |name: &str, key: &age::x25519::Identity| {
+        home.write(name, &format!("# kept elsewhere\n{}\n", key.to_string().expose_secret()))
+    };
+    let (right, wrong) = (identity("right.key", &own), identity("wrong.key", &other));
+    let file = home.write("x", "").replace("/x", "/copy.age");
+    let made = home.json(&format!("db backup {file} --recipient {}", own.to_public()));
+    assert_eq!(made["encrypted"], true);
+    assert!(bytes_of(file.as_ref()).starts_with("age-encryption.org/"));
+    home.run("account set a leverage=9").ok();
+    home.run(&format!("db restore {file}")).fails(4, &["encrypted"]);
+    home.run(&format!("db restore {file} --identity {wrong}")).fails(4, &["copy.age"]);
+    assert_eq!(home.json("account show a")["settings"]["leverage"], "9");
+    home.run(&format!("db restore {file} --identity {right}")).ok();
+    assert_eq!(home.json("account show a")["settings"]["leverage"], "10");
+    home.run("db check").ok();
+    home.run("db backup --recipient age1nonsense").fails(2, &["age1nonsense"]);
+}
+
+#[test]
 fn a_daemon_makes_backups_by_itself_and_status_tells_of_them() {
     let home = three_bots();
     let dir = home.path().join("copies");
@@ -96,6 +120,11 @@ fn the_seal_shows_what_the_chain_alone_cannot() {
     home.run("audit verify").fails(5, &["audit"]);
     home.sql("UPDATE audit_anchor SET sealed_entries = entries, sealed_head = head");
     home.run("audit verify").fails(5, &["not made with this master key"]);
+    let checked = home.run("--json db check");
+    assert_eq!(checked.code, 5);
+    let checks = checked.json()["checks"].clone();
+    let seal = checks.as_array().unwrap().iter().find(|check| check["name"] == "audit seal").unwrap().clone();
+    assert_eq!(seal["ok"], false, "{seal}");
 }
 
 #[test]

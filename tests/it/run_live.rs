@@ -10,7 +10,7 @@ use crate::simulator::Simulator;
 const SPEED: &str = "40";
 
 /// What differs between the exchanges for an operator.
-struct Stage {
+pub(crate) struct Stage {
     exchange: &'static str,
     symbols: [&'static str; 2],
     /// Of the account, beside what all have.
@@ -19,7 +19,7 @@ struct Stage {
     balance: &'static str,
 }
 
-const BINANCE: Stage = Stage {
+pub(crate) const BINANCE: Stage = Stage {
     exchange: "binance",
     symbols: ["BTCUSDT", "ETHUSDT"],
     settings: " leverage=5 short_tp_pct=0.3 short_sl_pct=0.3",
@@ -36,13 +36,13 @@ const UPBIT: Stage = Stage {
 };
 
 /// An exchange and a home with one account there, `a`, whose bots trade often.
-struct Rehearsal {
-    simulator: Simulator,
-    home: Home,
+pub(crate) struct Rehearsal {
+    pub(crate) simulator: Simulator,
+    pub(crate) home: Home,
 }
 
 impl Rehearsal {
-    async fn start(stage: &Stage) -> Self {
+    pub(crate) async fn start(stage: &Stage) -> Self {
         let Stage { exchange, symbols, settings, passphrase, balance } = stage;
         let home = Home::new();
         let accounts = home.write(
@@ -69,7 +69,7 @@ impl Rehearsal {
         Self { simulator, home }
     }
 
-    async fn ledger(&self) -> Value {
+    pub(crate) async fn ledger(&self) -> Value {
         self.simulator.get("/_sim/ledger?account=a").await
     }
 

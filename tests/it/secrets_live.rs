@@ -2,6 +2,7 @@
 //! they are in no byte of what it writes or says.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -14,6 +15,10 @@ use crate::simulator::Simulator;
 const API_KEY: &str = "canary-live-key-77123";
 const API_SECRET: &str = "canary-live-secret-77123";
 const TOKEN: &str = "77123:canary-live-token";
+const WEBHOOK: &str = "http://127.0.0.1:9/services/canary-hook-77123";
+const PASSWORD: &str = "canary-smtp-77123";
+const HEARTBEAT: &str = "http://127.0.0.1:9/canary-beat-77123";
+const CHAT: &str = "-1009988776655";
 
 fn all_bytes(folder: &Path, seen: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -26,6 +31,19 @@ fn all_bytes(folder: &Path, seen: &mut Vec<(String, String)>) {
     }
 }
 
+/// The files of an archive, by name.
+fn unpacked(path: &Path) -> Vec<(String, String)> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let mut files = Vec::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        files.push((format!("bundle {}", file.name().unwrap()), text));
+    }
+    files
+}
+
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "one story: each place is searched for what the others planted")]
 async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
@@ -34,6 +52,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     let master_key = fs::read_to_string(home.file("master.key")).unwrap().trim().to_owned();
     fs::remove_file(home.file("master.key")).unwrap();
     let master = [("TRADEFLEET_MASTER_KEY", master_key.as_str())];
+    let everything = [master[0], ("HOOK", WEBHOOK), ("PW", PASSWORD), ("BEAT", HEARTBEAT)];
     let accounts = home.write(
         "exchange.toml",
         &format!(
@@ -49,13 +68,18 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         "[binance]\nrest_url = \"{base}\"\nstream_url = \"{socket}\"\naccount_url = \"{base}\"\n\
          [live]\nspeed = 40\n[gates]\nenabled = false\n[http]\nlisten = \"127.0.0.1:0\"\n\
          [telegram]\napi_url = \"http://127.0.0.1:9\"\n\
+         [alerts]\nslack_webhook = \"env:HOOK\"\nslack_severity = \"info\"\nsmtp_host = \"127.0.0.1\"\nsmtp_port = 9\n\
+         smtp_tls = \"none\"\nsmtp_user = \"ops\"\nsmtp_password = \"env:PW\"\nemail_severity = \"info\"\n\
+         email_from = \"a@example.com\"\nemail_to = [\"b@example.com\"]\nheartbeat_url = \"env:BEAT\"\nheartbeat_seconds = 5\n\
          [log]\nlevel = \"trace\"\nformat = \"json\"\ndir = \"{logs}\"\n"
     );
     fs::write(home.file("config.toml"), config).unwrap();
     let fleet = home.write(
         "fleet.toml",
-        "[[accounts]]\nname='a'\nexchange='binance'\napi_key='env:K'\napi_secret='env:S'\n\
-         [accounts.telegram]\nbot_token='env:T'\nchat_id=-5\n",
+        &format!(
+            "[[accounts]]\nname='a'\nexchange='binance'\napi_key='env:K'\napi_secret='env:S'\n\
+         [accounts.telegram]\nbot_token='env:T'\nchat_id={CHAT}\n"
+        ),
     );
     let secrets = [("K", API_KEY), ("S", API_SECRET), ("T", TOKEN), master[0]];
     home.run_with(&format!("account import {fleet}"), &secrets).ok();
@@ -77,7 +101,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         .args(["--json", "run", "--cycles", "80"])
         .env_clear()
         .env("TRADEFLEET_HOME", home.path())
-        .envs(master)
+        .envs(everything)
         .stdin(Stdio::null())
         .stdout(fs::File::create(&stdout).unwrap())
         .stderr(fs::File::create(&stderr).unwrap())
@@ -87,6 +111,10 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         assert!(daemon.try_wait().unwrap().is_none(), "{}", bytes_of(Path::new(&stderr)));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let bundle = home.write("bundle.zip", "");
+    fs::remove_file(&bundle).unwrap();
+    let packed =
+        home.run_with(&format!("--json incident bundle --since 1h --out {bundle}"), &everything).ok();
     // Half of what is said is said of a wrong key.
     let wrong = [("K", API_SECRET), ("S", API_KEY), master[0]];
     let rekeyed = home.run_with("account set a --api-key-env K --api-secret-env S", &wrong);
@@ -106,12 +134,21 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     }
     all_bytes(home.path().as_path(), &mut seen);
     all_bytes(Path::new(&logs), &mut seen);
+    let files = unpacked(Path::new(&bundle));
+    let held = |name: &str| files.iter().find(|(file, _)| file.ends_with(name)).unwrap().1.clone();
+    // What is asserted to be absent was looked for in something.
+    assert!(held("metrics.txt").contains("tradefleet_build_info"), "{packed:?}");
+    assert!(held("config.json").contains("env:PW") && held("config.json").contains("env:HOOK"));
+    assert!(held("status.json").contains("\"account\": \"a\"") && held("tradefleet.log").len() > 1_000);
+    assert!(held("audit.json").contains("add_account"), "{}", held("audit.json"));
+    assert!(files.iter().all(|(_, text)| !text.contains(CHAT)), "the chat is in the bundle");
+    seen.extend(files);
     assert!(
         seen.iter().any(|(name, text)| name.contains("tradefleet.20") && text.len() > 1_000),
         "nothing was logged"
     );
     for (name, text) in &seen {
-        for secret in [API_KEY, API_SECRET, TOKEN, &master_key, "canary"] {
+        for secret in [API_KEY, API_SECRET, TOKEN, WEBHOOK, PASSWORD, HEARTBEAT, &master_key, "canary"] {
             assert!(!text.contains(secret), "{secret} is in {name}");
         }
     }
@@ -121,4 +158,5 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     for entry in fs::read_dir(&logs).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
+    assert_eq!(mode(Path::new(&bundle)), 0o600);
 }

@@ -13,13 +13,13 @@ use crate::fleet::{Daemon, Tape, list, three_bots};
 use crate::harness::Home;
 
 const RUN: &str = "--json run --synthetic --speed 60";
-/// Twenty seconds in all.
-const LOOKS_MAX: u32 = 1_000;
+/// A minute in all: a machine may be busy.
+const LOOKS_MAX: u32 = 3_000;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const WEBHOOK: &str = "/services/canary-of-a-webhook";
 
 /// Something that listens on the loopback and remembers what it was told.
-struct Sink {
+pub(crate) struct Sink {
     port: u16,
     heard: Arc<Mutex<Vec<String>>>,
 }
@@ -41,7 +41,7 @@ impl Sink {
         Self { port, heard }
     }
 
-    fn heard(&self) -> Vec<String> {
+    pub(crate) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
 
@@ -58,7 +58,7 @@ impl Sink {
 }
 
 /// A webhook that fails the first so many times.
-fn slack(failures: usize) -> Sink {
+pub(crate) fn slack(failures: usize) -> Sink {
     let left = Mutex::new(failures);
     Sink::start(move |stream| {
         let mut reader = BufReader::new(stream.try_clone().ok()?);
@@ -132,7 +132,7 @@ fn home_with(config: &str) -> Home {
     home
 }
 
-fn slack_home(sink: &Sink) -> Home {
+pub(crate) fn slack_home(sink: &Sink) -> Home {
     let home = home_with("[alerts]\nslack_webhook = \"file:webhook\"\n[http]\nlisten = \"\"\n");
     std::fs::write(home.file("webhook"), format!("http://127.0.0.1:{}{WEBHOOK}", sink.port)).unwrap();
     home

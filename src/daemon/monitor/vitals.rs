@@ -88,6 +88,7 @@ pub struct Vitals {
     limits: Mutex<Vec<LimitVitals>>,
     offsets: Mutex<BTreeMap<ExchangeKind, DurationMs>>,
     troubles: Mutex<BTreeMap<String, String>>,
+    unlatched: Mutex<Vec<String>>,
 }
 
 impl Default for Vitals {
@@ -115,6 +116,7 @@ impl Default for Vitals {
             limits: Mutex::default(),
             offsets: Mutex::default(),
             troubles: Mutex::default(),
+            unlatched: Mutex::default(),
         }
     }
 }
@@ -175,6 +177,11 @@ impl Vitals {
     /// What is wrong now: a word for each, and the text.
     pub fn set_troubles(&self, troubles: BTreeMap<String, String>) {
         *lock(&self.troubles) = troubles;
+    }
+
+    /// Who is out of service without the database knowing it.
+    pub fn set_unlatched(&self, names: Vec<String>) {
+        *lock(&self.unlatched) = names;
     }
 
     /// Whether the exchanges' clocks are to be asked anew; true once.
@@ -271,6 +278,10 @@ impl Vitals {
 
     pub fn troubles(&self) -> BTreeMap<String, String> {
         lock(&self.troubles).clone()
+    }
+
+    pub fn unlatched(&self) -> Vec<String> {
+        lock(&self.unlatched).clone()
     }
 
     /// `None` before the first look.

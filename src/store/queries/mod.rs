@@ -7,6 +7,7 @@ pub mod daily;
 pub mod decisions;
 pub mod equity;
 pub mod explain;
+pub mod feed;
 pub mod fills;
 pub mod gauges;
 pub mod names;
