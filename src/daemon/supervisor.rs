@@ -33,8 +33,6 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(20);
 /// While waiting for them, every so long virtual time moves on by so much.
 const DRAIN_STEP: Duration = Duration::from_millis(5);
 const DRAIN_PASSES: DurationMs = DurationMs::from_secs(10);
-/// Between two tries to write a quarantine that the database did not take.
-const LATCH_RETRY: Duration = Duration::from_secs(2);
 /// Accounts that are loaded in one transaction.
 const LOADED_TOGETHER: usize = 128;
 
@@ -48,19 +46,10 @@ pub struct Supervisor {
     names: BTreeMap<AccountId, String>,
     /// How each was seated: what cannot be changed while it runs.
     ways: BTreeMap<AccountId, Option<Access>>,
+    /// Why accounts were taken out of service, as long as the database has not taken it: they stay out all the same.
+    unwritten: BTreeMap<AccountId, String>,
     /// The ways to the exchanges; none in a replay.
     connections: Option<Connections>,
-    /// Quarantines that the database has not taken yet: who is in here is not admitted, whatever the database says.
-    unwritten: BTreeMap<AccountId, Latch>,
-    latch_retry: WallTimer,
-}
-
-/// A quarantine.
-#[derive(Debug, Clone)]
-struct Latch {
-    name: String,
-    reason: String,
-    at: Timestamp,
 }
 
 impl Supervisor {
@@ -80,14 +69,16 @@ impl Supervisor {
             accounts: BTreeMap::new(),
             names: BTreeMap::new(),
             unwritten: BTreeMap::new(),
-            latch_retry: WallTimer::new(LATCH_RETRY),
         }
     }
 
-    /// Loads accounts and starts their executors, in order.
-    pub async fn admit(&mut self, entrants: &[Entrant], from: Timestamp) -> Result<(), StoreError> {
-        let entrants: Vec<_> =
-            entrants.iter().filter(|entrant| !self.unwritten.contains_key(&entrant.id)).cloned().collect();
+    /// Loads accounts and starts their executors, in order; on real exchanges those with something at stake first, so
+    /// that they are the first to ask and to connect.
+    pub async fn admit(&mut self, mut entrants: Vec<Entrant>, from: Timestamp) -> Result<(), StoreError> {
+        if self.connections.is_some() && !entrants.is_empty() {
+            let engaged = self.writer.run(journal::engaged_accounts).await?;
+            entrants.sort_by_key(|entrant| !engaged.contains(&entrant.id));
+        }
         for together in entrants.chunks(LOADED_TOGETHER) {
             let ids: Vec<_> = together.iter().map(|entrant| (entrant.id, entrant.market)).collect();
             let loaded = self
@@ -98,7 +89,7 @@ impl Supervisor {
                 })
                 .await?;
             for (entrant, loaded) in together.iter().zip(loaded) {
-                self.seat(entrant, loaded).await;
+                self.seat(entrant, loaded).await?;
             }
         }
         Ok(())
@@ -106,7 +97,11 @@ impl Supervisor {
 
     /// Starts the executor of a loaded account. An account whose stored state cannot be read is quarantined: it must
     /// not trade on what it does not know.
-    async fn seat(&mut self, entrant: &Entrant, loaded: Result<LoadedAccount, String>) {
+    async fn seat(
+        &mut self,
+        entrant: &Entrant,
+        loaded: Result<LoadedAccount, String>,
+    ) -> Result<(), StoreError> {
         let id = entrant.id;
         self.names.insert(id, entrant.name.clone());
         self.ways.insert(id, entrant.access.clone());
@@ -116,8 +111,12 @@ impl Supervisor {
                 let executor = Executor::new(parts, self.writer.clone(), Arc::clone(&self.counters), seat);
                 let handle = self.tasks.spawn(executor.run());
                 self.accounts.insert(handle.id(), id);
+                Ok(())
             }
-            Err(reason) => self.quarantine(id, &reason).await,
+            Err(reason) => {
+                self.quarantine(id, &reason).await;
+                Ok(())
+            }
         }
     }
 
@@ -145,19 +144,18 @@ impl Supervisor {
         self.connections.as_ref()
     }
 
-    pub fn is_running(&self, account: AccountId) -> bool {
-        self.accounts.values().any(|running| *running == account)
+    /// Whether it may be started: it does not run, and is not in a quarantine that the database does not know yet.
+    pub fn has_room_for(&self, account: AccountId) -> bool {
+        !self.unwritten.contains_key(&account) && self.accounts.values().all(|running| *running != account)
     }
 
     /// Deals with executors that have ended since the last call; true when there were any.
     pub async fn reap(&mut self) -> bool {
+        self.write_quarantines().await;
         let mut has_ended = false;
         while let Some(ended) = self.tasks.try_join_next_with_id() {
             self.take_leave(ended).await;
             has_ended = true;
-        }
-        if !self.unwritten.is_empty() && self.latch_retry.is_due() {
-            has_ended |= self.write_latches().await;
         }
         has_ended
     }
@@ -170,10 +168,7 @@ impl Supervisor {
         let patience = WallTimer::new(DRAIN_PATIENCE);
         loop {
             match tokio::time::timeout(DRAIN_STEP, self.tasks.join_next_with_id()).await {
-                Ok(None) => {
-                    self.write_latches().await;
-                    return;
-                }
+                Ok(None) => return self.write_quarantines().await,
                 Ok(Some(ended)) => self.take_leave(ended).await,
                 // Whoever waits for an answer that never comes waits in virtual time: let it pass.
                 Err(_) => self.pace.advance(self.pace.now().plus(DRAIN_PASSES)).await,
@@ -223,45 +218,47 @@ impl Supervisor {
         Ok(Parts { account: entrant.id, name, machine, handle, last_cycle: loaded.last_cycle_at })
     }
 
-    /// Takes an account out of service: at once in memory, and in the database as soon as that takes it.
     async fn quarantine(&mut self, account: AccountId, reason: &str) {
-        let name = self.names.get(&account).cloned().unwrap_or_else(|| account.to_string());
-        tracing::error!(account = name, reason, "account quarantined; the others go on");
-        self.unwritten.insert(account, Latch { name, reason: reason.to_owned(), at: wall_now() });
-        self.write_latches().await;
+        tracing::error!(account = self.name(account), reason, "account quarantined; the others go on");
+        self.unwritten.insert(account, reason.to_owned());
+        self.write_quarantines().await;
     }
 
-    /// Writes the quarantines that are only in memory; true when one was. What fails is tried again.
-    async fn write_latches(&mut self) -> bool {
-        let mut is_any_written = false;
-        for (account, latch) in self.unwritten.clone() {
-            let name = latch.name.clone();
-            match self.writer.run(move |conn| write_latch(conn, account, &latch)).await {
-                Ok(()) => {
-                    self.unwritten.remove(&account);
-                    is_any_written = true;
-                }
+    /// Writes what is to be written of them; what the database does not take is tried again with the next call.
+    async fn write_quarantines(&mut self) {
+        for (account, reason) in self.unwritten.clone() {
+            let name = self.name(account);
+            match self.writer.run(move |conn| write_quarantine(conn, account, name, &reason)).await {
+                Ok(()) => drop(self.unwritten.remove(&account)),
                 Err(error) => {
-                    self.counters.store_failed(&error);
-                    tracing::error!(account = name, %error, "the quarantine could not be written; the account stays out of service");
+                    let name = self.name(account);
+                    tracing::error!(account = name, %error, "the database does not take a quarantine; kept in memory");
                 }
             }
         }
-        self.counters.vitals.set_unlatched(self.unwritten.values().map(|latch| latch.name.clone()).collect());
-        is_any_written
+    }
+
+    fn name(&self, account: AccountId) -> String {
+        self.names.get(&account).cloned().unwrap_or_else(|| account.to_string())
     }
 }
 
-fn write_latch(conn: &Connection, account: AccountId, latch: &Latch) -> Result<(), StoreError> {
-    latches::quarantine(conn, account, &latch.reason, latch.at)?;
+fn write_quarantine(
+    conn: &Connection,
+    account: AccountId,
+    name: String,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let now = wall_now();
+    latches::quarantine(conn, account, reason, now)?;
     let entry = AuditEntry {
-        at: latch.at,
+        at: now,
         actor: "daemon".to_owned(),
         action: "quarantine".to_owned(),
-        account: Some(latch.name.clone()),
-        subject: format!("account {}", latch.name),
+        subject: format!("account {name}"),
+        account: Some(name),
         before: None,
-        after: Some(json!({ "reason": latch.reason })),
+        after: Some(json!({ "reason": reason })),
     };
     audit::append(conn, &entry).map(drop)
 }

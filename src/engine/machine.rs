@@ -123,6 +123,11 @@ impl AccountMachine {
         self.is_ready
     }
 
+    /// Nobody listened for a while: nothing is decided before the next comparison.
+    pub const fn lose_touch(&mut self) {
+        self.is_ready = false;
+    }
+
     /// What must be saved beside the records of a turn.
     pub fn durable_state(&self) -> DurableState {
         let mut state = self.durable.clone();

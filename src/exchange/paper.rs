@@ -192,6 +192,8 @@ impl Exchange for PaperExchange {
         true
     }
 
+    fn set_engaged(&mut self, _is_engaged: bool) {}
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(pending())
     }

@@ -4,7 +4,6 @@
 
 mod email;
 mod heartbeat;
-mod past_the_database;
 mod slack;
 
 use std::collections::BTreeMap;
@@ -21,10 +20,11 @@ use crate::store::{Reader, StoreError, Writer};
 use crate::vault::reference;
 use email::Mailer;
 pub use heartbeat::Heartbeat;
-use past_the_database::PastTheDatabase;
 use slack::Slack;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After so many failures in a row to keep what was found it is told without the database.
+const FAILURES_TOLD: u32 = 2;
 /// Messages of a channel that are read at once.
 const AT_ONCE: u32 = 50;
 /// After so many tries a message is given up: about a day.
@@ -85,12 +85,6 @@ impl Channels {
         self.routes.keys().copied().collect()
     }
 
-    /// Those that something so severe goes to.
-    fn routed(&self, severity: Severity) -> Vec<Channel> {
-        let routes = self.routes.iter().filter(|(_, least)| severity >= **least);
-        routes.map(|(channel, _)| *channel).collect()
-    }
-
     /// Sends a headline and a text.
     pub async fn send(&self, channel: Channel, headline: &str, text: &str) -> Result<(), ChannelError> {
         match channel {
@@ -137,42 +131,51 @@ impl AlertDesk {
     }
 
     async fn watch(&self) {
-        let mut past = PastTheDatabase::default();
+        let mut failures = 0;
         loop {
-            if let Err(error) = self.look(&mut past).await {
-                tracing::error!(%error, "alerts cannot be read or raised");
+            match self.look().await {
+                Ok(()) => {
+                    if failures >= FAILURES_TOLD {
+                        self.tell_unrecorded("over", "alerts are kept and told as usual again").await;
+                    }
+                    failures = 0;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "alerts cannot be read or raised");
+                    failures += 1;
+                    if failures == FAILURES_TOLD {
+                        self.tell_unrecorded("critical", &format!("alerts cannot be kept: {error}")).await;
+                    }
+                }
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Raises and clears what has changed. What is wrong with the machine is told even when the database, in which
-    /// alerts stand, takes nothing.
-    async fn look(&self, past: &mut PastTheDatabase) -> Result<(), StoreError> {
-        let machine = (self.troubles)().into_iter().map(|(word, detail)| Finding {
-            key: format!("machine:{word}"),
-            kind: word,
-            severity: Severity::Critical,
-            account: None,
-            detail,
-        });
-        let machine: Vec<Finding> = machine.collect();
-        let raised = self.raise(&machine, past.keys()).await;
-        match &raised {
-            Ok(()) => past.is_in_the_database(&machine, &self.channels).await,
-            Err(_) => past.tell(&machine, &self.channels).await,
+    /// What the database cannot keep is told without it, by every channel, once: nothing can be noted of it.
+    async fn tell_unrecorded(&self, state: &str, text: &str) {
+        let headline = format!("tradefleet: the database does not answer ({state})");
+        for channel in self.channels.known() {
+            if let Err(error) = self.channels.send(channel, &headline, text).await {
+                tracing::error!(%error, %channel, text, "nobody could be told");
+            }
         }
-        raised
     }
 
-    /// In the database, from where it is told; not again to the channels what they were told already.
-    async fn raise(&self, machine: &[Finding], told: Vec<(String, Channel)>) -> Result<(), StoreError> {
+    /// Raises and clears what has changed.
+    pub async fn look(&self) -> Result<(), StoreError> {
         let now = wall_now();
         let (mut found, open) = self
             .reader
             .read(move |store| Ok((alerts::survey(store.conn(), now)?, alerts::open(store.conn())?)))
             .await?;
-        found.extend(machine.iter().cloned());
+        found.extend((self.troubles)().into_iter().map(|(word, detail)| Finding {
+            key: format!("machine:{word}"),
+            kind: word,
+            severity: Severity::Critical,
+            account: None,
+            detail,
+        }));
         let mut wrong: Vec<&str> = found.iter().map(|finding| finding.key.as_str()).collect();
         let mut known: Vec<&str> = open.iter().map(|alert| alert.finding.key.as_str()).collect();
         wrong.sort_unstable();
@@ -181,12 +184,7 @@ impl AlertDesk {
             return Ok(());
         }
         let routes = self.channels.routes.clone();
-        self.writer
-            .run(move |conn| {
-                alerts::reconcile(conn, &found, &routes, now)?;
-                alerts::settle_told(conn, &told, now)
-            })
-            .await
+        self.writer.run(move |conn| alerts::reconcile(conn, &found, &routes, now)).await
     }
 
     async fn deliver_all(&self, channel: Channel) {
@@ -243,16 +241,12 @@ fn again(message: &AlertMessage, error: &ChannelError, now: Timestamp) -> Option
     Some(now.plus(wait))
 }
 
-fn headline(finding: &Finding, account: Option<&str>, is_clear: bool) -> String {
-    let subject = account.map_or_else(String::new, |account| format!(" {account}"));
-    let state = if is_clear { "over" } else { finding.severity.as_str() };
-    format!("tradefleet{subject}: {} ({state})", finding.kind)
-}
-
 /// Headline and text of a message.
 fn words(message: &AlertMessage) -> (String, String) {
     let finding = &message.alert.finding;
-    let headline = headline(finding, message.account.as_deref(), message.is_clear);
+    let subject = message.account.as_ref().map_or_else(String::new, |account| format!(" {account}"));
+    let state = if message.is_clear { "over" } else { finding.severity.as_str() };
+    let headline = format!("tradefleet{subject}: {} ({state})", finding.kind);
     let since = crate::domain::calendar::minute(message.alert.raised_at);
     (headline, format!("{}\nsince {since} UTC", finding.detail))
 }

@@ -122,18 +122,6 @@ fn tell(
     Ok(())
 }
 
-/// What the channels were told already, past the database, is not told them again.
-pub fn settle_told(conn: &Connection, told: &[(String, Channel)], now: Timestamp) -> Result<(), StoreError> {
-    for (key, channel) in told {
-        conn.prepare_cached(
-            "UPDATE alert_messages SET status = 'sent', sent_at = ?2 WHERE status = 'pending' AND phase = 'raised' AND channel = ?3
-                 AND alert_id IN (SELECT id FROM alerts WHERE key = ?1)",
-        )?
-        .execute(params![key, now.ms(), channel.as_str()])?;
-    }
-    Ok(())
-}
-
 /// What is wrong now, oldest first.
 pub fn open(conn: &Connection) -> Result<Vec<AlertRow>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT * FROM alerts WHERE cleared_at IS NULL ORDER BY id")?;

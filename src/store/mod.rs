@@ -16,6 +16,7 @@ pub mod check;
 pub mod commands;
 pub mod confirmations;
 pub mod error;
+pub mod grid_configs;
 pub mod grids;
 pub mod holdings;
 pub mod ignored_updates;

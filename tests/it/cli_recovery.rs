@@ -2,6 +2,7 @@
 //! audit log.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use age::secrecy::ExposeSecret;
 
@@ -64,25 +65,26 @@ fn what_is_encrypted_opens_only_with_its_key() {
 }
 
 #[test]
-fn a_copy_for_a_key_that_is_elsewhere_opens_with_that_key_only() {
+fn a_backup_to_a_public_key_needs_no_secret_here_and_opens_with_the_private_one_elsewhere() {
     let home = Home::with_account();
-    let [own, other] = [(), ()].map(|()| age::x25519::Identity::generate());
-    let identity = |name: &str, key: &age::x25519::Identity| {
-        home.write(name, &format!("# kept elsewhere\n{}\n", key.to_string().expose_secret()))
+    let (mine, other) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
+    let identity_file = |name: &str, identity: &age::x25519::Identity| {
+        let text = format!("# created for a test\n{}\n", identity.to_string().expose_secret());
+        let path = home.write(name, &text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
     };
-    let (right, wrong) = (identity("right.key", &own), identity("wrong.key", &other));
-    let file = home.write("x", "").replace("/x", "/copy.age");
-    let made = home.json(&format!("db backup {file} --recipient {}", own.to_public()));
+    let (opens, does_not) = (identity_file("mine", &mine), identity_file("other", &other));
+    let file = home.write("y", "").replace("/y", "/copy.age");
+    let made = home.json(&format!("db backup {file} --recipient {}", mine.to_public()));
     assert_eq!(made["encrypted"], true);
-    assert!(bytes_of(file.as_ref()).starts_with("age-encryption.org/"));
+    assert!(!bytes_of(file.as_ref()).contains("SQLite format"));
     home.run("account set a leverage=9").ok();
-    home.run(&format!("db restore {file}")).fails(4, &["encrypted"]);
-    home.run(&format!("db restore {file} --identity {wrong}")).fails(4, &["copy.age"]);
+    home.run(&format!("db restore {file} --identity {does_not}")).fails(4, &["copy.age"]);
     assert_eq!(home.json("account show a")["settings"]["leverage"], "9");
-    home.run(&format!("db restore {file} --identity {right}")).ok();
+    home.run(&format!("db restore {file} --identity {opens}")).ok();
     assert_eq!(home.json("account show a")["settings"]["leverage"], "10");
-    home.run("db check").ok();
-    home.run("db backup --recipient age1nonsense").fails(2, &["age1nonsense"]);
+    home.run(&format!("db backup {file} --recipient age1nonsense")).fails(2, &["age1nonsense"]);
 }
 
 #[test]

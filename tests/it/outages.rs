@@ -1,4 +1,4 @@
-//! Telegram is away for long, and then everything comes at once: nothing is lost, nothing is told twice, limits hold.
+//! Telegram is away for long: nothing is lost, nothing is told twice.
 
 use serde_json::{Value, json};
 
@@ -23,12 +23,6 @@ fn write_notices(home: &Home, first: u32, count: u32) {
          INSERT INTO outbox (account_id, kind, severity, payload, created_at, not_before)
          SELECT 1, 'entry', 'info', json_object('symbol', 'BTCUSDT', 'qty', '1', 'price', 'P' || i || 'P'), 1, 1 FROM n"
     ));
-}
-
-fn number(home: &Home, sql: &str) -> i64 {
-    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let conn = rusqlite::Connection::open_with_flags(home.file("tradefleet.db"), flags).unwrap();
-    conn.query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
 const PENDING: &str = "SELECT count(*) FROM telegram_replies WHERE status = 'pending'";
@@ -56,7 +50,7 @@ fn ten_minutes_without_telegram_lose_nothing_and_tell_nothing_twice() {
         write_notices(&home, first, 2);
         api.wait_until(|| {
             time_passes(&home);
-            number(&home, "SELECT coalesce(max(attempts), 0) FROM telegram_replies") > wave
+            home.count("SELECT coalesce(max(attempts), 0) FROM telegram_replies") > wave
         });
         // Whoever was killed in between goes on from where it was.
         if wave % 4 == 3 {
@@ -68,14 +62,13 @@ fn ten_minutes_without_telegram_lose_nothing_and_tell_nothing_twice() {
     api.fail(None);
     api.wait_until(|| {
         time_passes(&home);
-        number(&home, PENDING) == 0
-            && number(&home, "SELECT count(*) FROM outbox WHERE status = 'pending'") == 0
+        home.count(PENDING) == 0 && home.count("SELECT count(*) FROM outbox WHERE status = 'pending'") == 0
     });
     let all = told(&api).join("\n");
     for price in 1..=20 {
         assert_eq!(all.matches(&format!("P{price}P")).count(), 1, "notice {price}: {all}");
     }
-    assert_eq!(number(&home, "SELECT count(*) FROM telegram_replies WHERE status = 'dead'"), 0);
+    assert_eq!(home.count("SELECT count(*) FROM telegram_replies WHERE status = 'dead'"), 0);
     // What was said meanwhile is done, once.
     let lowered = || home.json("account show a")["settings"]["entry_pct"] == "4";
     api.wait_until(lowered);
@@ -83,54 +76,4 @@ fn ten_minutes_without_telegram_lose_nothing_and_tell_nothing_twice() {
     let by_chat = |entry: &&Value| entry["actor"].as_str().unwrap().starts_with("telegram:");
     assert_eq!(entries["entries"].as_array().unwrap().iter().filter(by_chat).count(), 1);
     daemon.kill();
-}
-
-#[test]
-fn a_thousand_notices_at_once_are_few_messages_in_which_all_count() {
-    let api = BotApi::start();
-    let home = quiet_home(&api);
-    let daemon = Daemon::at_work(&home, RUN);
-    api.wait_until(|| api.calls("SetMyCommands").len() == 3);
-    write_notices(&home, 1, 1_000);
-    api.wait_until(|| number(&home, "SELECT count(*) FROM outbox WHERE status = 'sent'") == 1_000);
-    api.wait_until(|| number(&home, PENDING) == 0);
-    let messages = told(&api);
-    assert!(messages.len() <= 5, "{} messages are more than a chat takes at once", messages.len());
-    let all = messages.join("\n");
-    assert!(all.contains("1000 notices") && all.contains("Entry 970"), "{all}");
-    // Commands are answered all the same.
-    assert!(api.ask(TOKEN, 1001, "/status").text().contains("DRY RUN"));
-    drop(daemon);
-}
-
-/// Counts what a webhook was told.
-fn told_of(sink: &crate::tellings::Sink, words: &str) -> usize {
-    sink.heard().iter().filter(|text| text.contains(words)).count()
-}
-
-#[test]
-fn a_database_that_takes_nothing_is_told_of_all_the_same_and_once() {
-    let sink = crate::tellings::slack(0);
-    let home = crate::tellings::slack_home(&sink);
-    home.run("bot add trend --account a --allocation 40 --start").ok();
-    let mut daemon = Daemon::at_work(&home, RUN);
-    let conn = rusqlite::Connection::open_with_flags(
-        home.file("tradefleet.db"),
-        rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE,
-    )
-    .unwrap();
-    // Whoever writes waits for this until it is over, and is refused.
-    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
-    daemon.wait_until(|| told_of(&sink, "journal_failing (critical)") == 1);
-    conn.execute_batch("ROLLBACK").unwrap();
-    daemon.wait_until(|| told_of(&sink, "journal_failing (over)") == 1);
-    // It goes on as if nothing had been, and nobody is told again.
-    let cycles = home.json("status")["daemon"]["cycles"].as_u64().unwrap();
-    daemon.wait_until(|| home.json("status")["daemon"]["cycles"].as_u64().unwrap() > cycles);
-    daemon.terminate().ok();
-    assert_eq!(
-        (told_of(&sink, "journal_failing (critical)"), told_of(&sink, "journal_failing (over)")),
-        (1, 1)
-    );
-    home.run("db check").ok();
 }

@@ -15,9 +15,9 @@ use crate::simulator::Simulator;
 const API_KEY: &str = "canary-live-key-77123";
 const API_SECRET: &str = "canary-live-secret-77123";
 const TOKEN: &str = "77123:canary-live-token";
-const WEBHOOK: &str = "http://127.0.0.1:9/services/canary-hook-77123";
-const PASSWORD: &str = "canary-smtp-77123";
-const HEARTBEAT: &str = "http://127.0.0.1:9/canary-beat-77123";
+const WEBHOOK: &str = "http://127.0.0.1:9/services/canary-live-webhook";
+const MAIL_PASSWORD: &str = "canary-live-mail-password";
+const HEARTBEAT: &str = "http://127.0.0.1:9/canary-live-heartbeat";
 const CHAT: &str = "-1009988776655";
 
 fn all_bytes(folder: &Path, seen: &mut Vec<(String, String)>) {
@@ -52,7 +52,6 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     let master_key = fs::read_to_string(home.file("master.key")).unwrap().trim().to_owned();
     fs::remove_file(home.file("master.key")).unwrap();
     let master = [("TRADEFLEET_MASTER_KEY", master_key.as_str())];
-    let everything = [master[0], ("HOOK", WEBHOOK), ("PW", PASSWORD), ("BEAT", HEARTBEAT)];
     let accounts = home.write(
         "exchange.toml",
         &format!(
@@ -68,9 +67,9 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         "[binance]\nrest_url = \"{base}\"\nstream_url = \"{socket}\"\naccount_url = \"{base}\"\n\
          [live]\nspeed = 40\n[gates]\nenabled = false\n[http]\nlisten = \"127.0.0.1:0\"\n\
          [telegram]\napi_url = \"http://127.0.0.1:9\"\n\
-         [alerts]\nslack_webhook = \"env:HOOK\"\nslack_severity = \"info\"\nsmtp_host = \"127.0.0.1\"\nsmtp_port = 9\n\
-         smtp_tls = \"none\"\nsmtp_user = \"ops\"\nsmtp_password = \"env:PW\"\nemail_severity = \"info\"\n\
-         email_from = \"a@example.com\"\nemail_to = [\"b@example.com\"]\nheartbeat_url = \"env:BEAT\"\nheartbeat_seconds = 5\n\
+         [alerts]\nslack_webhook = \"env:HOOK\"\nslack_severity = \"info\"\nsmtp_host = \"127.0.0.1\"\n\
+         smtp_port = 9\nsmtp_tls = \"none\"\nsmtp_user = \"fleet\"\nsmtp_password = \"env:MAIL\"\n\
+         email_from = \"a@example.org\"\nemail_to = [\"b@example.org\"]\nemail_severity = \"info\"\nheartbeat_url = \"env:BEAT\"\nheartbeat_seconds = 5\n\
          [log]\nlevel = \"trace\"\nformat = \"json\"\ndir = \"{logs}\"\n"
     );
     fs::write(home.file("config.toml"), config).unwrap();
@@ -78,7 +77,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         "fleet.toml",
         &format!(
             "[[accounts]]\nname='a'\nexchange='binance'\napi_key='env:K'\napi_secret='env:S'\n\
-         [accounts.telegram]\nbot_token='env:T'\nchat_id={CHAT}\n"
+             [accounts.telegram]\nbot_token='env:T'\nchat_id={CHAT}\n"
         ),
     );
     let secrets = [("K", API_KEY), ("S", API_SECRET), ("T", TOKEN), master[0]];
@@ -95,13 +94,19 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         json!({ "account": "a", "lost_answer_pct": 30.0, "error_5xx_pct": 30.0, "disconnect_every_s": 2.0 });
     simulator.control("faults", &faults).await;
 
+    // Neither the webhook nor the mail server answers.
+    let outward = [("HOOK", WEBHOOK), ("MAIL", MAIL_PASSWORD)];
+    let alerted = home.run_with("--json alert test", &outward);
+
     // Into files: nobody reads a pipe that fast.
     let (stdout, stderr) = (home.write("stdout", ""), home.write("stderr", ""));
     let mut daemon = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
         .args(["--json", "run", "--cycles", "80"])
         .env_clear()
         .env("TRADEFLEET_HOME", home.path())
-        .envs(everything)
+        .envs(master)
+        .envs(outward)
+        .env("BEAT", HEARTBEAT)
         .stdin(Stdio::null())
         .stdout(fs::File::create(&stdout).unwrap())
         .stderr(fs::File::create(&stderr).unwrap())
@@ -113,6 +118,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     }
     let bundle = home.write("bundle.zip", "");
     fs::remove_file(&bundle).unwrap();
+    let everything = [master[0], outward[0], outward[1], ("BEAT", HEARTBEAT)];
     let packed =
         home.run_with(&format!("--json incident bundle --since 1h --out {bundle}"), &everything).ok();
     // Half of what is said is said of a wrong key.
@@ -126,6 +132,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         ("stderr".to_owned(), bytes_of(Path::new(&stderr))),
         ("rekeyed".to_owned(), format!("{rekeyed:?}")),
         ("verified".to_owned(), format!("{verified:?}")),
+        ("alerted".to_owned(), format!("{alerted:?}")),
     ];
     for line in
         ["status a", "orders", "account show a", "account list", "audit show", "doctor", "config show"]
@@ -138,7 +145,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     let held = |name: &str| files.iter().find(|(file, _)| file.ends_with(name)).unwrap().1.clone();
     // What is asserted to be absent was looked for in something.
     assert!(held("metrics.txt").contains("tradefleet_build_info"), "{packed:?}");
-    assert!(held("config.json").contains("env:PW") && held("config.json").contains("env:HOOK"));
+    assert!(held("config.json").contains("env:MAIL") && held("config.json").contains("env:HOOK"));
     assert!(held("status.json").contains("\"account\": \"a\"") && held("tradefleet.log").len() > 1_000);
     assert!(held("audit.json").contains("add_account"), "{}", held("audit.json"));
     assert!(files.iter().all(|(_, text)| !text.contains(CHAT)), "the chat is in the bundle");
@@ -148,7 +155,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         "nothing was logged"
     );
     for (name, text) in &seen {
-        for secret in [API_KEY, API_SECRET, TOKEN, WEBHOOK, PASSWORD, HEARTBEAT, &master_key, "canary"] {
+        for secret in [API_KEY, API_SECRET, TOKEN, &master_key, "canary"] {
             assert!(!text.contains(secret), "{secret} is in {name}");
         }
     }

@@ -69,14 +69,6 @@ fn found(vitals: &Vitals, speed: u32, was_low: bool) -> BTreeMap<String, (String
             (format!("the database takes nothing: {error}"), Held::Everybody),
         );
     }
-    let unlatched = vitals.unlatched();
-    if !unlatched.is_empty() {
-        let names = unlatched.join(", ");
-        found.insert(
-            "quarantine_unwritten".to_owned(),
-            (format!("out of service, but the database does not take it: {names}"), Held::Nobody),
-        );
-    }
     for (exchange, offset) in vitals.offsets() {
         if let Some(held) = clock(exchange, offset, &watch, speed) {
             let text = format!("the clock differs from that of {exchange} by {} ms", offset.ms());

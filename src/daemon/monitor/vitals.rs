@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use prometheus_client::metrics::histogram::Histogram;
 
-use crate::clock::Stopwatch;
+use super::pulse::Pulse;
+use crate::clock::{Stopwatch, since_boot};
 use crate::config::WatchConfig;
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
@@ -80,6 +81,7 @@ pub struct Vitals {
     free_bytes: AtomicU64,
     reserve_spent: AtomicBool,
     wants_clocks: AtomicBool,
+    pulse: Mutex<Pulse>,
     pub commits: Histogram,
     pub fan_out: Histogram,
     watch: Mutex<WatchConfig>,
@@ -88,7 +90,6 @@ pub struct Vitals {
     limits: Mutex<Vec<LimitVitals>>,
     offsets: Mutex<BTreeMap<ExchangeKind, DurationMs>>,
     troubles: Mutex<BTreeMap<String, String>>,
-    unlatched: Mutex<Vec<String>>,
 }
 
 impl Default for Vitals {
@@ -108,6 +109,7 @@ impl Default for Vitals {
             free_bytes: AtomicU64::new(u64::MAX),
             reserve_spent: AtomicBool::new(false),
             wants_clocks: AtomicBool::new(false),
+            pulse: Mutex::default(),
             commits: Histogram::new(BUCKETS),
             fan_out: Histogram::new(BUCKETS),
             watch: Mutex::default(),
@@ -116,7 +118,6 @@ impl Default for Vitals {
             limits: Mutex::default(),
             offsets: Mutex::default(),
             troubles: Mutex::default(),
-            unlatched: Mutex::default(),
         }
     }
 }
@@ -179,9 +180,9 @@ impl Vitals {
         *lock(&self.troubles) = troubles;
     }
 
-    /// Who is out of service without the database knowing it.
-    pub fn set_unlatched(&self, names: Vec<String>) {
-        *lock(&self.unlatched) = names;
+    /// For how long the process stood still since this was asked last.
+    pub fn take_gap(&self) -> Option<Duration> {
+        lock(&self.pulse).take_gap(since_boot())
     }
 
     /// Whether the exchanges' clocks are to be asked anew; true once.
@@ -280,10 +281,6 @@ impl Vitals {
         lock(&self.troubles).clone()
     }
 
-    pub fn unlatched(&self) -> Vec<String> {
-        lock(&self.unlatched).clone()
-    }
-
     /// `None` before the first look.
     pub fn free_bytes(&self) -> Option<u64> {
         Some(self.free_bytes.load(Ordering::Relaxed)).filter(|free| *free < u64::MAX)
@@ -300,6 +297,11 @@ impl Vitals {
 
     pub fn set_reserve_spent(&self, is_spent: bool) {
         self.reserve_spent.store(is_spent, Ordering::Relaxed);
+    }
+
+    /// The process is alive at this moment.
+    pub fn beat(&self) {
+        lock(&self.pulse).beat(since_boot());
     }
 
     pub fn want_clocks(&self) {

@@ -106,6 +106,18 @@ fn what_is_missing_blocks_its_symbol_when_it_is_seen_twice() {
 }
 
 #[test]
+fn whoever_lost_touch_opens_nothing_before_the_next_comparison() {
+    let mut rig = Rig::new(live());
+    told(&mut rig, &[]);
+    rig.machine.lose_touch();
+    rig.enter(1, Long);
+    assert!(rig.intents.is_empty() && !rig.machine.is_ready());
+    told(&mut rig, &[]);
+    rig.enter(1, Long);
+    assert_eq!(rig.intents.len(), 1);
+}
+
+#[test]
 fn a_difference_that_passes_blocks_nothing() {
     let mut rig = Rig::new(live());
     rig.open_long();

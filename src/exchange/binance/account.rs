@@ -83,7 +83,7 @@ impl BinanceExchange {
         let (http, sleep) = (line.http().clone(), Arc::clone(line.clock().sleep()));
         let rest = Rest::new(line, Some(signer.clone()));
         let socket = AccountSocket::new(rest.clone(), socket_url);
-        let socket = SocketRunner::spawn(http, Box::new(socket), sleep, connects);
+        let socket = SocketRunner::spawn(http, Box::new(socket), sleep, connects.as_ref());
         Ok(Self {
             rest,
             spot,
@@ -207,6 +207,10 @@ impl Exchange for BinanceExchange {
 
     fn is_streaming(&self) -> bool {
         self.stream.is_up()
+    }
+
+    fn set_engaged(&mut self, is_engaged: bool) {
+        self.stream.set_engaged(is_engaged);
     }
 
     fn changed(&mut self) -> BoxFuture<'_, ()> {

@@ -34,6 +34,10 @@ impl Stream {
         self.socket.is_up()
     }
 
+    pub(super) fn set_engaged(&self, is_engaged: bool) {
+        self.socket.set_engaged(is_engaged);
+    }
+
     /// An order was accepted: a stream that is up must tell of it.
     pub(super) fn expect(&mut self, id: &ClientOrderId, now: Timestamp) {
         if self.socket.is_up() {

@@ -57,6 +57,10 @@ impl Stream {
         self.socket.is_up()
     }
 
+    pub(super) fn set_engaged(&self, is_engaged: bool) {
+        self.socket.set_engaged(is_engaged);
+    }
+
     /// An order was accepted: the stream must tell of it, if there is one.
     pub(super) fn expect_echo(&mut self, id: &ClientOrderId, now: Timestamp) {
         if self.socket.is_up() {

@@ -87,7 +87,7 @@ impl UpbitExchange {
         let UpbitParts { line, keys, socket_url, connects } = parts;
         let protocol = Box::new(PrivateSocket::new(&socket_url, keys.clone()));
         let sleep = Arc::clone(line.clock().sleep());
-        let socket = SocketRunner::spawn(line.http().clone(), protocol, sleep, connects);
+        let socket = SocketRunner::spawn(line.http().clone(), protocol, sleep, connects.as_ref());
         Self {
             rest: Rest::private(line, keys),
             capabilities: capabilities(),
@@ -311,6 +311,10 @@ impl Exchange for UpbitExchange {
 
     fn is_streaming(&self) -> bool {
         self.socket.is_up()
+    }
+
+    fn set_engaged(&mut self, is_engaged: bool) {
+        self.socket.set_engaged(is_engaged);
     }
 
     fn changed(&mut self) -> BoxFuture<'_, ()> {

@@ -7,7 +7,7 @@ mod load;
 mod order_row;
 pub(super) mod position_row;
 
-pub use load::{LoadedAccount, bots_with_positions, external_of, load_account};
+pub use load::{LoadedAccount, bots_with_positions, engaged_accounts, external_of, load_account};
 
 use std::collections::BTreeMap;
 
