@@ -41,3 +41,4 @@ mod simulator;
 mod tellings;
 mod upbit;
 mod verify;
+mod watching;
