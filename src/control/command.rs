@@ -114,6 +114,9 @@ pub struct TelegramValues {
     pub users: Option<Vec<i64>>,
     /// `en`, `ko`, or `default` for the configuration's.
     pub language: Option<String>,
+    /// Kinds of notices, `daily_hour`, `time_zone`: as in [`Command::SetNotices`].
+    #[serde(default)]
+    pub notices: Vec<Assignment>,
 }
 
 /// Everything that the CLI and chats can change. Holds no secret, so it can be stored and shown.

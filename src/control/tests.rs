@@ -63,6 +63,7 @@ fn every_command() -> Vec<Command> {
                 chat_id: Some(-1),
                 users: Some(vec![7]),
                 language: Some("ko".to_owned()),
+                notices: vec![Assignment::new("entry", "off")],
             },
         },
         Command::RemoveTelegram { account: account.clone() },

@@ -45,6 +45,7 @@ mod column;
 pub(crate) mod files;
 mod lock;
 mod setting_columns;
+mod tries;
 
 #[cfg(test)]
 pub(crate) mod scratch;

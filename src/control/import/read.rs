@@ -138,7 +138,10 @@ impl Reader<'_> {
         let users: Option<Vec<i64>> =
             users.iter().map(|user| self.number("users", user, node.line)).collect();
         let users = users.filter(|users| !users.is_empty());
-        Some((node.line, TelegramValues { chat_id: Some(chat_id), users, language }))
+        Some((
+            node.line,
+            TelegramValues { chat_id: Some(chat_id), users, language, ..TelegramValues::default() },
+        ))
     }
 
     fn number(&mut self, key: &str, text: &str, line: usize) -> Option<i64> {

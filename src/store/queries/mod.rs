@@ -8,6 +8,7 @@ pub mod decisions;
 pub mod equity;
 pub mod explain;
 pub mod external;
+pub mod feed;
 pub mod fills;
 pub mod gauges;
 pub mod grid;
