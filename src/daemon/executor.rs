@@ -211,6 +211,8 @@ impl Executor {
                         "the stream was interrupted; asking for everything"
                     );
                     self.schedule.want_resync();
+                    // Terms that somebody else changed meanwhile were not told either.
+                    self.prepared.clear();
                 }
                 ExchangeEvent::TermsChanged { symbol } => drop(self.prepared.remove(&symbol)),
                 event @ (ExchangeEvent::Fill(_)

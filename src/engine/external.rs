@@ -16,13 +16,19 @@ impl AccountMachine {
     /// symbol until the next snapshot has shown what came of it.
     pub(super) fn hear_external_fill(&mut self, fill: &ExternalFill) {
         let side = fill.reduced_side();
-        let is_ours = self.held.values().any(|held| {
-            let position = held.position();
-            position.symbol == fill.symbol && position.side == side
-        });
-        if fill.cause != ExternalCause::Manual && is_ours {
-            self.book_liquidation(&forced_close(fill, side));
-            return;
+        if fill.cause != ExternalCause::Manual {
+            if self.waits_for_entries(fill, side) {
+                return;
+            }
+            // What was opened later was not closed by it.
+            let is_ours = self.held.values().any(|held| {
+                let position = held.position();
+                position.symbol == fill.symbol && position.side == side && position.opened_at <= fill.at
+            });
+            if is_ours {
+                self.book_liquidation(&forced_close(fill, side));
+                return;
+            }
         }
         let trade = BookedTrade { symbol: fill.symbol.clone(), trade_id: fill.trade_id.clone(), at: fill.at };
         let is_new = self.heard_external.note(trade, self.durable.retold_since());
@@ -40,6 +46,20 @@ impl AccountMachine {
             ];
             self.notify(NoticeKind::External, Severity::Info, fields);
         }
+    }
+
+    /// A forced close may be told before the last fills of what it closed. They are asked for once; the sweep tells
+    /// them first, and the close again.
+    fn waits_for_entries(&mut self, fill: &ExternalFill, side: PositionSide) -> bool {
+        let is_entering = self.orders.working().any(|order| {
+            order.purpose.increases() && order.symbol == fill.symbol && order.position_side == side
+        });
+        if !is_entering || !self.put_off.insert((fill.symbol.clone(), fill.trade_id.clone())) {
+            return false;
+        }
+        self.doubt(&fill.symbol);
+        self.ask_for_fills();
+        true
     }
 
     pub(super) fn book_funding(&mut self, payment: FundingPayment) {

@@ -3,10 +3,10 @@
 //! Deterministic: the same configuration, saved state and events give the same turns, byte for byte. It acts on
 //! nothing until a [`super::event::Snapshot`] has shown what the exchange holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey};
+use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
 use crate::domain::money::{Leverage, Price, Quote};
@@ -47,6 +47,8 @@ pub struct AccountMachine {
     pub(super) wallet_suspect: Option<Sighting<Quote>>,
     /// Somebody else's trades that were told.
     pub(super) heard_external: Booked,
+    /// Forced closes that waited for the fills before them.
+    pub(super) put_off: BTreeSet<(Symbol, TradeId)>,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
     is_ready: bool,
@@ -81,6 +83,7 @@ impl AccountMachine {
             suspects: BTreeMap::new(),
             wallet_suspect: None,
             heard_external: Booked::default(),
+            put_off: BTreeSet::new(),
             now,
             turn: Turn::default(),
             is_ready: false,
