@@ -12,6 +12,7 @@ pub mod funding;
 pub mod ids;
 pub mod instrument;
 pub mod kind;
+pub mod krw_steps;
 pub mod market;
 pub mod money;
 pub mod order;

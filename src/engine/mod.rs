@@ -9,6 +9,7 @@ pub mod config;
 pub mod cycle;
 pub mod decision;
 pub mod event;
+pub mod grid;
 pub mod levels;
 pub mod machine;
 pub mod orders;

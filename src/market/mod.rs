@@ -5,12 +5,17 @@
 
 pub mod aggregate;
 pub mod candle_file;
+pub mod candle_store;
+pub mod column_file;
+pub mod columns;
 pub mod coverage;
 pub mod feed;
 pub mod finding;
 pub mod instruments;
 pub mod live_bars;
+pub mod merge;
 pub mod part_file;
+pub mod series;
 pub mod synthetic;
 pub mod tape;
 pub mod tape_name;

@@ -39,6 +39,12 @@ pub fn scaled(mantissa: i64, scale: u32) -> f64 {
     }
 }
 
+/// As [`scaled`], of a number of any size; what no `Decimal` holds is not a number.
+pub fn scaled_wide(mantissa: i128, scale: u32) -> f64 {
+    let value = Decimal::try_from_i128_with_scale(mantissa, scale);
+    value.map_or(f64::NAN, |value| float(value.normalize()))
+}
+
 /// The nearest `f64` of every decimal with at most 15 digits (both operands of the division are exact then), the same
 /// that parsing its text gives; within 1 ulp otherwise.
 #[expect(clippy::cast_precision_loss, reason = "rounding to binary is what this function is for")]

@@ -1,8 +1,11 @@
 //! `run` against `simulate`, over the wire of each exchange: what the exchange's oracle holds is what we hold.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use crate::fleet::Daemon;
 use crate::harness::Home;
 use crate::simulator::Simulator;
 
@@ -82,6 +85,36 @@ impl Rehearsal {
             }
         }
         panic!("hardly anything was traded: {}", self.ledger().await);
+    }
+
+    /// Trades until a position is left open when the daemon ends.
+    async fn hold_something(&self) {
+        for _ in 0..40 {
+            self.home.run("run --cycles 20").ok();
+            if !self.ledger().await["positions"].as_array().unwrap().is_empty() {
+                return;
+            }
+        }
+        panic!("nothing was held: {}", self.ledger().await);
+    }
+
+    /// Whether the exchange holds nothing for the account, and nothing of it waits there.
+    async fn is_clear(&self) -> bool {
+        let ledger = self.ledger().await;
+        let is_empty = |list: &str| ledger[list].as_array().unwrap().is_empty();
+        let rests = |order: &Value| ["open", "partially_filled"].contains(&order["status"].as_str().unwrap());
+        is_empty("positions")
+            && is_empty("open_conditionals")
+            && !ledger["orders"].as_array().unwrap().iter().any(rests)
+    }
+
+    /// How many orders were decided that open something or add to it.
+    fn entries(&self) -> usize {
+        let orders = self.home.json("orders --limit 100000");
+        let adds = |order: &&Value| {
+            ["entry", "dca1", "dca2", "dca3"].contains(&order["purpose"].as_str().unwrap_or_default())
+        };
+        orders["orders"].as_array().unwrap().iter().filter(adds).count()
     }
 
     /// Opens nothing more, holds the market still, and lets the daemon learn what is left to learn.
@@ -182,4 +215,32 @@ async fn an_account_in_dry_run_sends_nothing_private() {
     let stats = rehearsal.simulator.get("/_sim/stats").await;
     let counts = &stats["accounts"][0]["counts"];
     assert_eq!((&counts["private_reads"], &counts["private_writes"]), (&json!(0), &json!(0)), "{stats}");
+}
+
+#[tokio::test]
+async fn a_halt_written_while_nothing_runs_holds_on_an_exchange_that_fails() {
+    let rehearsal = Rehearsal::start(&BINANCE).await;
+    rehearsal.home.run("account set a dry_run=off --yes").ok();
+    rehearsal.hold_something().await;
+    rehearsal.home.run("halt --all --flatten").ok();
+    let entries = rehearsal.entries();
+    rehearsal.simulator.control("faults", &json!({ "maintenance": true })).await;
+    let turned_away =
+        || async { rehearsal.simulator.get("/_sim/stats").await["rate_limited"].as_u64().unwrap() };
+    let before = turned_away().await;
+    let daemon = Daemon::start(&rehearsal.home, "--json run");
+    while turned_away().await < before + 5 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    rehearsal.simulator.control("calm", &json!({})).await;
+    // As soon as it answers, what is held is closed and what rests is cancelled.
+    while !rehearsal.is_clear().await {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    daemon.terminate().ok();
+    assert_eq!(rehearsal.entries(), entries);
+    rehearsal.assert_equal_books().await;
+    // It holds until a person says otherwise.
+    rehearsal.home.run("run --cycles 30").ok();
+    assert_eq!(rehearsal.entries(), entries);
 }
