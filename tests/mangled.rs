@@ -195,7 +195,10 @@ fn texts_of(vector: &serde_json::Value) -> Vec<String> {
     let text = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) if text.starts_with(['{', '[']) => Some(text.clone()),
         serde_json::Value::Object(_) | serde_json::Value::Array(_) => Some(value.to_string()),
-        _ => None,
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => None,
     };
     fields.filter_map(text).collect()
 }
@@ -388,9 +391,8 @@ fn settings_ids_and_amounts_are_exact_or_refused() {
 fn candle_files_are_read_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("BTCUSDT-1m.csv");
-    let rows: String = (0..20)
-        .map(|n| format!("{},100.{n},101.5,99.25,100.75,12.{n}\n", 1_767_225_600_000_i64 + n * 60_000))
-        .collect();
+    let row = |n: i64| format!("{},100.{n},101.5,99.25,100.75,12.{n}\n", 1_767_225_600_000 + n * 60_000);
+    let rows = (0..20).map(row).collect::<Vec<_>>().concat();
     let text = format!("open_time_ms,open,high,low,close,volume\n{rows}");
     let mut random = Random(17);
     let mut readable = 0;

@@ -15,20 +15,22 @@ impl AccountMachine {
     /// A forced close of what our bots hold is booked; everything else is somebody else's trading. It is told once a
     /// symbol until the next snapshot has shown what came of it.
     pub(super) fn hear_external_fill(&mut self, fill: &ExternalFill) {
+        let is_forced = fill.cause != ExternalCause::Manual;
+        if !(is_forced && self.put_off_forced_close(fill)) {
+            self.take_external_fill(fill);
+        }
+    }
+
+    fn take_external_fill(&mut self, fill: &ExternalFill) {
         let side = fill.reduced_side();
-        if fill.cause != ExternalCause::Manual {
-            if self.waits_for_entries(fill, side) {
-                return;
-            }
-            // What was opened later was not closed by it.
-            let is_ours = self.held.values().any(|held| {
-                let position = held.position();
-                position.symbol == fill.symbol && position.side == side && position.opened_at <= fill.at
-            });
-            if is_ours {
-                self.book_liquidation(&forced_close(fill, side));
-                return;
-            }
+        // What was opened later was not closed by it.
+        let is_ours = self.held.values().any(|held| {
+            let position = held.position();
+            position.symbol == fill.symbol && position.side == side && position.opened_at <= fill.at
+        });
+        if fill.cause != ExternalCause::Manual && is_ours {
+            self.book_liquidation(&forced_close(fill, side));
+            return;
         }
         let trade = BookedTrade { symbol: fill.symbol.clone(), trade_id: fill.trade_id.clone(), at: fill.at };
         let is_new = self.heard_external.note(trade, self.durable.retold_since());
@@ -48,18 +50,27 @@ impl AccountMachine {
         }
     }
 
-    /// A forced close may be told before the last fills of what it closed. They are asked for once; the sweep tells
-    /// them first, and the close again.
-    fn waits_for_entries(&mut self, fill: &ExternalFill, side: PositionSide) -> bool {
-        let is_entering = self.orders.working().any(|order| {
-            order.purpose.increases() && order.symbol == fill.symbol && order.position_side == side
-        });
-        if !is_entering || !self.put_off.insert((fill.symbol.clone(), fill.trade_id.clone())) {
-            return false;
+    /// While an order of ours is working on the side that was closed, fills of before it may not be booked yet: they are
+    /// asked for first, and the close is booked behind them.
+    fn put_off_forced_close(&mut self, fill: &ExternalFill) -> bool {
+        let side = fill.reduced_side();
+        let is_working =
+            self.orders.working().any(|order| order.symbol == fill.symbol && order.position_side == side);
+        if is_working {
+            let trade = (fill.symbol.clone(), fill.trade_id.clone());
+            let is_booked = self.booked.has_part_of(&trade.0, &trade.1);
+            if !is_booked && self.put_off.insert(trade, fill.clone()).is_none() {
+                self.ask_for_fills();
+            }
         }
-        self.doubt(&fill.symbol);
-        self.ask_for_fills();
-        true
+        is_working
+    }
+
+    /// The fills of before them are booked: now the forced closes.
+    pub(super) fn book_forced_closes(&mut self) {
+        for fill in std::mem::take(&mut self.put_off).into_values() {
+            self.take_external_fill(&fill);
+        }
     }
 
     pub(super) fn book_funding(&mut self, payment: FundingPayment) {

@@ -3,9 +3,10 @@
 //! Deterministic: the same configuration, saved state and events give the same turns, byte for byte. It acts on
 //! nothing until a [`super::event::Snapshot`] has shown what the exchange holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::external::ExternalFill;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
@@ -48,7 +49,7 @@ pub struct AccountMachine {
     /// Somebody else's trades that were told.
     pub(super) heard_external: Booked,
     /// Forced closes that waited for the fills before them.
-    pub(super) put_off: BTreeSet<(Symbol, TradeId)>,
+    pub(super) put_off: BTreeMap<(Symbol, TradeId), ExternalFill>,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
     is_ready: bool,
@@ -83,7 +84,7 @@ impl AccountMachine {
             suspects: BTreeMap::new(),
             wallet_suspect: None,
             heard_external: Booked::default(),
-            put_off: BTreeSet::new(),
+            put_off: BTreeMap::new(),
             now,
             turn: Turn::default(),
             is_ready: false,

@@ -254,10 +254,14 @@ impl Desk<'_> {
     /// R6: what we believe to have ended has ended, and with the fills that we know.
     pub(crate) fn check_written(&mut self, record: &Record) -> Done {
         let Record::OrderChanged { order, .. } = record else { return Ok(()) };
+        let id = &order.client_order_id;
+        let is_there = || self.venue.orders.iter().any(|theirs| theirs.cid == *id);
+        if order.status.is_resting() && !is_there() && order.end_reason.is_none() {
+            return Self::wrong(format!("{id} is believed {} and was never there", order.status));
+        }
         if !order.status.is_final() {
             return Ok(());
         }
-        let id = &order.client_order_id;
         let Some(theirs) = self.venue.orders.iter().find(|theirs| theirs.cid == *id) else {
             let has_fills = !order.filled_qty.is_zero()
                 && order.end_reason.as_deref() != Some("liquidated by the exchange");

