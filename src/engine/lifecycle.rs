@@ -53,7 +53,7 @@ impl AccountMachine {
     }
 
     /// Fills are missing: asks for them, once a turn.
-    fn ask_for_fills(&mut self) {
+    pub(super) fn ask_for_fills(&mut self) {
         if !self.turn.requests.contains(&Request::SweepFills) {
             self.turn.requests.push(Request::SweepFills);
         }

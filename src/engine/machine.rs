@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::client_order_id::SEQUENCE_MAX;
-use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey};
+use crate::domain::external::ExternalFill;
+use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
 use crate::domain::money::{Leverage, Price, Quote};
@@ -52,6 +53,8 @@ pub struct AccountMachine {
     pub(super) grid_memory: BTreeMap<BotId, GridMemory>,
     /// Whether the last cycle allowed entries.
     pub(super) entries_enabled: bool,
+    /// Forced closes that waited for the fills before them.
+    pub(super) put_off: BTreeMap<(Symbol, TradeId), ExternalFill>,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
     is_ready: bool,
@@ -88,6 +91,7 @@ impl AccountMachine {
             heard_external: Booked::default(),
             grid_memory: BTreeMap::new(),
             entries_enabled: true,
+            put_off: BTreeMap::new(),
             now,
             turn: Turn::default(),
             is_ready: false,
