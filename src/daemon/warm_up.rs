@@ -147,6 +147,10 @@ mod tests {
             &[Timeframe::M1]
         }
 
+        fn streams(&self, _timeframe: Timeframe) -> bool {
+            false
+        }
+
         fn candles<'a>(&'a self, query: &'a CandleQuery) -> Answer<'a, Vec<Candle>> {
             self.0.lock().unwrap().push(query.from);
             let all = candles(0..100, 1_000).into_iter();

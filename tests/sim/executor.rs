@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tradefleet::daemon::answers;
+use tradefleet::domain::fee::Fee;
 use tradefleet::domain::ids::{CycleId, StrategyId};
 use tradefleet::domain::market::MarketStep;
-use tradefleet::domain::money::Quote;
 use tradefleet::domain::order::OrderStatus;
 use tradefleet::domain::side::PositionSide;
 use tradefleet::domain::time::{DurationMs, Timeframe, Timestamp};
@@ -224,7 +224,6 @@ impl Desk<'_> {
                         price: fill.price,
                         qty: fill.qty,
                         fee: fill.fee,
-                        fee_asset: "USDT".to_owned(),
                         liquidity: tradefleet::domain::fill::Liquidity::Taker,
                         at: fill.at,
                     });
@@ -315,6 +314,7 @@ impl Desk<'_> {
 /// A fee as a program without decimals would keep it.
 fn round_fee(record: &mut Record) {
     if let Record::Fill(booked) = record {
-        booked.fill.fee = Quote::new(booked.fill.fee.decimal().round_dp(4));
+        let fee = &booked.fill.fee;
+        booked.fill.fee = Fee::kept(fee.amount().round_dp(4), fee.asset().to_owned(), fee.paid());
     }
 }

@@ -79,7 +79,7 @@ impl Desk<'_> {
             let fill = &row.fill;
             booked.insert(
                 fill.trade_id.0.clone(),
-                (fill.client_order_id.clone(), fill.price, fill.qty, fill.fee),
+                (fill.client_order_id.clone(), fill.price, fill.qty, fill.fee.cash()),
             );
         }
         for trade in &self.venue.trades {
@@ -167,7 +167,7 @@ impl Desk<'_> {
         if self.watchman.has_external {
             return Ok(());
         }
-        let pnl: Quote = self.journal.fills.iter().map(|row| row.realized_pnl - row.fill.fee).sum();
+        let pnl: Quote = self.journal.fills.iter().map(|row| row.realized_pnl - row.fill.fee.cash()).sum();
         let theirs = self.pnl_by_trades();
         if pnl != theirs {
             return Err(format!("fills brought {pnl}, by the exchange {theirs}"));
