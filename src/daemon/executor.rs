@@ -5,9 +5,10 @@
 //! here.
 //!
 //! `calls` speaks to the exchange, `preparing` tells it leverages, `sync` keeps what we believe in step with what it holds
-//! (`schedule` says when), `writing` makes things durable.
+//! (`schedule` says when, `funding` when payments are asked for), `writing` makes things durable.
 
 mod calls;
+mod funding;
 mod preparing;
 mod schedule;
 mod sync;
@@ -32,6 +33,7 @@ use crate::engine::turn::{Record, Request, Turn};
 use crate::exchange::Sleep;
 use crate::exchange::report::{ExchangeEvent, SymbolTerms};
 use crate::store::{StoreError, Writer};
+use funding::FundingSchedule;
 use preparing::InVain;
 use schedule::Schedule;
 
@@ -67,6 +69,7 @@ pub struct Executor {
     clock: AccountClock,
     breaker: Breaker,
     schedule: Schedule,
+    funding: FundingSchedule,
     /// The last cycle the machine has handled.
     last_cycle: Option<Timestamp>,
     /// What the exchange was told of each symbol.
@@ -108,6 +111,7 @@ impl Executor {
             clock,
             breaker: Breaker::new(parts.account),
             schedule: Schedule::new(parts.account),
+            funding: FundingSchedule::new(parts.account),
             last_cycle: parts.last_cycle,
             prepared: BTreeMap::new(),
             in_vain: InVain::default(),
@@ -206,6 +210,9 @@ impl Executor {
         if self.is_due_to_compare() {
             self.recover().await?;
         }
+        if self.funding.is_due(self.clock.now()) && self.handle.is_live() {
+            self.book_funding().await?;
+        }
         self.last_cycle = Some(cycle.at);
         let at = if self.handle.is_live() { self.now() } else { cycle.at };
         self.handle_at(at, Event::Cycle(cycle)).await?;
@@ -235,6 +242,7 @@ impl Executor {
                     );
                     self.schedule.want_resync();
                 }
+                ExchangeEvent::CashMoved => self.funding.cash_moved(self.clock.now()),
                 ExchangeEvent::TermsChanged { symbol } => drop(self.prepared.remove(&symbol)),
                 event @ (ExchangeEvent::Fill(_)
                 | ExchangeEvent::ExternalFill(_)

@@ -259,7 +259,7 @@ impl Fleet {
             }
         };
         self.enter(Phase::Stopping);
-        self.supervisor.drain().await?;
+        self.supervisor.drain().await;
         tellers::last_words(&self.control).await?;
         self.chats.shutdown().await;
         let progress = self.progress();
@@ -293,7 +293,7 @@ impl Fleet {
 
     /// Commands, executors that ended, what is used of the limits.
     async fn serve_people(&mut self) -> Result<(), StoreError> {
-        if self.supervisor.reap().await? {
+        if self.supervisor.reap().await {
             self.reload().await?;
         }
         let commands = self.control.pending()?;
@@ -334,7 +334,7 @@ impl Fleet {
             .roster
             .entrants
             .values()
-            .filter(|entrant| !self.supervisor.is_running(entrant.id))
+            .filter(|entrant| self.supervisor.has_room_for(entrant.id))
             .cloned()
             .collect();
         self.supervisor.admit(newcomers, from).await

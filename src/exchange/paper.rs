@@ -65,7 +65,7 @@ impl PaperExchange {
 
     /// Books what funding paid, or took when negative.
     pub fn settle_funding(&mut self, amount: Quote) {
-        self.book.settle_funding(amount);
+        self.book.settle_cash(amount);
     }
 
     /// An account that goes on with `book`.

@@ -20,6 +20,10 @@ pub(crate) struct Stage {
     settings: &'static str,
     passphrase: &'static str,
     balance: &'static str,
+    /// Of the account at the exchange, beside what all have.
+    terms: &'static str,
+    /// Of the exchange, beside what all have.
+    flags: &'static [&'static str],
 }
 
 pub(crate) const BINANCE: Stage = Stage {
@@ -28,6 +32,8 @@ pub(crate) const BINANCE: Stage = Stage {
     settings: " leverage=5 short_tp_pct=0.3 short_sl_pct=0.3",
     passphrase: "",
     balance: "10000",
+    terms: "",
+    flags: &[],
 };
 pub(crate) const BITGET: Stage = Stage { exchange: "bitget", passphrase: " --passphrase-env P", ..BINANCE };
 const UPBIT: Stage = Stage {
@@ -36,6 +42,8 @@ const UPBIT: Stage = Stage {
     settings: "",
     passphrase: "",
     balance: "50000000",
+    terms: "",
+    flags: &[],
 };
 
 /// An exchange and a home with one account there, `a`, whose bots trade often.
@@ -46,16 +54,17 @@ pub(crate) struct Rehearsal {
 
 impl Rehearsal {
     pub(crate) async fn start(stage: &Stage) -> Self {
-        let Stage { exchange, symbols, settings, passphrase, balance } = stage;
+        let Stage { exchange, symbols, settings, passphrase, balance, terms, flags } = stage;
         let home = Home::new();
         let accounts = home.write(
             "exchange.toml",
             &format!(
                 "[[account]]\nexchange = \"{exchange}\"\nname = \"a\"\napi_key = \"ak\"\n\
-                 api_secret = \"as\"\npassphrase = \"ap\"\nbalance = \"{balance}\"\n"
+                 api_secret = \"as\"\npassphrase = \"ap\"\nbalance = \"{balance}\"\n{terms}"
             ),
         );
-        let simulator = Simulator::start(exchange, &["--speed", SPEED, "--accounts", &accounts]).await;
+        let flags = [&["--speed", SPEED, "--accounts", &accounts], *flags].concat();
+        let simulator = Simulator::start(exchange, &flags).await;
         std::fs::write(home.file("config.toml"), config(exchange, &simulator.base)).unwrap();
         let keys = [("K", "ak"), ("S", "as"), ("P", "ap")];
         let add =
@@ -142,6 +151,43 @@ impl Rehearsal {
         assert_eq!(self.simulator.get("/_sim/health").await["oracle_agrees"], true);
         self.home.run("db check").ok();
     }
+
+    /// Cash, fees by asset and funding: equal to the last digit, and nothing of it taken for a transfer.
+    async fn assert_equal_cash(&self, stage: &Stage) {
+        let oracle = self.ledger().await;
+        let pnl = self.home.json("pnl --account a");
+        let accounts = pnl["accounts"].as_array().unwrap();
+        let ours = accounts.iter().find(|account| account["book"] == "real").unwrap();
+        let figures = ["wallet", "funding", "adjustments"].map(|name| number(&ours[name]));
+        let expected = [number(&oracle["wallet"]), number(&oracle["funding"]), number(&json!(stage.balance))];
+        assert_eq!(figures, expected, "{ours}");
+        let shown = self.home.json("account show a");
+        let mut fees: Vec<_> = shown["fees"].as_array().unwrap().iter().map(fee).collect();
+        fees.sort_unstable();
+        assert_eq!(fees, fees_of(&oracle, quote_asset(stage)));
+    }
+}
+
+fn number(value: &Value) -> Decimal {
+    value.as_str().unwrap_or_else(|| panic!("{value}")).parse::<Decimal>().unwrap().normalize()
+}
+
+fn quote_asset(stage: &Stage) -> &'static str {
+    if stage.exchange == "upbit" { "KRW" } else { "USDT" }
+}
+
+/// An asset and what was paid in it.
+fn fee(sum: &Value) -> (String, Decimal) {
+    (sum["asset"].as_str().unwrap().to_owned(), number(&sum["amount"]))
+}
+
+fn fees_of(oracle: &Value, quote_asset: &str) -> Vec<(String, Decimal)> {
+    let in_kind = oracle["fees_in_kind"].as_object().unwrap().iter();
+    let mut fees: Vec<_> = in_kind.map(|(asset, paid)| (asset.clone(), number(paid))).collect();
+    fees.push((quote_asset.to_owned(), number(&oracle["fees"])));
+    fees.retain(|(_, paid)| !paid.is_zero());
+    fees.sort_unstable();
+    fees
 }
 
 fn config(exchange: &str, base: &str) -> String {
@@ -155,7 +201,6 @@ fn config(exchange: &str, base: &str) -> String {
 
 /// Price, quantity and fee of each fill, as numbers.
 fn sorted(fills: &[Value]) -> Vec<[Decimal; 3]> {
-    let number = |value: &Value| value.as_str().unwrap().parse::<Decimal>().unwrap().normalize();
     let mut found: Vec<_> =
         fills.iter().map(|fill| ["price", "qty", "fee"].map(|name| number(&fill[name]))).collect();
     found.sort_unstable();
@@ -168,6 +213,7 @@ async fn books_agree(stage: &Stage) {
     rehearsal.trade_until(3).await;
     rehearsal.come_to_rest().await;
     rehearsal.assert_equal_books().await;
+    rehearsal.assert_equal_cash(stage).await;
 }
 
 #[tokio::test]
@@ -215,6 +261,84 @@ async fn an_account_in_dry_run_sends_nothing_private() {
     let stats = rehearsal.simulator.get("/_sim/stats").await;
     let counts = &stats["accounts"][0]["counts"];
     assert_eq!((&counts["private_reads"], &counts["private_writes"]), (&json!(0), &json!(0)), "{stats}");
+}
+
+/// Fees in an asset of the exchange's own, until there is too little of it.
+async fn fees_agree(stage: &Stage, asset: &str) {
+    let rehearsal = Rehearsal::start(stage).await;
+    rehearsal.home.run("account set a dry_run=off --yes").ok();
+    rehearsal.trade_until(4).await;
+    rehearsal.come_to_rest().await;
+    rehearsal.assert_equal_books().await;
+    rehearsal.assert_equal_cash(stage).await;
+    let oracle = rehearsal.ledger().await;
+    assert!(!number(&oracle["fees_in_kind"][asset]).is_zero(), "{oracle}");
+    assert!(!number(&oracle["fees"]).is_zero(), "{oracle}");
+    let mut told = assets(&oracle["fills"]);
+    let ours = rehearsal.home.json("trades --open --limit 100000");
+    let mut booked: Vec<String> = Vec::new();
+    for trade in ours["trades"].as_array().unwrap() {
+        booked.extend(assets(&trade["fills"]));
+        for fill in trade["fills"].as_array().unwrap() {
+            assert!(fill["fee_value"].is_string(), "its worth was known: {fill}");
+            assert_eq!(fill["fee_price"].is_string(), fill["fee_asset"] == asset, "{fill}");
+        }
+    }
+    told.sort();
+    booked.sort();
+    assert_eq!(booked, told);
+}
+
+/// Asset and amount of each fill's fee.
+fn assets(fills: &Value) -> Vec<String> {
+    let text = |fill: &Value| format!("{} {}", fill["fee_asset"].as_str().unwrap(), number(&fill["fee"]));
+    fills.as_array().unwrap().iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn fees_in_bnb_are_booked_in_bnb() {
+    let terms = "fee_asset = \"BNB\"\nfee_asset_balance = \"0.005\"\nfee_asset_price = \"600\"\n";
+    fees_agree(&Stage { terms, ..BINANCE }, "BNB").await;
+}
+
+#[tokio::test]
+async fn fees_in_bgb_are_booked_in_bgb() {
+    let terms = "fee_asset = \"BGB\"\nfee_asset_balance = \"0.6\"\nfee_asset_price = \"4\"\n";
+    fees_agree(&Stage { terms, ..BITGET }, "BGB").await;
+}
+
+/// Funding comes by the clock and by hand, while the daemon runs and while it does not, and answers are lost.
+async fn funding_agrees(stage: &Stage) {
+    let rehearsal = Rehearsal::start(stage).await;
+    rehearsal.home.run("account set a dry_run=off --yes").ok();
+    let faults =
+        json!({ "account": "a", "lost_answer_pct": 15.0, "error_5xx_pct": 10.0, "disconnect_every_s": 5.0 });
+    rehearsal.simulator.control("faults", &faults).await;
+    let mut payments = 0;
+    for _ in 0..15 {
+        rehearsal.home.run("run --cycles 60").ok();
+        rehearsal.simulator.control("funding", &json!({ "rate_pct": "0.0375" })).await;
+        payments = rehearsal.ledger().await["funding_payments"].as_array().unwrap().len();
+        if payments >= 4 {
+            break;
+        }
+    }
+    assert!(payments >= 4, "hardly any funding: {}", rehearsal.ledger().await);
+    rehearsal.come_to_rest().await;
+    rehearsal.assert_equal_books().await;
+    rehearsal.assert_equal_cash(stage).await;
+}
+
+const BY_THE_CLOCK: &[&str] = &["--funding-rate", "0.01", "--funding-every", "5"];
+
+#[tokio::test]
+async fn on_binance_funding_is_booked_once_each() {
+    funding_agrees(&Stage { flags: BY_THE_CLOCK, ..BINANCE }).await;
+}
+
+#[tokio::test]
+async fn on_bitget_funding_is_booked_once_each() {
+    funding_agrees(&Stage { flags: BY_THE_CLOCK, ..BITGET }).await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ const STREAMED_EVERY: DurationMs = DurationMs::from_secs(600);
 /// Without a stream: where something is at stake, and where nothing is.
 const ENGAGED_EVERY: DurationMs = DurationMs::from_secs(10);
 const IDLE_EVERY: DurationMs = DurationMs::from_secs(60);
-/// Between two questions for everything there is, also on symbols we have nothing on, and for funding.
+/// Between two questions for everything there is, also on symbols we have nothing on.
 const WIDE_EVERY: DurationMs = DurationMs::from_secs(3_600);
 
 /// How an account learns what happens, and what hangs on it.

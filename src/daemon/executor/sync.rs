@@ -30,27 +30,38 @@ impl Executor {
             return Ok(self.checkpoint().await?);
         };
         self.schedule.compared(self.clock.now());
+        self.funding.compared(self.clock.now());
         let at = snapshot.taken_at;
         self.handle(Event::Snapshot(snapshot)).await?;
         // Money last: nothing that protects waits for it.
         match self.ask(&(), |exchange, ()| exchange.balance()).await {
-            Ok(balance) => self.handle(Event::Wallet { at, wallet: balance.wallet }).await?,
+            Ok(balance) => {
+                // Funding explains a difference that would be taken for a transfer.
+                let differs = self.machine.wallet().is_some_and(|own| own != balance.wallet);
+                if differs && self.handle.is_live() && !self.machine.is_engaged() {
+                    self.book_funding().await?;
+                }
+                self.handle(Event::Wallet { at, wallet: balance.wallet }).await?;
+            }
             Err(_) => self.schedule.compare_soon(self.clock.now()),
-        }
-        if is_wide {
-            self.book_funding().await?;
         }
         Ok(())
     }
 
-    /// What fails is asked for again in an hour: the machine knows from when on.
-    async fn book_funding(&mut self) -> Result<(), StoreError> {
-        let Some(since) = self.machine.funding_since() else { return Ok(()) };
+    /// What fails is asked for again: the machine knows from when on.
+    pub(super) async fn book_funding(&mut self) -> Result<(), StoreError> {
+        let at = self.now();
+        let Some(since) = self.machine.funding_since() else {
+            self.funding.asked(self.clock.now(), false);
+            return Ok(());
+        };
         let payments = self.ask(&since, |exchange, since| exchange.funding_since(*since)).await;
-        for payment in payments.unwrap_or_default() {
+        self.funding.asked(self.clock.now(), payments.is_ok());
+        let Ok(payments) = payments else { return Ok(()) };
+        for payment in payments {
             self.handle(Event::Funding(payment)).await?;
         }
-        Ok(())
+        self.handle(Event::FundingAsked { at }).await
     }
 
     /// Makes sure that the keys are those of this account and may be used. False: the exchange does not answer now.

@@ -243,7 +243,7 @@ impl Exchange for BinanceExchange {
             }
             AccountFrame::Order(_)
             | AccountFrame::Algo(_)
-            | AccountFrame::Wallet(_)
+            | AccountFrame::Wallet { .. }
             | AccountFrame::KeyExpired => false,
         })
     }

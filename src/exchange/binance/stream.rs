@@ -86,7 +86,7 @@ impl Stream {
         let client_id = match &frame {
             AccountFrame::Order(update) => Some(&update.client_order_id),
             AccountFrame::Algo(update) => Some(&update.client_algo_id),
-            AccountFrame::Wallet(_) | AccountFrame::Terms { .. } | AccountFrame::KeyExpired => None,
+            AccountFrame::Wallet { .. } | AccountFrame::Terms { .. } | AccountFrame::KeyExpired => None,
         };
         if let Some(Ok(id)) = client_id.map(|text| text.parse()) {
             self.echoes.heard(&id);

@@ -227,6 +227,7 @@ impl UpbitExchange {
             ExchangeEvent::OrderEnded { client_order_id, .. } => self.echoes.heard(client_order_id),
             ExchangeEvent::ExternalFill(_)
             | ExchangeEvent::Wallet(_)
+            | ExchangeEvent::CashMoved
             | ExchangeEvent::Liquidated(_)
             | ExchangeEvent::TermsChanged { .. }
             | ExchangeEvent::Resync { .. } => {}
