@@ -50,7 +50,12 @@ fn a_grid_is_drawn_for_the_phone() {
     }
     // Not all of its 31 lines, and the last price between them.
     assert!(answer.text().lines().count() < 30, "{}", answer.text());
-    assert!(answer.text().lines().any(|line| line.trim_start().starts_with("&gt;") || line.trim_start().starts_with('>')));
+    assert!(
+        answer
+            .text()
+            .lines()
+            .any(|line| line.trim_start().starts_with("&gt;") || line.trim_start().starts_with('>'))
+    );
 }
 
 #[test]
