@@ -25,6 +25,7 @@ const ADVICE: &str = "what a bot holds was closed or changed by somebody else: r
 impl AccountMachine {
     /// Books one fill, unless it was booked before.
     pub(super) fn book_fill(&mut self, fill: &Fill) {
+        let fill = &*self.with_priced_fee(fill);
         let retold_since = self.durable.retold_since();
         if !self.booked.note(BookedTrade::of(fill), retold_since) {
             return;
@@ -110,7 +111,7 @@ impl AccountMachine {
         self.note_position(key);
         let position = self.held.get(key).map(|held| held.position().id.clone());
         self.record_fill(fill, Some(key.0), position, Quote::ZERO);
-        self.record_stats(key.0, -fill.fee, None);
+        self.record_stats(key.0, -fill.fee.known_value(), None);
         if purpose.has_line() {
             self.book_on_lines(key, fill, purpose);
             return;
@@ -163,7 +164,7 @@ impl AccountMachine {
         }
         self.note_position(key);
         self.record_fill(fill, Some(key.0), Some(position), realized);
-        self.record_stats(key.0, realized - fill.fee, won);
+        self.record_stats(key.0, realized - fill.fee.known_value(), won);
         self.book_on_lines(key, fill, purpose);
         if closed {
             self.close(key, fill, purpose, code);
@@ -247,7 +248,7 @@ impl AccountMachine {
     ) {
         let dry_run = self.config.settings.dry_run;
         if let Some(wallet) = self.durable.wallet.as_mut() {
-            *wallet += realized_pnl - fill.fee;
+            *wallet += realized_pnl - fill.fee.cash();
         }
         self.durable.fills_booked += 1;
         let number = self.durable.fills_booked;

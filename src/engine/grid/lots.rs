@@ -62,7 +62,7 @@ impl Lots {
 
     /// A line's order has opened.
     pub fn enter(&mut self, line: u16, fill: &Fill) -> LineFill {
-        self.add(line, fill, fill.qty, fill.fee)
+        self.add(line, fill, fill.qty, fill.fee.known_value())
     }
 
     /// Opened for several lines at once: each gets what it lacks of `per_line`, in this order; the last one the rest.
@@ -72,7 +72,7 @@ impl Lots {
         per_line: Qty,
         fill: &Fill,
     ) -> Vec<LineFill> {
-        let (mut qty_left, mut fee_left) = (fill.qty, fill.fee);
+        let (mut qty_left, mut fee_left) = (fill.qty, fill.fee.known_value());
         let mut lines = lines.into_iter().peekable();
         let mut parts = Vec::new();
         while let Some(line) = lines.next()
@@ -109,7 +109,12 @@ impl Lots {
             PositionSide::Long => closed - lot.cost,
             PositionSide::Short => lot.cost - closed,
         };
-        LineFill { line, qty: fill.qty, fee: fill.fee, profit: Some(gross - lot.fees - fill.fee) }
+        LineFill {
+            line,
+            qty: fill.qty,
+            fee: fill.fee.known_value(),
+            profit: Some(gross - lot.fees - fill.fee.known_value()),
+        }
     }
 
     fn take(&mut self, line: u16, qty: Qty) -> Lot {
