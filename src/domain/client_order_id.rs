@@ -67,6 +67,15 @@ impl OrderKey {
         Self { account, bot: Some(bot), cycle, purpose, leg, attempt }
     }
 
+    /// Where the order stands among those of its cycle.
+    pub const fn sequence(&self) -> u16 {
+        if self.purpose.has_line() {
+            ((self.leg >> LINE_BITS) << ATTEMPT_BITS) | u16::from_le_bytes([self.attempt, 0])
+        } else {
+            self.leg
+        }
+    }
+
     /// The grid's line that the order is for.
     pub fn line(&self) -> Option<u16> {
         self.purpose.has_line().then_some(self.leg & LINE_MAX)
@@ -211,6 +220,7 @@ mod tests {
                 ClientOrderId::new(&OrderKey::of_line(owner, cycle, purpose, line, sequence))
             });
             prop_assert_eq!(id.key().unwrap().line(), Some(line));
+            prop_assert_eq!(id.key().unwrap().sequence(), sequences[0]);
             prop_assert_eq!(id == other, sequences[0] == sequences[1]);
         }
 

@@ -6,9 +6,9 @@ use rusqlite::Connection;
 
 use super::findings::Findings;
 use super::{BotRow, GRIDS};
-use crate::domain::ids::ClientOrderId;
 use crate::domain::money::{Qty, Quote};
 use crate::domain::side::Side;
+use crate::store::queries::fills::fill;
 use crate::store::{StoreError, column};
 
 /// What follows from the history of one grid.
@@ -85,17 +85,16 @@ impl Findings<'_> {
         let mut rows = statement.query([bot.id])?;
         let mut left = summed.trades;
         while let Some(row) = rows.next()? {
-            let order: ClientOrderId = column::parsed(row, "client_order_id")?;
-            if order.key().is_none_or(|key| key.line().is_none())
-                || row.get::<_, Option<String>>("position_id")?.is_none()
-            {
+            let fill = fill(row)?;
+            let is_on_line = fill.client_order_id.key().is_some_and(|key| key.line().is_some());
+            let position: Option<String> = row.get("position_id")?;
+            if !is_on_line || position.is_none() {
                 continue;
             }
-            let trade: String = row.get("trade_id")?;
-            let subject = format!("fill {trade} of grid {}", bot.name);
-            let (qty, fee) = left.remove(&trade).unwrap_or_default();
-            self.compare(GRIDS, &subject, "qty", &qty, &column::parsed::<Qty>(row, "qty")?);
-            self.compare(GRIDS, &subject, "fee", &fee, &column::parsed::<Quote>(row, "fee")?);
+            let subject = format!("fill {} of grid {}", fill.trade_id, bot.name);
+            let (qty, fee) = left.remove(&fill.trade_id.0).unwrap_or_default();
+            self.compare(GRIDS, &subject, "qty", &qty, &fill.qty);
+            self.compare(GRIDS, &subject, "fee", &fee, &fill.fee.known_value());
         }
         for trade in left.into_keys() {
             self.add(
