@@ -15,7 +15,7 @@ use crate::notify::alerts::{AlertDesk, Channels, Heartbeat};
 use crate::notify::notices::Teller;
 use crate::notify::telegram::switchboard::Switchboard;
 use crate::notify::text::Lang;
-use crate::store::{OpenMode, Store, StoreError, Writer};
+use crate::store::{OpenMode, Reader, Store, StoreError, Writer};
 use crate::vault::Vault;
 
 /// What was written last gets so long to reach its chats; what does not is told by the next run.
@@ -40,7 +40,7 @@ pub(super) fn start(
     counters: &Arc<Counters>,
 ) -> Result<JoinSet<()>, StoreError> {
     let mut tasks = JoinSet::new();
-    let reader = || Store::open(database, OpenMode::ReadOnly);
+    let reader = || Store::open(database, OpenMode::ReadOnly).map(Reader::new);
     if let Some(vault) = vault {
         tasks.spawn(Switchboard::new(config, vault, reader()?, writer.clone())?.run());
     }

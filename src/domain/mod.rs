@@ -6,12 +6,14 @@
 pub mod calendar;
 pub mod candle;
 pub mod external;
+pub mod fee;
 pub mod figures;
 pub mod fill;
 pub mod funding;
 pub mod ids;
 pub mod instrument;
 pub mod kind;
+pub mod krw_steps;
 pub mod market;
 pub mod money;
 pub mod order;

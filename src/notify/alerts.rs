@@ -8,7 +8,7 @@ mod slack;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::wall_now;
@@ -16,13 +16,15 @@ use crate::config::AlertsConfig;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::turn::Severity;
 use crate::store::alerts::{self, AlertMessage, Channel, Finding, Routes};
-use crate::store::{Store, StoreError, Writer};
+use crate::store::{Reader, StoreError, Writer};
 use crate::vault::reference;
 use email::Mailer;
 pub use heartbeat::Heartbeat;
 use slack::Slack;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After so many failures in a row to keep what was found it is told without the database.
+const FAILURES_TOLD: u32 = 2;
 /// Messages of a channel that are read at once.
 const AT_ONCE: u32 = 50;
 /// After so many tries a message is given up: about a day.
@@ -113,15 +115,14 @@ fn secret(
 /// Looks for what is wrong, and has it told.
 pub struct AlertDesk {
     channels: Channels,
-    reader: Arc<Mutex<Store>>,
+    reader: Reader,
     writer: Writer,
     troubles: Troubles,
 }
 
 impl AlertDesk {
-    /// `reader` is a connection that nobody else uses.
-    pub fn new(channels: Channels, reader: Store, writer: Writer, troubles: Troubles) -> Self {
-        Self { channels, reader: Arc::new(Mutex::new(reader)), writer, troubles }
+    pub fn new(channels: Channels, reader: Reader, writer: Writer, troubles: Troubles) -> Self {
+        Self { channels, reader, writer, troubles }
     }
 
     /// Until it is dropped. A channel that hangs keeps nobody else waiting.
@@ -130,11 +131,34 @@ impl AlertDesk {
     }
 
     async fn watch(&self) {
+        let mut failures = 0;
         loop {
-            if let Err(error) = self.look().await {
-                tracing::error!(%error, "alerts cannot be read or raised");
+            match self.look().await {
+                Ok(()) => {
+                    if failures >= FAILURES_TOLD {
+                        self.tell_unrecorded("over", "alerts are kept and told as usual again").await;
+                    }
+                    failures = 0;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "alerts cannot be read or raised");
+                    failures += 1;
+                    if failures == FAILURES_TOLD {
+                        self.tell_unrecorded("critical", &format!("alerts cannot be kept: {error}")).await;
+                    }
+                }
             }
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What the database cannot keep is told without it, by every channel, once: nothing can be noted of it.
+    async fn tell_unrecorded(&self, state: &str, text: &str) {
+        let headline = format!("tradefleet: the database does not answer ({state})");
+        for channel in self.channels.known() {
+            if let Err(error) = self.channels.send(channel, &headline, text).await {
+                tracing::error!(%error, %channel, text, "nobody could be told");
+            }
         }
     }
 
@@ -142,6 +166,7 @@ impl AlertDesk {
     pub async fn look(&self) -> Result<(), StoreError> {
         let now = wall_now();
         let (mut found, open) = self
+            .reader
             .read(move |store| Ok((alerts::survey(store.conn(), now)?, alerts::open(store.conn())?)))
             .await?;
         found.extend((self.troubles)().into_iter().map(|(word, detail)| Finding {
@@ -175,7 +200,7 @@ impl AlertDesk {
     }
 
     async fn deliver(&self, channel: Channel) -> Result<(), StoreError> {
-        let waiting = self.read(move |store| alerts::waiting(store.conn(), channel, AT_ONCE)).await?;
+        let waiting = self.reader.read(move |store| alerts::waiting(store.conn(), channel, AT_ONCE)).await?;
         for message in waiting {
             let now = wall_now();
             if message.not_before > now {
@@ -197,18 +222,6 @@ impl AlertDesk {
             }
         }
         Ok(())
-    }
-
-    /// Reads away from the runtime's thread.
-    async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    {
-        let reader = Arc::clone(&self.reader);
-        tokio::task::spawn_blocking(move || work(&reader.lock().unwrap_or_else(PoisonError::into_inner)))
-            .await
-            .map_err(|_| StoreError::Other { detail: "a read panicked".to_owned() })?
     }
 }
 

@@ -7,7 +7,6 @@ mod daily;
 mod digest;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -21,7 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::turn::NoticeKind;
 use crate::store::notice_preferences::{self, NoticeMode};
 use crate::store::outbox::{self, NoticeRow};
-use crate::store::{Store, StoreError, Writer, accounts, bots, telegram_bots};
+use crate::store::{Reader, StoreError, Writer, accounts, bots, telegram_bots};
 use digest::Told;
 
 /// Notices that come within this are looked at together.
@@ -31,15 +30,14 @@ const AT_ONCE: u32 = 2_000;
 
 /// The one who tells.
 pub struct Teller {
-    reader: Arc<Mutex<Store>>,
+    reader: Reader,
     writer: Writer,
     default_lang: Lang,
 }
 
 impl Teller {
-    /// `reader` is a connection that nobody else uses.
-    pub fn new(reader: Store, writer: Writer, default_lang: Lang) -> Self {
-        Self { reader: Arc::new(Mutex::new(reader)), writer, default_lang }
+    pub fn new(reader: Reader, writer: Writer, default_lang: Lang) -> Self {
+        Self { reader, writer, default_lang }
     }
 
     /// Until it is dropped.
@@ -70,14 +68,12 @@ impl Teller {
 
     /// Whether there is anything to do, without keeping the writer from its work.
     async fn look(&self) -> Result<(bool, bool), StoreError> {
-        let reader = Arc::clone(&self.reader);
-        tokio::task::spawn_blocking(move || {
-            let store = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            let waits = !outbox::waiting(store.conn(), 1)?.is_empty();
-            Ok((waits, daily::is_any_due(store.conn(), wall_now())?))
-        })
-        .await
-        .map_err(|_| StoreError::Other { detail: "a read panicked".to_owned() })?
+        self.reader
+            .read(|store| {
+                let waits = !outbox::waiting(store.conn(), 1)?.is_empty();
+                Ok((waits, daily::is_any_due(store.conn(), wall_now())?))
+            })
+            .await
     }
 }
 

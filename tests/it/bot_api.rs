@@ -50,6 +50,8 @@ struct Shared {
     repeats: bool,
     /// Answers of every call: (status, body).
     failing: Option<(u16, Value)>,
+    /// Calls that were answered so.
+    turned_away: usize,
 }
 
 type Locked = Arc<Mutex<Shared>>;
@@ -93,6 +95,10 @@ impl BotApi {
 
     pub(crate) fn fail(&self, with: Option<(u16, Value)>) {
         self.locked().failing = with;
+    }
+
+    pub(crate) fn turned_away(&self) -> usize {
+        self.locked().turned_away
     }
 
     /// Any update; gives it its number.
@@ -182,6 +188,7 @@ async fn answer(
         serde_json::from_slice(&raw).unwrap_or_else(|_| json!({ "raw": String::from_utf8_lossy(&raw) }));
     let failing = shared.lock().unwrap().failing.clone();
     if let Some((status, body)) = failing {
+        shared.lock().unwrap().turned_away += 1;
         return reply(status, &body);
     }
     if method == "GetUpdates" {

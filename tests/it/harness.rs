@@ -108,9 +108,18 @@ impl Home {
 
     /// Changes the database behind the program's back.
     pub(crate) fn sql(&self, sql: &str) {
+        self.database().execute_batch(sql).unwrap();
+    }
+
+    fn database(&self) -> rusqlite::Connection {
         let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
-        let conn = rusqlite::Connection::open_with_flags(self.file("tradefleet.db"), flags).unwrap();
-        conn.execute_batch(sql).unwrap();
+        rusqlite::Connection::open_with_flags(self.file("tradefleet.db"), flags).unwrap()
+    }
+
+    /// One number out of the database.
+    pub(crate) fn count(&self, sql: &str) -> i64 {
+        let conn = self.database();
+        conn.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
     /// One open position of a bot, as the daemon would write it.

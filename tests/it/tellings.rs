@@ -167,6 +167,44 @@ fn trades_are_told_in_the_chat_and_a_burst_is_counted() {
     assert!(texts.len() < told.len(), "{} messages for {} notices", texts.len(), told.len());
 }
 
+/// A thousand notices at once, Telegram down, the daemon killed again and again meanwhile: all of them are told, each by
+/// one message.
+#[test]
+fn a_flood_of_notices_outlives_kills_and_an_outage_of_telegram() {
+    let api = BotApi::start();
+    let home = Home::with_account();
+    api.serve(&home);
+    home.run_with("telegram set a --token-env T --chat 1001", &[("T", TOKEN)]).ok();
+    api.fail(Some((503, Value::Null)));
+    home.sql(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+         INSERT INTO outbox (account_id, kind, severity, payload, created_at, not_before)
+         SELECT 1, CASE i % 10 WHEN 0 THEN 'error' ELSE 'entry' END, 'info',
+             json_object('symbol', 'S' || i, 'qty', '1', 'price', '100'), i, i FROM n",
+    );
+    for _ in 0..3 {
+        let mut daemon = Daemon::at_work(&home, RUN);
+        let tried = api.turned_away();
+        daemon.wait_until(|| api.turned_away() > tried);
+        daemon.kill();
+    }
+    assert!(api.calls("SendMessage").is_empty());
+    api.fail(None);
+    let _daemon = Daemon::at_work(&home, RUN);
+    api.wait_until(|| {
+        let waits = home.count("SELECT count(*) FROM telegram_replies WHERE status <> 'sent'");
+        waits + home.count("SELECT count(*) FROM outbox WHERE status <> 'sent'") == 0
+    });
+    let texts: Vec<String> = api.calls("SendMessage").iter().map(|call| call.text().to_owned()).collect();
+    let told = texts.join("\n");
+    assert_eq!(told.matches("1000 notices").count(), 1, "{told}");
+    assert!(texts.len() < 30, "{} messages", texts.len());
+    let mut once = texts.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), texts.len(), "{texts:?}");
+}
+
 #[test]
 fn an_alert_is_told_once_and_so_is_its_end() {
     let sink = slack(0);
@@ -189,6 +227,22 @@ fn an_alert_is_told_once_and_so_is_its_end() {
     assert!(sink.wait_for(3)[2].contains("again"));
     drop(daemon);
     assert_eq!(sink.heard().len(), 3);
+}
+
+/// Whoever has to know of a database that takes nothing cannot learn it through the database.
+#[test]
+fn alerts_that_cannot_be_kept_are_told_all_the_same() {
+    let sink = slack(0);
+    let home = slack_home(&sink);
+    home.sql("CREATE TRIGGER refuses BEFORE INSERT ON alerts BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    let _daemon = Daemon::at_work(&home, RUN);
+    quarantine(&home, "a test");
+    let first = sink.wait_for(1);
+    assert!(first[0].contains("the database does not answer (critical)"), "{first:?}");
+    home.sql("DROP TRIGGER refuses");
+    let all = sink.wait_for(3).join("\n");
+    assert!(all.contains("does not answer (over)") && all.contains("a: quarantined (critical)"), "{all}");
+    assert_eq!(all.matches("does not answer").count(), 2, "{all}");
 }
 
 #[test]

@@ -1,14 +1,16 @@
-//! What an operator can set: of an account, of its paper book, of a bot.
+//! What an operator can set: of an account, of its paper book, of a bot, of a grid.
 //!
 //! Each group has one table of keys. The CLI (`account set NAME key=value`), the TOML import and chat commands all go
 //! through `set`, so a key, its range and its error text exist once. What is set is always valid.
 
 mod account;
 mod bot;
+mod grid;
 mod paper;
 
 pub use account::{AccountSettings, MarginMode};
 pub use bot::{BotSettings, SymbolScope};
+pub use grid::GridDraft;
 pub use paper::PaperSettings;
 
 use crate::domain::money::{Leverage, MoneyError, Pct};

@@ -1,27 +1,9 @@
-//! Price steps, and how far above the market a buy may reach.
-//!
-//! The exchange tells a market's step at its current price, which is the truth; here is only what is needed where a
-//! price is computed that may lie in the next band. Source: docs.upbit.com, "KRW market info" (bands since 2025-07-31,
-//! page of 2026-05-04; below 10 KRW the table is continued as it begins); some markets have finer steps than their band,
-//! none has a coarser one.
+//! How far above the market a buy may reach, on a price step that is valid there.
 
 use rust_decimal::{Decimal, RoundingStrategy, dec};
 
+use crate::domain::krw_steps;
 use crate::domain::money::Price;
-
-/// Prices from here on, and their step.
-const BANDS: [(Decimal, Decimal); 10] = [
-    (dec!(1_000_000), dec!(1_000)),
-    (dec!(500_000), dec!(500)),
-    (dec!(100_000), dec!(100)),
-    (dec!(50_000), dec!(50)),
-    (dec!(10_000), dec!(10)),
-    (dec!(5_000), dec!(5)),
-    (dec!(100), dec!(1)),
-    (dec!(10), dec!(0.1)),
-    (dec!(1), dec!(0.01)),
-    (dec!(0.1), dec!(0.001)),
-];
 
 /// A market order to buy may cost so much more than the last price: 1 %.
 const BUY_REACH: Decimal = dec!(1.01);
@@ -32,8 +14,7 @@ const BUY_REACH: Decimal = dec!(1.01);
 /// exchange's step at `last` and the documented one at the bound fits on either side of a band's border.
 pub fn buy_bound(last: Price, tick: Price) -> Option<Price> {
     let reach = last.decimal().checked_mul(BUY_REACH)?;
-    let band = BANDS.iter().find(|(from, _)| reach >= *from).map_or(Decimal::ZERO, |(_, step)| *step);
-    let step = tick.decimal().max(band);
+    let step = tick.decimal().max(krw_steps::step_at(reach));
     let ticks = |price: Decimal, strategy| Some(price.checked_div(step)?.round_dp_with_strategy(0, strategy));
     let bound = ticks(reach, RoundingStrategy::ToNegativeInfinity)?;
     let least = ticks(last.decimal(), RoundingStrategy::ToPositiveInfinity)?.checked_add(Decimal::ONE)?;

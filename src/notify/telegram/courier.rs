@@ -54,6 +54,7 @@ impl Courier {
             let (account, kind) = (member.account, self.kind);
             let waiting = self
                 .shared
+                .reader
                 .read(move |store| telegram_replies::pending(store.conn(), account, kind, REPLIES_AT_ONCE))
                 .await?;
             for reply in waiting {

@@ -21,7 +21,7 @@ use crate::clock::wall_now;
 use crate::domain::time::DurationMs;
 use crate::notify::text::{Lang, chat};
 use crate::store::telegram_replies::ReplyKind;
-use crate::store::{Store, StoreError, Writer};
+use crate::store::{Reader, StoreError, Writer};
 
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_mins(1);
@@ -34,24 +34,10 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 /// What all pollers share.
 #[derive(Clone)]
 pub struct Shared {
-    pub reader: Arc<Mutex<Store>>,
+    pub reader: Reader,
     pub writer: Writer,
     pub poll: DurationMs,
     pub default_lang: Lang,
-}
-
-impl Shared {
-    /// Reads away from the runtime's thread.
-    pub async fn read<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
-    {
-        let reader = Arc::clone(&self.reader);
-        tokio::task::spawn_blocking(move || work(&reader.lock().unwrap_or_else(PoisonError::into_inner)))
-            .await
-            .map_err(|_| StoreError::Other { detail: "a read panicked".to_owned() })?
-    }
 }
 
 pub struct Poller {
@@ -125,7 +111,7 @@ impl Poller {
             }
         }
         let desk = self.desk();
-        let last = self.shared.read(move |store| desk.last_update(store.conn(), wall_now())).await?;
+        let last = self.shared.reader.read(move |store| desk.last_update(store.conn(), wall_now())).await?;
         match self.api.updates(last.map(|last| last.saturating_add(1)), self.shared.poll).await {
             Ok(updates) => {
                 self.backoff = BACKOFF_FIRST;
@@ -266,7 +252,7 @@ impl Poller {
     /// The view, or a word that it cannot be read now.
     async fn show(&self, member: &Member, view: View) -> Answer {
         let (shown, lang) = (member.clone(), member.lang);
-        let answer = self.shared.read(move |store| views::show(store.conn(), &shown, &view)).await;
+        let answer = self.shared.reader.read(move |store| views::show(store.conn(), &shown, &view)).await;
         answer.unwrap_or_else(|error| {
             tracing::warn!(%error, account = member.name, "Telegram: a view could not be read");
             Answer::plain(chat::NOT_NOW.text(lang))

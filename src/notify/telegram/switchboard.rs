@@ -16,7 +16,7 @@ use crate::domain::secret::Secret;
 use crate::engine::settings::PolicyLimits;
 use crate::notify::text::Lang;
 use crate::store::telegram_bots::{self, TelegramBotRow};
-use crate::store::{Store, StoreError, Writer, accounts};
+use crate::store::{Reader, Store, StoreError, Writer, accounts};
 use crate::vault::{Field, Vault};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -43,11 +43,10 @@ struct Served {
 type Entry = (TelegramBotRow, String, Vec<i64>);
 
 impl Switchboard {
-    /// `reader` is a connection that nobody else uses.
     pub fn new(
         config: &Config,
         vault: Arc<Vault>,
-        reader: Store,
+        reader: Reader,
         writer: Writer,
     ) -> Result<Self, StoreError> {
         let line = Line::open(&config.telegram.api_url)
@@ -55,7 +54,7 @@ impl Switchboard {
         Ok(Self {
             line,
             shared: Shared {
-                reader: Arc::new(Mutex::new(reader)),
+                reader,
                 writer,
                 poll: config.telegram.poll,
                 default_lang: Lang::from_word(&config.telegram.language).unwrap_or_default(),
@@ -71,7 +70,7 @@ impl Switchboard {
     /// Until it is dropped, and the pollers with it.
     pub async fn run(mut self) {
         loop {
-            match self.shared.read(read).await {
+            match self.shared.reader.read(read).await {
                 Ok(entries) => self.follow(entries),
                 Err(error) => tracing::warn!(%error, "Telegram: the accounts' bots could not be read"),
             }
