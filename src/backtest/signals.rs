@@ -34,6 +34,8 @@ pub struct Placed {
 #[derive(Debug)]
 struct Row {
     key: SignalKey,
+    /// The place of its symbol among the market's lanes.
+    lane: usize,
     lifetime_bars: u32,
     marks: Arc<[Placed]>,
     followers: Vec<BotId>,
@@ -43,12 +45,6 @@ impl Row {
     /// When a signal of the bar that closed at `at` is stale.
     fn expires(&self, at: Timestamp) -> Timestamp {
         at.plus(self.key.timeframe.duration().times(i64::from(self.lifetime_bars)))
-    }
-
-    /// The last mark by `step`.
-    fn last(&self, step: usize) -> Option<&Placed> {
-        let count = self.marks.partition_point(|placed| placed.step <= step);
-        self.marks.get(count.checked_sub(1)?)
     }
 
     /// Whether any follower does more about the mark than look at it.
@@ -63,6 +59,12 @@ impl Row {
             }
         })
     }
+}
+
+/// How many marks of each row were told: steps only go forward, so no row is searched anew.
+#[derive(Debug)]
+pub(super) struct SignalCursor {
+    told: Vec<usize>,
 }
 
 /// See the module.
@@ -110,11 +112,12 @@ impl SignalTable {
             let timeframe = bot.spec.timeframe.unwrap_or(market.timeframe);
             for symbol in scope(bot, &symbols) {
                 let key = SignalKey { strategy: representative, symbol: symbol.clone(), timeframe };
-                let Some(lane) = market.lane(symbol) else { continue };
+                let Some((place, lane)) = market.place(symbol) else { continue };
                 if !rows.contains_key(&key) {
                     let marks = marks_of(lane, timeframe, &bot.spec.params);
                     let lifetime_bars = bot.spec.params.signal_ttl_bars();
-                    let row = Row { key: key.clone(), lifetime_bars, marks, followers: Vec::new() };
+                    let row =
+                        Row { key: key.clone(), lane: place, lifetime_bars, marks, followers: Vec::new() };
                     rows.insert(key.clone(), row);
                 }
                 if let Some(row) = rows.get_mut(&key) {
@@ -129,36 +132,68 @@ impl SignalTable {
         })
     }
 
-    /// What an analyst would still have to say at `step`: of each key the last signal, until it is stale.
-    pub(super) fn live_at(&self, market: &Market, step: usize) -> Vec<Arc<Signal>> {
-        let at = market.at(step).unwrap_or_default();
-        let live = self.rows.iter().filter_map(|row| {
-            let placed = row.last(step)?;
-            let expires_at = row.expires(placed.bar_close_at);
-            let is_new = placed.step == step;
-            let lane = market.lane(&row.key.symbol)?;
-            let price = lane.columns.close(lane.count(step).checked_sub(1)?)?;
-            (is_new || expires_at > at).then(|| Arc::new(signal(row, placed, expires_at, price)))
-        });
-        live.collect()
+    /// In front of all marks.
+    pub(super) fn cursor(&self) -> SignalCursor {
+        SignalCursor { told: vec![0; self.rows.len()] }
     }
 
-    /// Whether a signal of `step` or before may still be acted on at `next_at`, the time of the next step.
-    pub(super) fn is_waiting(&self, waiting: &Waiting, step: usize, next_at: Timestamp) -> bool {
-        self.rows.iter().any(|row| {
-            row.last(step).is_some_and(|placed| {
-                row.expires(placed.bar_close_at) > next_at && row.matters(&placed.mark, waiting)
-            })
+    /// Moves the cursor behind all marks of `step` and before.
+    pub(super) fn advance(&self, cursor: &mut SignalCursor, step: usize) {
+        for (row, told) in self.rows.iter().zip(&mut cursor.told) {
+            while row.marks.get(*told).is_some_and(|placed| placed.step <= step) {
+                *told += 1;
+            }
+        }
+    }
+
+    /// Rows with the last mark that was told.
+    fn told<'a>(&'a self, cursor: &'a SignalCursor) -> impl Iterator<Item = (&'a Row, &'a Placed)> {
+        let rows = self.rows.iter().zip(&cursor.told);
+        rows.filter_map(|(row, told)| Some((row, row.marks.get(told.checked_sub(1)?)?)))
+    }
+
+    /// What an analyst would still have to say at `step`, where the cursor stands: of each key the last signal, until it
+    /// is stale; each with the place of its lane.
+    pub(super) fn live_at(
+        &self,
+        market: &Market,
+        cursor: &SignalCursor,
+        step: usize,
+    ) -> (Vec<Arc<Signal>>, Vec<usize>) {
+        let at = market.at(step).unwrap_or_default();
+        let live = self.told(cursor).filter_map(|(row, placed)| {
+            let expires_at = row.expires(placed.bar_close_at);
+            let is_new = placed.step == step;
+            if !is_new && expires_at <= at {
+                return None;
+            }
+            let lane = market.lanes.get(row.lane)?;
+            let price = lane.columns.close(lane.count(step).checked_sub(1)?)?;
+            Some((Arc::new(signal(row, placed, expires_at, price)), row.lane))
+        });
+        live.unzip()
+    }
+
+    /// Whether a signal that was told may still be acted on at `next_at`, the time of the next step.
+    pub(super) fn is_waiting(&self, waiting: &Waiting, cursor: &SignalCursor, next_at: Timestamp) -> bool {
+        self.told(cursor).any(|(row, placed)| {
+            row.expires(placed.bar_close_at) > next_at && row.matters(&placed.mark, waiting)
         })
     }
 
-    /// The first step from `from` to before `end` with a signal that somebody would look at.
-    pub(super) fn next_mark(&self, waiting: &Waiting, from: usize, end: usize) -> Option<usize> {
+    /// The first step from `from`, which is behind the cursor, to before `end` with a signal that somebody would look at.
+    pub(super) fn next_mark(
+        &self,
+        waiting: &Waiting,
+        cursor: &SignalCursor,
+        (from, end): (usize, usize),
+    ) -> Option<usize> {
         let mut found: Option<usize> = None;
-        for row in &self.rows {
+        for (row, told) in self.rows.iter().zip(&cursor.told) {
             let end = found.unwrap_or(end);
-            let first = row.marks.partition_point(|placed| placed.step < from);
-            let ahead = row.marks.iter().skip(first).take_while(|placed| placed.step < end);
+            let ahead = row.marks.get(*told..).unwrap_or_default();
+            let ahead =
+                ahead.iter().skip_while(|placed| placed.step < from).take_while(|placed| placed.step < end);
             let next = ahead.into_iter().find(|placed| row.matters(&placed.mark, waiting));
             found = next.map(|placed| placed.step).or(found);
         }

@@ -6,6 +6,7 @@
 
 mod ai_trend;
 mod board;
+mod crosses;
 mod ema_cross;
 mod evaluation;
 mod macd;
