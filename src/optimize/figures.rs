@@ -9,6 +9,7 @@ use crate::backtest::results::Summary;
 use crate::backtest::setup::Setup;
 use crate::backtest::statistics::{self, Curve, float};
 use crate::backtest::trades;
+use crate::domain::money::Quote;
 use crate::store::research::Figures;
 
 /// What came of a backtest; the same numbers that `backtest` prints.
@@ -38,7 +39,7 @@ pub fn of(market: &Market, setup: &Setup, played: &Played) -> Figures {
         sortino: summary.ratios.sortino,
         calmar: summary.ratios.calmar,
         profit_factor: ratio(summary.profit_factor),
-        expectancy: ratio(summary.expectancy.map(|mean| mean.decimal())),
+        expectancy: ratio(summary.expectancy.map(Quote::decimal)),
         win_rate: ratio(summary.win_rate),
         days: count(curve.days.len()),
         skewness: moments.skewness,

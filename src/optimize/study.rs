@@ -50,6 +50,9 @@ pub enum End {
     Stopped,
 }
 
+/// By number of the trial; `None` for one that is not ranked.
+type Scores = Vec<(u32, Option<f64>)>;
+
 /// Hears of each trial that was played, on whatever thread played it.
 pub type Hear<'a> = &'a (dyn Fn(TrialRow) + Sync);
 /// Whether to stop before the next trial.
@@ -116,7 +119,7 @@ impl Study {
         trials: &[(u32, &Point)],
         stop: Stop<'_>,
         hear: Hear<'_>,
-    ) -> Result<Option<Vec<(u32, Option<f64>)>>, StudyError> {
+    ) -> Result<Option<Scores>, StudyError> {
         if stop() {
             return Ok(None);
         }

@@ -195,17 +195,13 @@ fn candles(market: &Market) -> String {
         let head =
             (&lane.symbol, columns.timeframe, columns.price_scale, columns.volume_scale, columns.len());
         hash.update(format!("{head:?}"));
-        for column in [
-            &columns.open_times,
-            &columns.opens,
-            &columns.highs,
-            &columns.lows,
-            &columns.closes,
-            &columns.volumes,
-        ] {
+        for column in [&columns.open_times, &columns.opens, &columns.highs, &columns.lows, &columns.closes] {
             for number in column {
                 hash.update(number.to_le_bytes());
             }
+        }
+        for volume in (0..columns.len()).filter_map(|bar| columns.volumes.get(bar)) {
+            hash.update(volume.to_le_bytes());
         }
     }
     HEXLOWER.encode(&hash.finalize())

@@ -77,10 +77,7 @@ pub(super) fn resume(id: i64, wanted: Option<usize>, context: &Context) -> Resul
 }
 
 pub(super) fn missing(error: StoreError, id: i64) -> CliError {
-    match error {
-        StoreError::NotFound { .. } => no_search(id),
-        error => error.into(),
-    }
+    if matches!(error, StoreError::NotFound { .. }) { no_search(id) } else { error.into() }
 }
 
 fn jobs(wanted: Option<usize>) -> Result<usize, CliError> {
@@ -109,15 +106,15 @@ fn planned(study: &Study) -> Result<u32, CliError> {
 
 /// A strategy of the database, else a kind with its defaults.
 fn origin(name: &str, context: &Context) -> Result<Origin, CliError> {
-    let row = match context.database_path().exists() {
-        true => match strategies::find(context.read_store()?.conn(), name) {
-            Ok(row) => Some(row),
-            Err(StoreError::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
-        },
-        false => None,
-    };
-    if let Some(row) = row {
+    let stored = context.database_path().exists().then(|| {
+        let store = context.read_store()?;
+        match strategies::find(store.conn(), name) {
+            Ok(row) => Ok(Some(row)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(CliError::from(error)),
+        }
+    });
+    if let Some(row) = stored.transpose()?.flatten() {
         let params = strategy_params(&row)?;
         return Ok(Origin { kind: params.kind(), params: params.to_json(), timeframe: row.timeframe });
     }
