@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::ClockId;
+
 use crate::domain::time::{DurationMs, Timestamp};
 
 /// The wall clock, in milliseconds UTC; 1970 when the clock is set before it.
@@ -29,31 +31,38 @@ impl Stopwatch {
 
 /// How long the machine has slept since it was started: what the monotonic clock does not count.
 pub fn suspended() -> Duration {
-    let read = |id| {
-        let time = rustix::time::clock_gettime(id);
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
-    };
-    read(rustix::time::ClockId::Boottime).saturating_sub(read(rustix::time::ClockId::Monotonic))
+    since_boot().saturating_sub(read(ClockId::Monotonic))
 }
 
-/// A clock that never jumps: it starts at a given time and runs on the machine's monotonic clock, `rate` times as fast.
-/// Real markets run at rate 1; a rehearsal against a local exchange may run faster.
+/// Since the machine was started, with the time it has slept. It never goes back.
+pub fn since_boot() -> Duration {
+    read(ClockId::Boottime)
+}
+
+fn read(id: ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(id);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// A clock that nobody sets: it starts at a given time and runs on the machine's time since boot, `rate` times as fast,
+/// so that what was decided before the machine slept is as old as it really is. Real markets run at rate 1; a rehearsal
+/// against a local exchange may run faster.
 #[derive(Debug, Clone, Copy)]
 pub struct SteadyClock {
-    started: Instant,
+    started: Duration,
     at: Timestamp,
     rate: NonZeroU32,
 }
 
 impl SteadyClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock module")]
     pub fn start(at: Timestamp, rate: NonZeroU32) -> Self {
-        Self { started: Instant::now(), at, rate }
+        Self { started: since_boot(), at, rate }
     }
 
     pub fn now(&self) -> Timestamp {
-        let elapsed = self.started.elapsed().as_millis().saturating_mul(u128::from(self.rate.get()));
+        let elapsed = since_boot().saturating_sub(self.started).as_millis();
+        let elapsed = elapsed.saturating_mul(u128::from(self.rate.get()));
         self.at.plus(DurationMs::from_ms(i64::try_from(elapsed).unwrap_or(i64::MAX)))
     }
 

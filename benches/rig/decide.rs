@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use tradefleet::domain::fee::Fee;
 use tradefleet::domain::fill::{Fill, Liquidity};
 use tradefleet::domain::ids::{AccountId, BotId, CycleId, StrategyId, TradeId};
 use tradefleet::domain::instrument::{Instrument, Symbol};
@@ -250,8 +251,7 @@ fn fill(order: &Order, price: Price, at: Timestamp) -> Fill {
         position_side: order.position_side,
         price,
         qty: order.qty,
-        fee: Quote::ZERO,
-        fee_asset: "USDT".to_owned(),
+        fee: Fee::from_cash(Quote::ZERO, "USDT"),
         liquidity: Liquidity::Taker,
         at,
     }

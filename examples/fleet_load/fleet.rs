@@ -20,7 +20,7 @@ use tradefleet::market::synthetic::{SyntheticConfig, SyntheticMarket};
 use tradefleet::store::bots::NewBot;
 use tradefleet::store::{OpenMode, Store, accounts, bots, strategies};
 
-use super::process;
+use super::kernel;
 
 /// 2026-01-01T00:00:00Z.
 const MARKET_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
@@ -75,13 +75,16 @@ pub(crate) fn run(accounts: u32, cycles: u64) -> anyhow::Result<FleetRun> {
 }
 
 async fn measure(options: RunOptions) -> anyhow::Result<FleetRun> {
-    let rss_before_kb = process::memory_kb("VmRSS")?;
-    let (began, cpu_began) = (Instant::now(), process::cpu_seconds()?);
+    let rss_before_kb = kernel::memory_kb(std::process::id(), "VmRSS")?;
+    let (began, cpu_began) = (Instant::now(), kernel::cpu_seconds(std::process::id())?);
     let fleet = Fleet::start(options, Shutdown::default()).await?;
-    let (started, cpu_started) = (Instant::now(), process::cpu_seconds()?);
+    let (started, cpu_started) = (Instant::now(), kernel::cpu_seconds(std::process::id())?);
     let mut rss_running_kb = 0;
-    let report =
-        fleet.run(|_| rss_running_kb = rss_running_kb.max(process::memory_kb("VmRSS").unwrap_or(0))).await?;
+    let report = fleet
+        .run(|_| {
+            rss_running_kb = rss_running_kb.max(kernel::memory_kb(std::process::id(), "VmRSS").unwrap_or(0));
+        })
+        .await?;
     let counts = report.progress.counts;
     Ok(FleetRun {
         accounts: report.progress.accounts,
@@ -95,10 +98,10 @@ async fn measure(options: RunOptions) -> anyhow::Result<FleetRun> {
         start_s: started.duration_since(began).as_secs_f64(),
         start_cpu_s: cpu_started - cpu_began,
         run_s: started.elapsed().as_secs_f64(),
-        run_cpu_s: process::cpu_seconds()? - cpu_started,
+        run_cpu_s: kernel::cpu_seconds(std::process::id())? - cpu_started,
         rss_before_kb,
         rss_running_kb,
-        rss_peak_kb: process::memory_kb("VmHWM")?,
+        rss_peak_kb: kernel::memory_kb(std::process::id(), "VmHWM")?,
     })
 }
 

@@ -8,8 +8,10 @@
 #![expect(clippy::print_stdout, reason = "it speaks to a terminal")]
 
 mod fleet;
-mod process;
 mod report;
+
+#[path = "../stage/kernel.rs"]
+mod kernel;
 
 #[path = "../../benches/rig"]
 mod rig {

@@ -116,5 +116,5 @@ fn order(account: u32, symbol: &str, leg: u16, now: Timestamp) -> anyhow::Result
 }
 
 fn own_cpu_seconds() -> anyhow::Result<f64> {
-    super::child::cpu_seconds_of(std::process::id())
+    super::kernel::cpu_seconds(std::process::id())
 }

@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use rusqlite::{Connection, OpenFlags};
-use serde_json::Value;
 use tempfile::TempDir;
 
-use super::child::{self, Tradefleet};
-use super::{Args, bare::BareRun, market};
+use super::process::Running;
+use super::watch::{self, Connecting, Recovery};
+use super::{Args, bare::BareRun, child, kernel, market};
 
 /// Margin, leverage and balance are such that each order is a small part of its account.
 const BALANCE: &str = "1000000";
 const PAUSE: Duration = Duration::from_millis(50);
 const OPENING: Duration = Duration::from_mins(1);
+const RECOVERING: Duration = Duration::from_mins(3);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The wave as the daemon's own journal tells it; times in ms.
 pub(crate) struct Wave {
@@ -33,13 +35,16 @@ pub(crate) struct Wave {
     /// Of the daemon in the second before.
     pub(crate) idle_cpu_s: f64,
     pub(crate) memory_kb: u64,
+    pub(crate) connecting: Connecting,
 }
 
 pub(crate) struct Stage {
     args: Args,
     folder: TempDir,
     base: String,
-    _exchange: Tradefleet,
+    /// Where the daemon tells how it is.
+    health: String,
+    _exchange: Running,
 }
 
 impl Stage {
@@ -49,10 +54,11 @@ impl Stage {
         std::fs::write(folder.path().join("exchange.toml"), exchange_accounts(args.accounts))?;
         let (exchange, base) = open_exchange(folder.path(), &tapes)?;
         let home = folder.path().join("home");
+        let health = watch::free_address()?;
         child::run(&home, &["init"])?;
-        std::fs::write(home.join("config.toml"), configuration(&base, args.addresses)?)?;
+        std::fs::write(home.join("config.toml"), configuration(&base, &health, args.addresses)?)?;
         let fleet = folder.path().join("fleet.toml");
-        std::fs::write(&fleet, fleet_file(args.accounts)?)?;
+        std::fs::write(&fleet, fleet_file(args)?)?;
         for number in 1..=args.accounts {
             for (kind, text) in [("key", "key"), ("secret", "secret")] {
                 std::fs::write(
@@ -63,32 +69,75 @@ impl Stage {
         }
         child::run(&home, &["account", "import", &fleet.display().to_string()])?;
         child::run(&home, &["account", "set", "--tag", "wave", "dry_run=off", "--yes"])?;
-        Ok(Self { args: args.clone(), folder, base, _exchange: exchange })
+        Ok(Self { args: args.clone(), folder, base, health, _exchange: exchange })
     }
 
     /// Runs the daemon until every bot's entry is answered.
     pub(crate) fn wave(&self) -> anyhow::Result<Wave> {
         let home = self.folder.path().join("home");
-        let mut daemon = Tradefleet::start(&home, "log", &["run"])?;
+        let mut daemon = child::start(&home, "log", &["run"])?;
         let wanted = self.args.accounts * 3;
         let patience = Duration::from_secs(u64::from(self.args.quiet_minutes) * 60 + 180);
         let started = Instant::now();
+        let mut connecting = Connecting::default();
+        let (mut look_again, mut quiet_until) = (started, started);
         // CPU time by the moment it was read, to find what the wave took afterwards.
-        let mut readings = vec![(Instant::now(), daemon.cpu_seconds()?)];
+        let mut readings = vec![(Instant::now(), kernel::cpu_seconds(daemon.0.id())?)];
         loop {
             if let Some(status) = daemon.ended()? {
                 bail!("the daemon ended: {status}");
             }
-            readings.push((Instant::now(), daemon.cpu_seconds()?));
+            readings.push((Instant::now(), kernel::cpu_seconds(daemon.0.id())?));
             let seen = entries(&home)?;
             if seen.answered >= wanted {
-                return wave_of(&seen, &readings, daemon.memory_kb()?);
+                let memory_kb = kernel::memory_kb(daemon.0.id(), "VmRSS")?;
+                connecting.settle(&readings, quiet_until);
+                return Ok(Wave { memory_kb, connecting, ..wave_of(&seen, &readings)? });
+            }
+            if seen.answered == 0 {
+                quiet_until = Instant::now().checked_sub(4 * PAUSE).context("no time has passed")?;
+                if look_again.elapsed() >= LOOK_EVERY {
+                    connecting.look(&self.base, started)?;
+                    look_again = Instant::now();
+                }
             }
             if started.elapsed() > patience {
                 bail!("{} of {wanted} entries were answered after {} s", seen.answered, patience.as_secs());
             }
             sleep(PAUSE);
         }
+    }
+
+    /// Starts the daemon anew, where the last one was killed, until nothing is left to recover.
+    pub(crate) fn recovery(&self) -> anyhow::Result<Recovery> {
+        let home = self.folder.path().join("home");
+        let (positions, bare) = watch::positions(&home)?;
+        let mut recovery = Recovery { positions, bare, ..Recovery::default() };
+        let started = Instant::now();
+        let mut daemon = child::start(&home, "log2", &["run"])?;
+        while recovery.recovered_s == 0.0 || recovery.protected_s == 0.0 {
+            if let Some(status) = daemon.ended()? {
+                bail!("the daemon ended: {status}");
+            }
+            let elapsed = started.elapsed();
+            if recovery.recovered_s == 0.0 && watch::recovered(&self.health) >= u64::from(self.args.accounts)
+            {
+                recovery.recovered_s = elapsed.as_secs_f64();
+            }
+            let (positions, bare) = watch::positions(&home)?;
+            if positions == self.args.accounts * 3 && bare == 0 {
+                if recovery.protected_s == 0.0 {
+                    recovery.protected_s = elapsed.as_secs_f64();
+                }
+            } else {
+                recovery.protected_s = 0.0;
+            }
+            if elapsed > RECOVERING {
+                bail!("after {} s {bare} of {positions} positions are bare", elapsed.as_secs());
+            }
+            sleep(PAUSE);
+        }
+        Ok(recovery)
     }
 
     /// The same client alone, in a process of its own.
@@ -103,7 +152,7 @@ impl Stage {
     }
 }
 
-fn open_exchange(folder: &Path, tapes: &[PathBuf]) -> anyhow::Result<(Tradefleet, String)> {
+fn open_exchange(folder: &Path, tapes: &[PathBuf]) -> anyhow::Result<(Running, String)> {
     let ready = folder.join("ready.json");
     let mut arguments: Vec<String> =
         ["simulate", "--binance", "127.0.0.1:0", "--warmup"].map(str::to_owned).into();
@@ -111,16 +160,10 @@ fn open_exchange(folder: &Path, tapes: &[PathBuf]) -> anyhow::Result<(Tradefleet
     arguments.extend(["--accounts".to_owned(), folder.join("exchange.toml").display().to_string()]);
     arguments.extend(["--ready-file".to_owned(), ready.display().to_string(), "--tape".to_owned()]);
     arguments.extend(tapes.iter().map(|tape| tape.display().to_string()));
-    let mut exchange = Tradefleet::start(&folder.join("exchange"), "log", &arguments)?;
+    let mut exchange = child::start(&folder.join("exchange"), "log", &arguments)?;
     let started = Instant::now();
     while started.elapsed() < OPENING {
-        if let Some(status) = exchange.ended()? {
-            bail!("the exchange did not open: {status}");
-        }
-        if let Ok(text) = std::fs::read_to_string(&ready)
-            && let Ok(ports) = serde_json::from_str::<Value>(&text)
-        {
-            let base = ports.get("binance").and_then(Value::as_str).context("no port")?.to_owned();
+        if let Some(base) = exchange.address(&ready, "binance")? {
             return Ok((exchange, base));
         }
         sleep(PAUSE);
@@ -156,7 +199,7 @@ fn entries(home: &Path) -> anyhow::Result<Entries> {
     Ok(entries)
 }
 
-fn wave_of(seen: &Entries, readings: &[(Instant, f64)], memory_kb: u64) -> anyhow::Result<Wave> {
+fn wave_of(seen: &Entries, readings: &[(Instant, f64)]) -> anyhow::Result<Wave> {
     let (end, cpu_end) = *readings.last().context("no readings")?;
     let answered_ms = seen.answered_at - seen.decided_at;
     let span = Duration::from_millis(u64::try_from(answered_ms)?) + 4 * PAUSE;
@@ -171,7 +214,8 @@ fn wave_of(seen: &Entries, readings: &[(Instant, f64)], memory_kb: u64) -> anyho
         half_sent_ms: seen.half_sent_at - seen.decided_at,
         cpu_s: cpu_end - cpu_start,
         idle_cpu_s: cpu_start - before(span + Duration::from_secs(1)),
-        memory_kb,
+        memory_kb: 0,
+        connecting: Connecting::default(),
     })
 }
 
@@ -179,7 +223,7 @@ fn exchange_accounts(accounts: u32) -> String {
     format!("[generate]\nbinance = {accounts}\nbalance = \"{BALANCE}\"\n\n[limits]\noff = true\n")
 }
 
-fn configuration(base: &str, addresses: u32) -> anyhow::Result<String> {
+fn configuration(base: &str, health: &str, addresses: u32) -> anyhow::Result<String> {
     let socket = base.replace("http://", "ws://");
     let mut ways = String::new();
     for address in 2..addresses + 2 {
@@ -188,20 +232,21 @@ fn configuration(base: &str, addresses: u32) -> anyhow::Result<String> {
     Ok(format!(
         "[binance]\nrest_url = \"{base}\"\nstream_url = \"{socket}\"\naccount_url = \"{base}\"\n\
          [live]\nlimit_sockets = false\negress = [{ways}]\n\
-         [gates]\nenabled = false\n[universe]\ntop_n = 0\nanchors = []\n"
+         [http]\nlisten = \"{health}\"\n[gates]\nenabled = false\n[universe]\ntop_n = 0\nanchors = []\n"
     ))
 }
 
-fn fleet_file(accounts: u32) -> anyhow::Result<String> {
+fn fleet_file(args: &Args) -> anyhow::Result<String> {
     let mut text = String::from(
         "[[strategies]]\nname = \"rise\"\nkind = \"momentum\"\n[strategies.params]\nperiod = 1\nthreshold_pct = 1\n\
          volume_period = 2\nmin_confidence = 0\n",
     );
-    for number in 1..=accounts {
+    for number in 1..=args.accounts {
         write!(
             text,
             "[[accounts]]\nname = \"a{number}\"\nexchange = \"binance\"\ntags = [\"wave\"]\napi_key = \"file:key-{number}\"\n\
-             api_secret = \"file:secret-{number}\"\n[accounts.settings]\nauto_exit = false\n"
+             api_secret = \"file:secret-{number}\"\n[accounts.settings]\nauto_exit = {}\n",
+            args.recover
         )?;
         for (symbol, ..) in market::SYMBOLS {
             write!(

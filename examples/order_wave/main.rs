@@ -1,7 +1,7 @@
 //! From one signal to the last of 3,000 orders on the wire: the real daemon with 1,000 accounts against the local
 //! exchange, beside the same HTTP client that pushes as many signed orders with nothing else to do.
 //!
-//! `cargo run --release --example order_wave -- [--accounts 1000] [--quiet-minutes 4] [--json]`
+//! `cargo run --release --example order_wave -- [--accounts 1000] [--quiet-minutes 4] [--addresses 60] [--recover] [--json]`
 //!
 //! Both programs are started from this one, so that each one's processor time is counted alone. The market stands still
 //! until every account is connected, then one bar rises and all three bots of every account enter at its close.
@@ -13,6 +13,12 @@ mod child;
 mod fleet;
 mod market;
 mod report;
+mod watch;
+
+#[path = "../stage/kernel.rs"]
+mod kernel;
+#[path = "../stage/process.rs"]
+mod process;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -34,6 +40,9 @@ pub(crate) struct Args {
     /// Local addresses that the accounts are spread over: each has a budget of its own at the exchange
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=200))]
     addresses: u32,
+    /// Protect what is bought, kill the daemon right after the wave, and measure how the next one comes back
+    #[arg(long)]
+    recover: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -69,7 +78,8 @@ fn measure(args: &Args) -> anyhow::Result<String> {
     }
     let stage = fleet::Stage::set_up(args)?;
     let wave = stage.wave()?;
+    let recovery = if args.recover { Some(stage.recovery()?) } else { None };
     let bare = stage.bare()?;
-    let report = report::Report { accounts: args.accounts, wave, bare };
+    let report = report::Report { accounts: args.accounts, wave, recovery, bare };
     Ok(if args.json { serde_json::to_string_pretty(&report.json())? } else { report.to_string() })
 }

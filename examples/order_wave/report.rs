@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::bare::BareRun;
 use super::fleet::Wave;
+use super::watch::Recovery;
 
 pub(crate) struct Report {
     pub(crate) accounts: u32,
     pub(crate) wave: Wave,
+    pub(crate) recovery: Option<Recovery>,
     pub(crate) bare: BareRun,
 }
 
@@ -38,6 +40,13 @@ impl Report {
             "last_answered_ms": self.wave.answered_ms,
             "daemon_cpu_us_an_order": self.cpu_us_an_order(),
             "daemon_memory_kb": self.wave.memory_kb,
+            "streams": self.wave.connecting.streams,
+            "streams_up_s": self.wave.connecting.connected_s,
+            "steady_cpu": self.wave.connecting.steady_cpu,
+            "recovery": self.recovery.map(|recovery| json!({
+                "positions": recovery.positions, "bare_when_killed": recovery.bare,
+                "protected_s": recovery.protected_s, "recovered_s": recovery.recovered_s,
+            })),
             "bare_orders": self.bare.orders,
             "bare_last_answered_ms": self.bare.wall_ms,
             "bare_cpu_us_an_order": self.bare_us_an_order(),
@@ -59,6 +68,22 @@ impl fmt::Display for Report {
             "  daemon memory              {:>8.1} MB",
             f64::from(u32::try_from(wave.memory_kb).unwrap_or(u32::MAX)) / 1024.0
         )?;
+        let connecting = &wave.connecting;
+        writeln!(
+            f,
+            "  {} private streams          {:>8.1} s after the start; {:.1} % of a core in the last quiet minute",
+            connecting.streams,
+            connecting.connected_s,
+            connecting.steady_cpu * 100.0
+        )?;
+        if let Some(recovery) = &self.recovery {
+            writeln!(
+                f,
+                "killed with {} of {} positions bare: all protected {:.1} s after the next start, all accounts compared \
+                 after {:.1} s",
+                recovery.bare, recovery.positions, recovery.protected_s, recovery.recovered_s
+            )?;
+        }
         writeln!(f, "the HTTP client alone, {} signed orders", bare.orders)?;
         writeln!(f, "  last order answered        {:>8.0} ms", bare.wall_ms)?;
         writeln!(f, "  CPU an order               {:>8.1} us", self.bare_us_an_order())?;

@@ -8,8 +8,11 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to a terminal")]
 
 mod books;
-mod processes;
+mod home;
 mod stage;
+
+#[path = "../stage/process.rs"]
+mod process;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use books::Comparison;
 use clap::{Parser, ValueEnum};
-use processes::{Exchange, Home};
+use home::{Exchange, Home};
 use serde_json::{Value, json};
 use stage::{BINANCE, BITGET, Stage, UPBIT};
 

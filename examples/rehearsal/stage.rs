@@ -48,7 +48,7 @@ impl Stage {
             if exchange == "binance" { format!("account_url = \"{base}\"\n") } else { String::new() };
         format!(
             "[{exchange}]\nrest_url = \"{base}\"\nstream_url = \"{socket}\"\n{account}\
-             [live]\nspeed = {speed}\npaper_market = \"{exchange}\"\n[gates]\nenabled = false\n"
+             [live]\nspeed = {speed}\npaper_market = \"{exchange}\"\n[gates]\nenabled = false\n[http]\nlisten = \"\"\n"
         )
     }
 

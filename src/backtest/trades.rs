@@ -78,13 +78,13 @@ impl Life {
         let mut own = fills.filter(|(_, fill)| fill.booked.position.as_ref() == Some(&position.id));
         let (place, first) = own.next()?;
         *search = place;
-        let fee = first.booked.fill.fee;
+        let fee = first.booked.fill.fee.cash();
         let mut life = Self { entered_in: first.step_at, left_in: first.step_at, entry_fees: fee };
         let mut open = first.booked.fill.qty;
         for (_, LedgerFill { booked, step_at }) in own {
             life.left_in = *step_at;
             if booked.fill.side == position.side.entry_side() {
-                life.entry_fees += booked.fill.fee;
+                life.entry_fees += booked.fill.fee.cash();
                 open = open.plus(booked.fill.qty);
             } else {
                 open = open.minus(booked.fill.qty);

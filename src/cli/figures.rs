@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 
 use super::Output;
 use super::output::Tone;
+use crate::domain::fee::FeeSum;
 pub(super) use crate::domain::figures::price;
 use crate::domain::figures::{self, fixed};
 use crate::domain::money::{Pct, Quote};
@@ -20,6 +21,38 @@ pub(super) fn balance_opt(amount: Option<Quote>) -> String {
 /// A fee or a notional, to 4 decimals.
 pub(super) fn amount(amount: Quote) -> String {
     fixed(amount.decimal(), 4)
+}
+
+/// Fees worth `value`, with what of them was paid in another asset than the quote currency: `1.2200 (0.002 BNB)`. A `?`
+/// says that a part has no known value.
+pub(super) fn fees(value: Quote, by_asset: &[FeeSum], quote_asset: &str) -> String {
+    let others: Vec<String> = by_asset
+        .iter()
+        .filter(|sum| sum.asset != quote_asset)
+        .map(|sum| format!("{} {}", sum.amount, sum.asset))
+        .collect();
+    if others.is_empty() {
+        return amount(value);
+    }
+    let unknown = if by_asset.iter().any(|sum| !sum.unvalued.is_zero()) { "+?" } else { "" };
+    format!("{}{unknown} ({})", amount(value), others.join(", "))
+}
+
+/// One asset's fees in words: `0.002 BNB worth 1.22 USDT, 0.1 BNB without a known price`.
+pub(super) fn fee_sum(sum: &FeeSum, quote_asset: &str) -> String {
+    let FeeSum { asset, amount, value, unvalued } = sum;
+    if asset == quote_asset {
+        return format!("{amount} {asset}");
+    }
+    let valued = *amount - *unvalued;
+    let mut parts = Vec::new();
+    if !valued.is_zero() {
+        parts.push(format!("{} {asset} worth {value} {quote_asset}", valued.normalize()));
+    }
+    if !unvalued.is_zero() {
+        parts.push(format!("{unvalued} {asset} without a known price, in no other figure"));
+    }
+    parts.join(", ")
 }
 
 /// A profit or loss, with its sign and colour, to 4 decimals.
@@ -80,5 +113,25 @@ mod tests {
         assert_eq!(profit(coloured, Quote::new(dec!(-1))), "\u{1b}[31m-1.0000\u{1b}[0m");
         assert_eq!(counted(1, "trade"), "1 trade");
         assert_eq!(counted(0, "trade"), "0 trades");
+    }
+
+    #[test]
+    fn fees_in_another_asset_are_named_and_an_unknown_worth_is_not_hidden() {
+        let sum = |asset: &str, amount, value, unvalued| FeeSum {
+            asset: asset.to_owned(),
+            amount,
+            value: Quote::new(value),
+            unvalued,
+        };
+        let cash = [sum("USDT", dec!(0.5), dec!(0.5), dec!(0))];
+        assert_eq!(fees(Quote::new(dec!(0.5)), &cash, "USDT"), "0.5000");
+        let mixed =
+            [sum("BNB", dec!(0.003), dec!(1.2), dec!(0.001)), sum("USDT", dec!(0.5), dec!(0.5), dec!(0))];
+        assert_eq!(fees(Quote::new(dec!(1.7)), &mixed, "USDT"), "1.7000+? (0.003 BNB)");
+        assert_eq!(fee_sum(&mixed[1], "USDT"), "0.5 USDT");
+        assert_eq!(
+            fee_sum(&mixed[0], "USDT"),
+            "0.002 BNB worth 1.2 USDT, 0.001 BNB without a known price, in no other figure"
+        );
     }
 }

@@ -8,6 +8,7 @@ use super::output::Tone;
 use super::{CliError, Context, figures, when};
 use crate::domain::order::OrderStatus;
 use crate::domain::time::Timestamp;
+use crate::store::queries::fills::FillRow;
 use crate::store::queries::orders::{self, OrderLife, OrderList, OrderRow};
 use crate::store::queries::snapshot;
 
@@ -71,9 +72,9 @@ pub(super) fn list(args: &OrdersArgs, context: &Context) -> Result<(), CliError>
     }
     let columns = [
         "DECIDED", "ACCOUNT", "BOT", "SYMBOL", "PURPOSE", "SIDE", "TYPE", "PRICE", "QTY", "FILLED",
-        "AVERAGE", "STATUS", "ID",
+        "AVERAGE", "FEES", "STATUS", "ID",
     ];
-    let mut table = context.out.new_table(&columns, &[7, 8, 9, 10]);
+    let mut table = context.out.new_table(&columns, &[7, 8, 9, 10, 11]);
     for order in &orders {
         table.add_row([
             when::minute(order.decided_at),
@@ -87,6 +88,7 @@ pub(super) fn list(args: &OrdersArgs, context: &Context) -> Result<(), CliError>
             order.qty.to_string(),
             order.filled_qty.to_string(),
             figures::price(order.average_price),
+            fees(order),
             status_text(context, order.status),
             order.id.to_string(),
         ]);
@@ -94,6 +96,12 @@ pub(super) fn list(args: &OrdersArgs, context: &Context) -> Result<(), CliError>
     context.out.table(&table)?;
     note_cut(context, orders.len(), matching, "order");
     Ok(())
+}
+
+/// What its fills have cost, by asset.
+fn fees(order: &OrderRow) -> String {
+    let value = order.fees.iter().map(|sum| sum.value).sum();
+    figures::fees(value, &order.fees, order.symbol.quote_asset())
 }
 
 fn show(args: &IdArgs, context: &Context) -> Result<(), CliError> {
@@ -223,8 +231,15 @@ fn steps(life: &OrderLife) -> Vec<Step> {
     }
     for fill in &life.fills {
         let detail = format!(
-            "{} at {}, fee {} {}, {}, realized {} (trade {})",
-            fill.qty, fill.price, fill.fee, fill.fee_asset, fill.liquidity, fill.realized_pnl, fill.trade_id
+            "{} at {}, fee {} {}{}, {}, realized {} (trade {})",
+            fill.qty,
+            fill.price,
+            fill.fee,
+            fill.fee_asset,
+            worth(fill, order.symbol.quote_asset()),
+            fill.liquidity,
+            fill.realized_pnl,
+            fill.trade_id
         );
         step(Some(fill.at), "fill", detail);
     }
@@ -232,6 +247,15 @@ fn steps(life: &OrderLife) -> Vec<Step> {
     step(order.finished_at, &format!("end: {}", order.status), why);
     steps.sort_by_key(|step| step.at);
     steps
+}
+
+/// What a fee in another asset is worth.
+fn worth(fill: &FillRow, quote_asset: &str) -> String {
+    match (fill.fee_price, fill.fee_value) {
+        (Some(price), Some(value)) => format!(" (worth {value} {quote_asset} at {price})"),
+        (None, Some(_)) => String::new(),
+        (_, None) => " (worth unknown)".to_owned(),
+    }
 }
 
 fn status_text(context: &Context, status: OrderStatus) -> String {

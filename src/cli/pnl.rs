@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::filter::FilterArgs;
 use super::{CliError, Context, figures, when};
+use crate::domain::fee::FeeSum;
+use crate::domain::money::Quote;
 use crate::store::queries::daily::{self, DayPnl};
 use crate::store::queries::pnl::{self, AccountPnl, PnlReport};
 use crate::store::queries::{Filter, Tally, snapshot};
@@ -48,14 +50,14 @@ pub(super) fn run(args: &PnlArgs, context: &Context) -> Result<(), CliError> {
 
 const FIGURES: [&str; 7] = ["TRADES", "WON", "OPEN", "GROSS", "FEES", "NET", "UNREALIZED"];
 
-fn figures_of(context: &Context, tally: &Tally) -> [String; 7] {
+fn figures_of(context: &Context, tally: &Tally, fees: &[FeeSum], quote_asset: &str) -> [String; 7] {
     let out = context.out;
     [
         tally.closed_trades.to_string(),
         figures::share(tally.win_rate_pct),
         tally.open_positions.to_string(),
         figures::profit(out, tally.gross_pnl),
-        figures::amount(tally.fees),
+        figures::fees(tally.fees, fees, quote_asset),
         figures::profit(out, tally.net_pnl),
         figures::profit(out, tally.unrealized_pnl),
     ]
@@ -69,29 +71,32 @@ fn table(context: &Context, report: &PnlReport, filter: &Filter) -> Result<(), C
     let has_bots = filter.account.is_some() || filter.bot.is_some();
     for account in &report.accounts {
         let start = [account.account.clone(), String::new(), account.book.as_str().to_owned()];
+        let own = figures_of(context, &account.tally, &account.fees_by_asset, &account.quote_asset);
         let end = [
             figures::balance_opt(account.initial_balance),
             figures::balance_opt(account.equity),
             account.quote_asset.clone(),
         ];
-        table.add_row(start.into_iter().chain(figures_of(context, &account.tally)).chain(end));
+        table.add_row(start.into_iter().chain(own).chain(end));
         if has_bots {
             for bot in &account.bots {
                 let name = bot.bot.as_deref().unwrap_or("(released)");
                 let name = if bot.removed { format!("{name} (removed)") } else { name.to_owned() };
                 let start = [String::new(), name, String::new()];
-                table.add_row(start.into_iter().chain(figures_of(context, &bot.tally)));
+                let own = figures_of(context, &bot.tally, &bot.fees_by_asset, &account.quote_asset);
+                table.add_row(start.into_iter().chain(own));
             }
         }
     }
     context.out.table(&table)?;
     for total in &report.totals {
         context.out.line(format!(
-            "total {} ({}, {}): {}, net {}, unrealized {}",
+            "total {} ({}, {}): {}, fees {}, net {}, unrealized {}",
             total.quote_asset,
             total.book.as_str(),
             figures::counted(total.accounts, "account"),
             figures::counted(total.tally.closed_trades, "closed trade"),
+            figures::fees(total.tally.fees, &total.fees_by_asset, &total.quote_asset),
             figures::profit(context.out, total.tally.net_pnl),
             figures::profit(context.out, total.tally.unrealized_pnl),
         ))?;
@@ -110,8 +115,20 @@ fn identity(context: &Context, account: &AccountPnl) -> Result<(), CliError> {
         Some(initial) => format!("{initial} initial balance"),
         None => format!("{} brought in", account.adjustments),
     };
+    let in_kind: Quote = account
+        .fees_by_asset
+        .iter()
+        .filter(|sum| sum.asset != account.quote_asset)
+        .map(|sum| sum.value)
+        .sum();
+    // What was paid in another asset is a cost, but the cash did not pay it.
+    let in_kind = if in_kind == Quote::ZERO {
+        String::new()
+    } else {
+        format!(" + ({in_kind}) of fees paid in another asset")
+    };
     context.out.line(format!(
-        "{start} + ({}) net + ({}) funding + ({}) unrealized = {equity} equity",
+        "{start} + ({}) net{in_kind} + ({}) funding + ({}) unrealized = {equity} equity",
         account.tally.net_pnl, account.funding, account.tally.unrealized_pnl
     ))
 }
@@ -135,7 +152,7 @@ fn daily_table(context: &Context, days: &[DayPnl]) -> Result<(), CliError> {
             day.closed_trades.to_string(),
             figures::share(day.win_rate_pct),
             figures::profit(out, day.gross_pnl),
-            figures::amount(day.fees),
+            figures::fees(day.fees, &day.fees_by_asset, &day.quote_asset),
             figures::profit(out, day.net_pnl),
             figures::profit(out, day.cumulative_pnl),
             day.quote_asset.clone(),

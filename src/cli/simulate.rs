@@ -15,19 +15,23 @@ use super::{CliError, Context, Exit};
 use crate::daemon::shutdown::Shutdown;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
-use crate::domain::money::Price;
+use crate::domain::money::{Pct, Price};
+use crate::domain::time::DurationMs;
 use crate::market::feed::Feed;
 use crate::market::synthetic::SyntheticSymbol;
 use crate::market::tape::Tape;
 use crate::simulator::accounts_file::{AccountSpec, AccountsFile};
 use crate::simulator::clock::SimClock;
 use crate::simulator::faults::FaultSettings;
+use crate::simulator::funding::FundingTerms;
 use crate::simulator::market::MarketData;
 use crate::simulator::opening::{EXCHANGES, OpenError, Opening, lists};
 use crate::simulator::server::Server;
 
 /// Bars of history that an exchange opens with, unless a tape is shorter than three times as many.
 const WARMUP: usize = 1_500;
+/// Of the prices of what fees are paid in, in all.
+const FEE_ASSET_DIGITS: usize = 6;
 
 #[derive(Debug, Args)]
 pub(crate) struct SimulateArgs {
@@ -54,6 +58,12 @@ pub(crate) struct SimulateArgs {
     /// Faults from the start: a JSON file, or the JSON itself
     #[arg(long, value_name = "FILE|JSON")]
     faults: Option<String>,
+    /// Settle funding by itself: % of the notional that longs pay shorts, negative the other way round
+    #[arg(long, value_name = "PCT", value_parser = rate, allow_negative_numbers = true)]
+    funding_rate: Option<Pct>,
+    /// Minutes of the exchange's time between two fundings
+    #[arg(long, value_name = "MINUTES", default_value_t = 480, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    funding_every: u32,
     /// Seed of the faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     fault_seed: u64,
@@ -66,17 +76,20 @@ pub(crate) fn run(args: &SimulateArgs, context: &Context) -> Result<(), CliError
     let accounts = accounts(args.accounts.as_deref())?;
     let faults = faults(args.faults.as_deref())?;
     let clock = SimClock::start(args.speed);
+    let funding = funding(args)?;
     let mut openings = Vec::new();
     let tape = args.market.synthetic_seed().is_none().then(|| args.market.tape(context)).transpose()?;
     for (exchange, address) in addresses(args) {
-        let Some(market) = market(args, tape.as_ref(), exchange)? else { continue };
+        let specs = accounts_of(accounts.as_ref(), exchange);
+        let Some(market) = market(args, tape.as_ref(), (exchange, &specs))? else { continue };
         openings.push(Opening {
             exchange,
             address,
             clock,
             market,
-            accounts: accounts_of(accounts.as_ref(), exchange),
+            accounts: specs,
             faults: faults.clone(),
+            funding: funding.filter(|_| exchange != ExchangeKind::Upbit),
             limits: accounts.as_ref().map(|file| file.limits.clone()).unwrap_or_default(),
             seed: args.fault_seed,
         });
@@ -139,6 +152,20 @@ fn announce(servers: &[Server], args: &SimulateArgs, context: &Context) -> Resul
     Ok(())
 }
 
+fn rate(text: &str) -> Result<Pct, String> {
+    text.parse().map_err(|error| format!("{error}; a percentage such as 0.01"))
+}
+
+/// A spot exchange has none.
+fn funding(args: &SimulateArgs) -> Result<Option<FundingTerms>, CliError> {
+    let has_futures = addresses(args).iter().any(|(exchange, _)| *exchange != ExchangeKind::Upbit);
+    if args.funding_rate.is_some() && !has_futures {
+        return Err(CliError::usage("--funding-rate: upbit is a spot exchange and has no funding"));
+    }
+    let every = DurationMs::from_secs(60).times(i64::from(args.funding_every));
+    Ok(args.funding_rate.map(|rate_pct| FundingTerms { every, rate_pct }))
+}
+
 fn refused(error: &OpenError) -> CliError {
     CliError::refused(error.to_string())
 }
@@ -164,12 +191,13 @@ fn addresses(args: &SimulateArgs) -> Vec<(ExchangeKind, SocketAddr)> {
 fn market(
     args: &SimulateArgs,
     tape: Option<&Tape>,
-    exchange: ExchangeKind,
+    (exchange, accounts): (ExchangeKind, &[AccountSpec]),
 ) -> Result<Option<MarketData>, CliError> {
     let Some(tape) = tape else {
         let warmup = args.warmup.unwrap_or(WARMUP);
         let seed = args.market.synthetic_seed().unwrap_or_default();
-        let MarketSource { feed, instruments, .. } = synthetic_around(seed, symbols(exchange), warmup)?;
+        let MarketSource { feed, instruments, .. } =
+            synthetic_around(seed, symbols(exchange, accounts), warmup)?;
         return Ok(Some(MarketData { feed, instruments, warmup }));
     };
     let instruments: BTreeMap<Symbol, Instrument> =
@@ -180,8 +208,9 @@ fn market(
     Ok((!instruments.is_empty()).then_some(MarketData { feed, instruments, warmup }))
 }
 
-/// The synthetic symbols of an exchange, with about the prices at which it opens and their decimals.
-fn symbols(exchange: ExchangeKind) -> Vec<SyntheticSymbol> {
+/// The synthetic symbols of an exchange, with about the prices at which it opens and their decimals. What accounts pay
+/// their fees in is listed too.
+fn symbols(exchange: ExchangeKind, accounts: &[AccountSpec]) -> Vec<SyntheticSymbol> {
     let listed: [(&str, i64, u32); 4] = match exchange {
         ExchangeKind::Upbit => [
             ("KRW-BTC", 77_000_000, 0),
@@ -200,7 +229,16 @@ fn symbols(exchange: ExchangeKind) -> Vec<SyntheticSymbol> {
         let price = Price::try_new(Decimal::new(ticks, decimals)).ok()?;
         Some(SyntheticSymbol { symbol: Symbol::try_new(symbol).ok()?, price, decimals })
     });
-    symbols.collect()
+    let mut symbols: Vec<_> = symbols.collect();
+    for terms in accounts.iter().filter_map(AccountSpec::fee_terms) {
+        let Some(symbol) = Symbol::of_pair(&terms.asset, exchange.quote_asset()) else { continue };
+        if symbols.iter().all(|listed| listed.symbol != symbol) {
+            let digits = terms.price.decimal().trunc().to_string().len();
+            let decimals = u32::try_from(FEE_ASSET_DIGITS.saturating_sub(digits)).unwrap_or_default();
+            symbols.push(SyntheticSymbol { symbol, price: terms.price, decimals });
+        }
+    }
+    symbols
 }
 
 fn accounts(path: Option<&Path>) -> Result<Option<AccountsFile>, CliError> {

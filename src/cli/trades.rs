@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::filter::FilterArgs;
 use super::{CliError, Context, figures, when};
+use crate::domain::fee::FeeSums;
 use crate::domain::money::Quote;
 use crate::store::queries::fills::FillRow;
 use crate::store::queries::snapshot;
@@ -72,7 +73,7 @@ fn table(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
             figures::price(trade.entry_price_avg),
             figures::price(trade.exit_price_avg),
             figures::profit(out, trade.gross_pnl),
-            figures::amount(trade.fees),
+            figures::fees(trade.fees, &trade.fees_by_asset, trade.symbol.quote_asset()),
             figures::profit(out, trade.net_pnl),
             trade.dca_level.to_string(),
             figures::or_dash(trade.exit_reason.as_ref()),
@@ -84,11 +85,11 @@ fn table(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
 
 /// What the trades shown made, by currency; a dry run's apart.
 fn sums(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
-    let mut sums: BTreeMap<(&str, bool), (u64, Quote, Quote)> = BTreeMap::new();
+    let mut sums: BTreeMap<(&str, bool), (u64, FeeSums, Quote)> = BTreeMap::new();
     for trade in trades {
         let sum = sums.entry((trade.symbol.quote_asset(), trade.dry_run)).or_default();
         sum.0 += 1;
-        sum.1 += trade.fees;
+        sum.1.add_all(&trade.fees_by_asset);
         sum.2 += trade.net_pnl;
     }
     for ((asset, is_dry), (count, fees, net)) in sums {
@@ -96,7 +97,7 @@ fn sums(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
             "{}{}: fees {}, net {} {asset}",
             figures::counted(count, "trade"),
             if is_dry { " (dry)" } else { "" },
-            figures::amount(fees),
+            figures::fees(fees.value(), &fees.into_list(), asset),
             figures::profit(context.out, net),
         ))?;
     }
@@ -106,9 +107,21 @@ fn sums(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
 /// The fills of one trade, position or order.
 pub(super) fn fills_table(context: &Context, fills: &[FillRow]) -> Result<(), CliError> {
     let out = context.out;
-    let columns =
-        ["AT", "TRADE", "PURPOSE", "SIDE", "PRICE", "QTY", "FEE", "ASSET", "LIQUIDITY", "REALIZED", "ORDER"];
-    let mut table = out.new_table(&columns, &[4, 5, 6, 9]);
+    let columns = [
+        "AT",
+        "TRADE",
+        "PURPOSE",
+        "SIDE",
+        "PRICE",
+        "QTY",
+        "FEE",
+        "ASSET",
+        "WORTH",
+        "LIQUIDITY",
+        "REALIZED",
+        "ORDER",
+    ];
+    let mut table = out.new_table(&columns, &[4, 5, 6, 8, 10]);
     for fill in fills {
         table.add_row([
             when::millisecond(fill.at),
@@ -119,6 +132,7 @@ pub(super) fn fills_table(context: &Context, fills: &[FillRow]) -> Result<(), Cl
             fill.qty.to_string(),
             fill.fee.to_string(),
             fill.fee_asset.clone(),
+            fill.fee_value.map_or_else(|| "unknown".to_owned(), figures::amount),
             fill.liquidity.to_string(),
             figures::profit(out, fill.realized_pnl),
             fill.order.to_string(),

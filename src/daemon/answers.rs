@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::fee::Fee;
 use crate::domain::fill::Fill;
 use crate::domain::instrument::Symbol;
 use crate::engine::event::{
@@ -94,16 +95,17 @@ pub fn event(event: ExchangeEvent) -> Option<Event<'static>> {
         }
         ExchangeEvent::ExternalFill(fill) => Event::ExternalFill(fill),
         ExchangeEvent::OrderSeen(report) => Event::OrderSeen(order_report(report)),
-        ExchangeEvent::Wallet(_) | ExchangeEvent::TermsChanged { .. } | ExchangeEvent::Resync { .. } => {
-            return None;
-        }
+        ExchangeEvent::Wallet(_)
+        | ExchangeEvent::CashMoved
+        | ExchangeEvent::TermsChanged { .. }
+        | ExchangeEvent::Resync { .. } => return None,
         ExchangeEvent::Liquidated(liquidation) => Event::Liquidated(Liquidation {
             trade_id: liquidation.trade_id,
+            fee: Fee::from_cash(liquidation.fee, liquidation.symbol.quote_asset()),
             symbol: liquidation.symbol,
             side: liquidation.position_side,
             qty: liquidation.qty,
             price: liquidation.price,
-            fee: liquidation.fee,
             at: liquidation.at,
         }),
     })

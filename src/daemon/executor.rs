@@ -4,11 +4,13 @@
 //! answers go back into the machine as events. It knows nothing of other accounts, and what goes wrong here ends
 //! here.
 //!
-//! `calls` speaks to the exchange, `preparing` tells it leverages, `sync` keeps what we believe in step with what it holds, `writing` makes
-//! things durable.
+//! `calls` speaks to the exchange, `preparing` tells it leverages, `sync` keeps what we believe in step with what it holds
+//! (`schedule` says when, `funding` when payments are asked for), `writing` makes things durable.
 
 mod calls;
+mod funding;
 mod preparing;
+mod schedule;
 mod sync;
 mod writing;
 
@@ -31,7 +33,9 @@ use crate::engine::turn::{Record, Request, Turn};
 use crate::exchange::Sleep;
 use crate::exchange::report::{ExchangeEvent, SymbolTerms};
 use crate::store::{StoreError, Writer};
-use sync::Schedule;
+use funding::FundingSchedule;
+use preparing::InVain;
+use schedule::Schedule;
 
 /// Why an executor ended in order. (A panic is the other way.)
 #[derive(Debug)]
@@ -65,10 +69,12 @@ pub struct Executor {
     clock: AccountClock,
     breaker: Breaker,
     schedule: Schedule,
+    funding: FundingSchedule,
     /// The last cycle the machine has handled.
     last_cycle: Option<Timestamp>,
     /// What the exchange was told of each symbol.
     prepared: BTreeMap<Symbol, SymbolTerms>,
+    in_vain: InVain,
     /// Records of turns that are not committed yet, and what is still to be asked.
     records: Vec<Record>,
     requests: VecDeque<Request>,
@@ -78,6 +84,8 @@ pub struct Executor {
     committed_revision: Option<u64>,
     /// What the monitor was told of it last.
     is_told_ready: bool,
+    /// What the exchange's handle was told last.
+    is_told_engaged: bool,
 }
 
 /// What an executor is made of.
@@ -92,7 +100,7 @@ pub struct Parts {
 impl Executor {
     pub fn new(parts: Parts, writer: Writer, counters: Arc<Counters>, seat: Seat) -> Self {
         let clock = seat.clock();
-        Self {
+        let mut executor = Self {
             account: parts.account,
             name: parts.name,
             machine: parts.machine,
@@ -103,14 +111,19 @@ impl Executor {
             clock,
             breaker: Breaker::new(parts.account),
             schedule: Schedule::new(parts.account),
+            funding: FundingSchedule::new(parts.account),
             last_cycle: parts.last_cycle,
             prepared: BTreeMap::new(),
+            in_vain: InVain::default(),
             records: Vec::new(),
             requests: VecDeque::new(),
             last_error: None,
             committed_revision: None,
             is_told_ready: false,
-        }
+            is_told_engaged: false,
+        };
+        executor.tell_engaged();
+        executor
     }
 
     /// Works until it is asked to stop.
@@ -141,12 +154,16 @@ impl Executor {
 
     /// Works through the mailbox; true when it was asked to stop.
     async fn attend(&mut self, mail: Mail) -> Result<bool, Halted> {
-        let Mail { cycles, published, config, stop } = mail;
+        let Mail { cycles, published, config, woken, stop } = mail;
         if let Some(published) = published {
             self.counters.vitals.fan_out.observe(published.elapsed().as_secs_f64());
         }
         if let Some(configuration) = config {
             self.configure(*configuration).await?;
+        }
+        if woken && self.handle.is_live() {
+            self.machine.lose_touch();
+            self.recover().await?;
         }
         let newest = cycles.len().saturating_sub(1);
         for (index, cycle) in cycles.iter().enumerate() {
@@ -165,8 +182,18 @@ impl Executor {
         }
     }
 
+    /// Says when something begins to be at stake, and when nothing is any more.
+    fn tell_engaged(&mut self) {
+        let is_engaged = self.machine.is_engaged();
+        if is_engaged != self.is_told_engaged {
+            self.is_told_engaged = is_engaged;
+            self.handle.exchange_mut().set_engaged(is_engaged);
+        }
+    }
+
     async fn configure(&mut self, mut configuration: Configuration) -> Result<(), StoreError> {
         self.handle.configure(&mut configuration);
+        self.in_vain.forget();
         self.handle(Event::Configure(configuration.account)).await
     }
 
@@ -182,6 +209,9 @@ impl Executor {
         }
         if self.is_due_to_compare() {
             self.recover().await?;
+        }
+        if self.funding.is_due(self.clock.now()) && self.handle.is_live() {
+            self.book_funding().await?;
         }
         self.last_cycle = Some(cycle.at);
         let at = if self.handle.is_live() { self.now() } else { cycle.at };
@@ -212,6 +242,7 @@ impl Executor {
                     );
                     self.schedule.want_resync();
                 }
+                ExchangeEvent::CashMoved => self.funding.cash_moved(self.clock.now()),
                 ExchangeEvent::TermsChanged { symbol } => drop(self.prepared.remove(&symbol)),
                 event @ (ExchangeEvent::Fill(_)
                 | ExchangeEvent::ExternalFill(_)
@@ -235,6 +266,7 @@ impl Executor {
     /// Decide, commit, ask, and so on with the answers until nothing is left to ask.
     async fn handle_at(&mut self, now: Timestamp, event: Event<'_>) -> Result<(), StoreError> {
         let turn = self.machine.handle(now, event);
+        self.tell_engaged();
         self.counters.turn();
         if turn.is_empty() {
             return Ok(());
@@ -252,6 +284,7 @@ impl Executor {
             let Some(request) = self.requests.pop_front() else { return Ok(()) };
             for answer in self.perform(request).await {
                 let turn = self.machine.handle(self.clock.now().max(now), answer);
+                self.tell_engaged();
                 self.absorb(turn);
             }
         }

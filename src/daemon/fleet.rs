@@ -34,7 +34,7 @@ use crate::domain::time::Timestamp;
 use crate::market::feed::Feed;
 use crate::store::lease::{Lease, LeaseClaim};
 use crate::store::writer::CommitObserver;
-use crate::store::{OpenMode, Store, StoreError, Writer, market_log, rate_limits};
+use crate::store::{OpenMode, Store, StoreError, Writer, market_log};
 use crate::vault::Vault;
 
 /// How fast virtual time runs.
@@ -188,9 +188,8 @@ impl Fleet {
             }
             MarketPlan::Live { vault } => {
                 let roster = Roster::read(store.conn(), &terms)?;
-                let bans = rate_limits::read_bans(store.conn(), Timestamp::default())?;
-                let bans = bans.iter().map(|row| (row.exchange, row.egress.clone(), limits_log::ban_of(row)));
-                let connections = Connections::new(&config.live, vault).remembering(bans.collect());
+                let bans = limits_log::remembered(store.conn())?;
+                let connections = Connections::new(&config.live, vault).remembering(bans);
                 Opening::live(connections, &roster, config).await
             }
         };
@@ -260,7 +259,7 @@ impl Fleet {
             }
         };
         self.enter(Phase::Stopping);
-        self.supervisor.drain().await?;
+        self.supervisor.drain().await;
         tellers::last_words(&self.control).await?;
         self.chats.shutdown().await;
         let progress = self.progress();
@@ -294,7 +293,7 @@ impl Fleet {
 
     /// Commands, executors that ended, what is used of the limits.
     async fn serve_people(&mut self) -> Result<(), StoreError> {
-        if self.supervisor.reap().await? {
+        if self.supervisor.reap().await {
             self.reload().await?;
         }
         let commands = self.control.pending()?;
@@ -331,14 +330,14 @@ impl Fleet {
     }
 
     async fn admit_newcomers(&mut self, from: Timestamp) -> Result<(), StoreError> {
-        let newcomers: Vec<_> = self
+        let newcomers = self
             .roster
             .entrants
             .values()
-            .filter(|entrant| !self.supervisor.is_running(entrant.id))
+            .filter(|entrant| self.supervisor.has_room_for(entrant.id))
             .cloned()
             .collect();
-        self.supervisor.admit(&newcomers, from).await
+        self.supervisor.admit(newcomers, from).await
     }
 
     pub(super) fn plan(&mut self) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use super::connections::Connections;
 use super::timer::WallTimer;
 use crate::domain::kind::ExchangeKind;
@@ -77,8 +79,13 @@ fn bans(connections: &Connections) -> Vec<BanRow> {
     rows
 }
 
-/// A remembered ban, for the ledger.
-pub fn ban_of(row: &BanRow) -> Ban {
+/// Remembered bans, for [`Connections::remembering`].
+pub fn remembered(conn: &Connection) -> Result<Vec<(ExchangeKind, String, Ban)>, StoreError> {
+    let rows = rate_limits::read_bans(conn, Timestamp::default())?;
+    Ok(rows.into_iter().map(|row| (row.exchange, row.egress.clone(), ban_of(&row))).collect())
+}
+
+fn ban_of(row: &BanRow) -> Ban {
     let cause = BlockCause::from_word(&row.reason).unwrap_or(BlockCause::Banned);
     Ban { account: None, until: row.until, cause }
 }

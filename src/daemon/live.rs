@@ -83,6 +83,14 @@ impl Fleet {
         while !self.control.is_stopping() {
             let left = live.clock.wall(next_cycle.since(live.clock.now()));
             tokio::time::sleep(left.min(LOOK_EVERY)).await;
+            if let Some(gap) = self.counters.vitals.take_gap() {
+                tracing::warn!(
+                    seconds = gap.as_secs(),
+                    "we stood still; every account is compared before it acts"
+                );
+                self.pace.wake_all();
+                next_clocks = live.clock.now();
+            }
             let now = live.clock.now();
             if self.take_in(now) {
                 self.plan();

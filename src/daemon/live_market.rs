@@ -11,6 +11,7 @@ use super::desk::MarketView;
 use super::monitor::vitals::MarketVitals;
 use crate::clock::Stopwatch;
 use crate::domain::candle::Candle;
+use crate::domain::fee::FEE_ASSETS;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
 use crate::domain::market::{Bar, MarketStep};
@@ -163,6 +164,11 @@ impl LiveMarket {
     /// Sets which series are streamed, and with how much history each begins.
     pub fn follow(&mut self, mut depth: BTreeMap<Series, usize>) {
         depth.retain(|(symbol, _), _| self.instruments.contains_key(symbol));
+        if !depth.is_empty() {
+            for symbol in self.fee_symbols() {
+                depth.entry((symbol, BASE)).or_default();
+            }
+        }
         let symbols: BTreeSet<Symbol> = depth.keys().map(|(symbol, _)| symbol.clone()).collect();
         for symbol in symbols {
             depth.entry((symbol, BASE)).or_default();
@@ -187,6 +193,13 @@ impl LiveMarket {
             self.bars.interrupted(&wanted);
             self.open(wanted);
         }
+    }
+
+    /// What the exchange may take fees in: their worth is wanted, whoever trades it.
+    fn fee_symbols(&self) -> impl Iterator<Item = Symbol> {
+        let own = FEE_ASSETS.iter().filter(|(exchange, _)| *exchange == self.kind());
+        let symbols = own.filter_map(|(exchange, asset)| Symbol::of_pair(asset, exchange.quote_asset()));
+        symbols.filter(|symbol| self.instruments.contains_key(symbol))
     }
 
     fn open(&mut self, series: BTreeSet<Series>) {

@@ -8,6 +8,7 @@ pub mod disk;
 pub mod exposition;
 pub mod figures;
 pub mod health;
+pub mod pulse;
 pub mod server;
 pub mod service;
 pub mod troubles;
@@ -168,6 +169,7 @@ async fn look_around(subject: &Arc<Subject>, reserve: &Reserve, service: Service
     loop {
         looks.tick().await;
         let vitals = &subject.counters.vitals;
+        vitals.beat();
         reserve.look(vitals);
         if clocks.have_jumped() {
             vitals.want_clocks();

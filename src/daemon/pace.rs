@@ -40,6 +40,8 @@ pub struct Mail {
     /// Since the newest of them was handed out.
     pub published: Option<Stopwatch>,
     pub config: Option<Box<Configuration>>,
+    /// The process stood still: what is believed may be old.
+    pub woken: bool,
     pub stop: bool,
 }
 
@@ -176,6 +178,14 @@ impl Pace {
         self.post(account, |mail| mail.config = Some(Box::new(configuration)));
     }
 
+    /// Tells everybody that the process stood still.
+    pub fn wake_all(&self) {
+        let accounts: Vec<AccountId> = self.lock().members.keys().copied().collect();
+        for account in accounts {
+            self.post(account, |mail| mail.woken = true);
+        }
+    }
+
     /// Asks one executor to finish.
     pub fn stop(&self, account: AccountId) {
         self.post(account, |mail| mail.stop = true);
@@ -273,7 +283,7 @@ impl Inner {
 
 impl Mail {
     fn has_any(&self) -> bool {
-        self.stop || self.config.is_some() || !self.cycles.is_empty()
+        self.stop || self.woken || self.config.is_some() || !self.cycles.is_empty()
     }
 }
 

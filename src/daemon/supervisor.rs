@@ -46,6 +46,8 @@ pub struct Supervisor {
     names: BTreeMap<AccountId, String>,
     /// How each was seated: what cannot be changed while it runs.
     ways: BTreeMap<AccountId, Option<Access>>,
+    /// Why accounts were taken out of service, as long as the database has not taken it: they stay out all the same.
+    unwritten: BTreeMap<AccountId, String>,
     /// The ways to the exchanges; none in a replay.
     connections: Option<Connections>,
 }
@@ -66,11 +68,17 @@ impl Supervisor {
             tasks: JoinSet::new(),
             accounts: BTreeMap::new(),
             names: BTreeMap::new(),
+            unwritten: BTreeMap::new(),
         }
     }
 
-    /// Loads accounts and starts their executors, in order.
-    pub async fn admit(&mut self, entrants: &[Entrant], from: Timestamp) -> Result<(), StoreError> {
+    /// Loads accounts and starts their executors, in order; on real exchanges those with something at stake first, so
+    /// that they are the first to ask and to connect.
+    pub async fn admit(&mut self, mut entrants: Vec<Entrant>, from: Timestamp) -> Result<(), StoreError> {
+        if self.connections.is_some() && !entrants.is_empty() {
+            let engaged = self.writer.run(journal::engaged_accounts).await?;
+            entrants.sort_by_key(|entrant| !engaged.contains(&entrant.id));
+        }
         for together in entrants.chunks(LOADED_TOGETHER) {
             let ids: Vec<_> = together.iter().map(|entrant| (entrant.id, entrant.market)).collect();
             let loaded = self
@@ -105,7 +113,10 @@ impl Supervisor {
                 self.accounts.insert(handle.id(), id);
                 Ok(())
             }
-            Err(reason) => self.quarantine(id, &reason).await,
+            Err(reason) => {
+                self.quarantine(id, &reason).await;
+                Ok(())
+            }
         }
     }
 
@@ -133,30 +144,32 @@ impl Supervisor {
         self.connections.as_ref()
     }
 
-    pub fn is_running(&self, account: AccountId) -> bool {
-        self.accounts.values().any(|running| *running == account)
+    /// Whether it may be started: it does not run, and is not in a quarantine that the database does not know yet.
+    pub fn has_room_for(&self, account: AccountId) -> bool {
+        !self.unwritten.contains_key(&account) && self.accounts.values().all(|running| *running != account)
     }
 
     /// Deals with executors that have ended since the last call; true when there were any.
-    pub async fn reap(&mut self) -> Result<bool, StoreError> {
+    pub async fn reap(&mut self) -> bool {
+        self.write_quarantines().await;
         let mut has_ended = false;
         while let Some(ended) = self.tasks.try_join_next_with_id() {
-            self.take_leave(ended).await?;
+            self.take_leave(ended).await;
             has_ended = true;
         }
-        Ok(has_ended)
+        has_ended
     }
 
     /// Asks everybody to finish and waits until all have.
-    pub async fn drain(&mut self) -> Result<(), StoreError> {
+    pub async fn drain(&mut self) {
         for account in self.accounts.values() {
             self.pace.stop(*account);
         }
         let patience = WallTimer::new(DRAIN_PATIENCE);
         loop {
             match tokio::time::timeout(DRAIN_STEP, self.tasks.join_next_with_id()).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(ended)) => self.take_leave(ended).await?,
+                Ok(None) => return self.write_quarantines().await,
+                Ok(Some(ended)) => self.take_leave(ended).await,
                 // Whoever waits for an answer that never comes waits in virtual time: let it pass.
                 Err(_) => self.pace.advance(self.pace.now().plus(DRAIN_PASSES)).await,
             }
@@ -172,22 +185,22 @@ impl Supervisor {
         self.tasks.abort_all();
     }
 
-    async fn take_leave(&mut self, ended: Result<(Id, Ended), JoinError>) -> Result<(), StoreError> {
+    async fn take_leave(&mut self, ended: Result<(Id, Ended), JoinError>) {
         let id = match &ended {
             Ok((id, _)) => *id,
             Err(error) => error.id(),
         };
-        let Some(account) = self.accounts.remove(&id) else { return Ok(()) };
+        let Some(account) = self.accounts.remove(&id) else { return };
         self.counters.vitals.set_ready(account, false);
         match ended {
             Ok((_, Ended::Broken(error))) => self.quarantine(account, &error.to_string()).await,
             Ok((_, Ended::Refused(reason))) => self.quarantine(account, &reason).await,
             Err(error) if error.is_panic() => {
                 let reason = format!("panicked: {}", panic_text(error.into_panic().as_ref()));
-                self.quarantine(account, &reason).await
+                self.quarantine(account, &reason).await;
             }
             // The other errors are our own aborts.
-            Ok((_, Ended::Stopped)) | Err(_) => Ok(()),
+            Ok((_, Ended::Stopped)) | Err(_) => {}
         }
     }
 
@@ -205,27 +218,49 @@ impl Supervisor {
         Ok(Parts { account: entrant.id, name, machine, handle, last_cycle: loaded.last_cycle_at })
     }
 
-    async fn quarantine(&mut self, account: AccountId, reason: &str) -> Result<(), StoreError> {
-        let name = self.names.get(&account).cloned().unwrap_or_else(|| account.to_string());
-        tracing::error!(account = name, reason, "account quarantined; the others go on");
-        let reason = reason.to_owned();
-        self.writer
-            .run(move |conn| {
-                let now = wall_now();
-                latches::quarantine(conn, account, &reason, now)?;
-                let entry = AuditEntry {
-                    at: now,
-                    actor: "daemon".to_owned(),
-                    action: "quarantine".to_owned(),
-                    account: Some(name.clone()),
-                    subject: format!("account {name}"),
-                    before: None,
-                    after: Some(json!({ "reason": reason })),
-                };
-                audit::append(conn, &entry).map(drop)
-            })
-            .await
+    async fn quarantine(&mut self, account: AccountId, reason: &str) {
+        tracing::error!(account = self.name(account), reason, "account quarantined; the others go on");
+        self.unwritten.insert(account, reason.to_owned());
+        self.write_quarantines().await;
     }
+
+    /// Writes what is to be written of them; what the database does not take is tried again with the next call.
+    async fn write_quarantines(&mut self) {
+        for (account, reason) in self.unwritten.clone() {
+            let name = self.name(account);
+            match self.writer.run(move |conn| write_quarantine(conn, account, name, &reason)).await {
+                Ok(()) => drop(self.unwritten.remove(&account)),
+                Err(error) => {
+                    let name = self.name(account);
+                    tracing::error!(account = name, %error, "the database does not take a quarantine; kept in memory");
+                }
+            }
+        }
+    }
+
+    fn name(&self, account: AccountId) -> String {
+        self.names.get(&account).cloned().unwrap_or_else(|| account.to_string())
+    }
+}
+
+fn write_quarantine(
+    conn: &Connection,
+    account: AccountId,
+    name: String,
+    reason: &str,
+) -> Result<(), StoreError> {
+    let now = wall_now();
+    latches::quarantine(conn, account, reason, now)?;
+    let entry = AuditEntry {
+        at: now,
+        actor: "daemon".to_owned(),
+        action: "quarantine".to_owned(),
+        subject: format!("account {name}"),
+        account: Some(name),
+        before: None,
+        after: Some(json!({ "reason": reason })),
+    };
+    audit::append(conn, &entry).map(drop)
 }
 
 /// Enrols an account and reads what was kept of it; the inner error says what of that is damaged.

@@ -1,8 +1,9 @@
 //! What happens on an account without an order of ours.
 
+use super::fee::Fee;
 use super::ids::TradeId;
 use super::instrument::Symbol;
-use super::money::{Price, Qty, Quote};
+use super::money::{Price, Qty};
 use super::side::{PositionSide, Side};
 use super::time::Timestamp;
 use super::words::words;
@@ -19,8 +20,7 @@ pub struct ExternalFill {
     pub position_side: Option<PositionSide>,
     pub price: Price,
     pub qty: Qty,
-    /// In quote currency.
-    pub fee: Quote,
+    pub fee: Fee,
     pub cause: ExternalCause,
     pub at: Timestamp,
 }

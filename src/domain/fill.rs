@@ -4,9 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::fee::Fee;
 use super::ids::{ClientOrderId, TradeId};
 use super::instrument::Symbol;
-use super::money::{Price, Qty, Quote};
+use super::money::{Price, Qty};
 use super::side::{PositionSide, Side};
 use super::time::Timestamp;
 use super::words::words;
@@ -31,9 +32,8 @@ pub struct Fill {
     pub position_side: PositionSide,
     pub price: Price,
     pub qty: Qty,
-    /// Paid when positive, received when negative, in `fee_asset`.
-    pub fee: Quote,
-    pub fee_asset: String,
+    #[serde(flatten)]
+    pub fee: Fee,
     pub liquidity: Liquidity,
     pub at: Timestamp,
 }

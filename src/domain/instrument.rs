@@ -32,6 +32,12 @@ impl Symbol {
         &self.0
     }
 
+    /// The symbol of `base` in `quote`, as the exchanges of that quote currency write it.
+    pub fn of_pair(base: &str, quote: &str) -> Option<Self> {
+        let text = if quote == "KRW" { format!("KRW-{base}") } else { format!("{base}{quote}") };
+        Self::try_new(&text).ok()
+    }
+
     /// The currency it is quoted in, read from its name: `KRW-BTC` is in KRW, `ETHUSDC` in USDC, all else in USDT.
     pub fn quote_asset(&self) -> &'static str {
         if self.0.starts_with("KRW-") {

@@ -20,6 +20,16 @@ pub enum ExchangeKind {
     Paper,
 }
 
+impl ExchangeKind {
+    /// The currency of its cash; of paper accounts unless they say otherwise.
+    pub const fn quote_asset(self) -> &'static str {
+        match self {
+            Self::Upbit => "KRW",
+            Self::Binance | Self::Bitget | Self::Paper => "USDT",
+        }
+    }
+}
+
 words!(ExchangeKind { Binance => "binance", Bitget => "bitget", Upbit => "upbit", Paper => "paper" });
 
 /// How a bot trades.

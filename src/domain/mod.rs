@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod candle;
 pub mod external;
+pub mod fee;
 pub mod figures;
 pub mod fill;
 pub mod funding;

@@ -101,6 +101,11 @@ impl Price {
         Quote((self.0 * qty.0).normalize())
     }
 
+    /// What `amount` of the asset that this is the price of is worth, in quote currency, rounded to 16 decimals.
+    pub fn value_of(self, amount: Decimal) -> Quote {
+        Quote((self.0 * amount).round_dp(16).normalize())
+    }
+
     /// This price moved by `pct` percent (up when positive), unrounded beyond 12 decimals.
     /// `None` when the result is not a price (a move of -100 % or more).
     pub fn moved_by(self, pct: Pct) -> Option<Self> {

@@ -36,7 +36,7 @@ pub struct Position {
     pub exited_notional: Quote,
     /// Profit or loss of what was closed, before fees, in quote currency.
     pub realized_pnl: Quote,
-    /// Fees paid so far, in quote currency.
+    /// Fees paid so far, in quote currency; those in another asset at what they were worth, where that is known.
     pub fees: Quote,
     pub opened_at: Timestamp,
     pub closed_at: Option<Timestamp>,
@@ -78,7 +78,7 @@ impl Position {
             exited_qty: Qty::ZERO,
             exited_notional: Quote::ZERO,
             realized_pnl: Quote::ZERO,
-            fees: fill.fee,
+            fees: fill.fee.known_value(),
             opened_at: fill.at,
             closed_at: None,
         }
@@ -97,7 +97,7 @@ impl Position {
             if fill.client_order_id == self.id {
                 self.first_entry_qty = self.first_entry_qty.plus(fill.qty);
             }
-            self.fees += fill.fee;
+            self.fees += fill.fee.known_value();
             return Ok(Applied::Increased);
         }
         if fill.qty > self.qty {
@@ -118,7 +118,7 @@ impl Position {
         self.exited_qty = self.exited_qty.plus(fill.qty);
         self.exited_notional += notional;
         self.realized_pnl += realized_pnl;
-        self.fees += fill.fee;
+        self.fees += fill.fee.known_value();
         if self.qty.is_zero() {
             self.closed_at = Some(fill.at);
             return Ok(Applied::Closed { realized_pnl });
@@ -160,6 +160,7 @@ mod tests {
     use proptest::prelude::*;
     use rust_decimal::Decimal;
 
+    use super::super::fee::Fee;
     use super::super::fill::Liquidity;
     use super::super::ids::{AccountId, CycleId, OrderKey, TradeId};
     use super::super::order::Purpose;
@@ -183,8 +184,7 @@ mod tests {
             position_side,
             price: Price::try_new(Decimal::new(price, 2)).unwrap(),
             qty: Qty::try_new(Decimal::new(qty, 3)).unwrap(),
-            fee: Quote::new(Decimal::new(price * qty, 9)),
-            fee_asset: "USDT".to_owned(),
+            fee: Fee::from_cash(Quote::new(Decimal::new(price * qty, 9)), "USDT"),
             liquidity: Liquidity::Taker,
             at: Timestamp::from_ms(i64::from(leg)),
         }
@@ -216,7 +216,7 @@ mod tests {
                 let fill = fill(side.entry_side(), side, price, qty, leg);
                 leg += 1;
                 cash -= fill.price.notional(fill.qty);
-                fees += fill.fee;
+                fees += fill.fee.cash();
                 match position.as_mut() {
                     Some(position) => { position.apply(&fill).unwrap(); }
                     None => position = Some(Position::open(None, Leverage::ONE, &fill)),
@@ -232,7 +232,7 @@ mod tests {
                 let fill = fill(side.exit_side(), side, price, qty, leg);
                 leg += 1;
                 cash += fill.price.notional(fill.qty);
-                fees += fill.fee;
+                fees += fill.fee.cash();
                 position.apply(&fill).unwrap();
             }
             prop_assert!(!position.is_open());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::external::ExternalFill;
+use crate::domain::fee::Fee;
 use crate::domain::fill::Fill;
 use crate::domain::funding::FundingPayment;
 use crate::domain::ids::{ClientOrderId, TradeId};
@@ -38,6 +39,10 @@ pub enum Event<'a> {
     Fill(Fill),
     ExternalFill(ExternalFill),
     Funding(FundingPayment),
+    /// A question for funding that was asked at `at` has told all it found.
+    FundingAsked {
+        at: Timestamp,
+    },
     /// An order as the exchange tells of it by itself.
     OrderSeen(OrderReport),
     OrderEnded {
@@ -146,6 +151,6 @@ pub struct Liquidation {
     pub side: PositionSide,
     pub qty: Qty,
     pub price: Price,
-    pub fee: Quote,
+    pub fee: Fee,
     pub at: Timestamp,
 }

@@ -4,6 +4,7 @@ use crate::domain::external::{ExternalCause, ExternalFill};
 use crate::domain::funding::FundingPayment;
 use crate::domain::instrument::Symbol;
 use crate::domain::side::PositionSide;
+use crate::domain::time::Timestamp;
 
 use super::booked::BookedTrade;
 use super::event::Liquidation;
@@ -52,6 +53,12 @@ impl AccountMachine {
         self.turn.records.push(Record::Funding(payment));
     }
 
+    /// Everything that was paid well before `at` is booked.
+    pub(super) fn note_funding_asked(&mut self, at: Timestamp) {
+        self.durable.funding.asked(at);
+        self.turn.records.push(Record::StateChanged);
+    }
+
     /// Somebody else's holding on one side of a symbol, as last seen.
     pub(super) fn is_held_externally(&self, symbol: &Symbol, side: PositionSide) -> bool {
         self.durable.external.get(symbol).is_some_and(|external| !external.on(side).is_zero())
@@ -75,7 +82,7 @@ fn forced_close(fill: &ExternalFill, side: PositionSide) -> Liquidation {
         side,
         qty: fill.qty,
         price: fill.price,
-        fee: fill.fee,
+        fee: fill.fee.clone(),
         at: fill.at,
     }
 }

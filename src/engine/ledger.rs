@@ -25,6 +25,7 @@ const ADVICE: &str = "what a bot holds was closed or changed by somebody else: r
 impl AccountMachine {
     /// Books one fill, unless it was booked before.
     pub(super) fn book_fill(&mut self, fill: &Fill) {
+        let fill = &*self.with_priced_fee(fill);
         let retold_since = self.durable.retold_since();
         if !self.booked.note(BookedTrade::of(fill), retold_since) {
             return;
@@ -105,7 +106,7 @@ impl AccountMachine {
         self.note_position(key);
         let position = self.held.get(key).map(|held| held.position().id.clone());
         self.record_fill(fill, Some(key.0), position, Quote::ZERO);
-        self.record_stats(key.0, -fill.fee, None);
+        self.record_stats(key.0, -fill.fee.known_value(), None);
         let kind = if purpose == Purpose::Entry { NoticeKind::Entry } else { NoticeKind::Dca };
         self.notify(kind, Severity::Info, fill_fields(key.0, fill));
     }
@@ -154,7 +155,7 @@ impl AccountMachine {
         }
         self.note_position(key);
         self.record_fill(fill, Some(key.0), Some(position), realized);
-        self.record_stats(key.0, realized - fill.fee, won);
+        self.record_stats(key.0, realized - fill.fee.known_value(), won);
         if closed {
             self.close(key, fill, purpose, code);
         }
@@ -219,7 +220,7 @@ impl AccountMachine {
     ) {
         let dry_run = self.config.settings.dry_run;
         if let Some(wallet) = self.durable.wallet.as_mut() {
-            *wallet += realized_pnl - fill.fee;
+            *wallet += realized_pnl - fill.fee.cash();
         }
         self.durable.fills_booked += 1;
         let number = self.durable.fills_booked;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
-use crate::domain::money::{Qty, Quote};
+use crate::domain::money::Qty;
 use crate::domain::order::{Order, OrderKind, OrderStatus, Purpose};
 
 use super::booked::liquidation_part;
@@ -28,19 +29,19 @@ impl AccountMachine {
             .filter(|(key, held)| key.1 == liquidation.symbol && held.position().side == liquidation.side)
             .map(|(key, _)| key.clone())
             .collect();
-        let mut fee_left = liquidation.fee;
+        let mut fee_left = liquidation.fee.clone();
         let mut qty_left = liquidation.qty;
         for key in keys {
             let Some(held) = self.held.get(&key).filter(|_| !qty_left.is_zero()) else { continue };
             let part = held.position().qty.min(qty_left);
             let fee = fee_left.share(part, qty_left);
-            fee_left -= fee;
+            fee_left = fee_left.less(&fee);
             qty_left = qty_left.minus(part);
             self.liquidate(&key, liquidation, part, fee);
         }
     }
 
-    fn liquidate(&mut self, key: &HeldKey, liquidation: &Liquidation, qty: Qty, fee: Quote) {
+    fn liquidate(&mut self, key: &HeldKey, liquidation: &Liquidation, qty: Qty, fee: Fee) {
         let Some(held) = self.held.get_mut(key) else { return };
         let forced = Leaving { attempt: 1, ..Leaving::new(Code::Liquidated, Purpose::Flatten) };
         let before = held.holding.exit.replace(forced);
@@ -66,7 +67,7 @@ impl AccountMachine {
     }
 }
 
-fn liquidation_fill(order: &Order, liquidation: &Liquidation, fee: Quote) -> Fill {
+fn liquidation_fill(order: &Order, liquidation: &Liquidation, fee: Fee) -> Fill {
     let part = order.bot.map(|bot| liquidation_part(&liquidation.trade_id, bot));
     Fill {
         trade_id: part.unwrap_or_else(|| liquidation.trade_id.clone()),
@@ -77,7 +78,6 @@ fn liquidation_fill(order: &Order, liquidation: &Liquidation, fee: Quote) -> Fil
         price: liquidation.price,
         qty: order.qty,
         fee,
-        fee_asset: order.symbol.quote_asset().to_owned(),
         liquidity: Liquidity::Taker,
         at: liquidation.at,
     }

@@ -103,6 +103,7 @@ impl AccountMachine {
             Event::Fill(fill) => self.book_fill(&fill),
             Event::ExternalFill(fill) => self.hear_external_fill(&fill),
             Event::Funding(payment) => self.book_funding(payment),
+            Event::FundingAsked { at } => self.note_funding_asked(at),
             Event::OrderSeen(report) => self.order_seen(&report),
             Event::OrderEnded { id, status, reason } => self.end_order(&id, status, &reason),
             Event::Liquidated(liquidation) => self.book_liquidation(&liquidation),
@@ -121,6 +122,11 @@ impl AccountMachine {
     /// Whether it has seen what the exchange holds and may act.
     pub const fn is_ready(&self) -> bool {
         self.is_ready
+    }
+
+    /// Nobody listened for a while: nothing is decided before the next comparison.
+    pub const fn lose_touch(&mut self) {
+        self.is_ready = false;
     }
 
     /// What must be saved beside the records of a turn.
@@ -179,6 +185,7 @@ impl AccountMachine {
 
     fn run_cycle(&mut self, cycle: &Cycle) {
         self.prices = Arc::clone(&cycle.prices);
+        self.remember_fee_prices();
         if !self.is_ready {
             return;
         }

@@ -25,6 +25,7 @@ mod discrepancies;
 mod entries;
 mod exits;
 mod external;
+mod fees;
 mod intent;
 mod ledger;
 mod lifecycle;

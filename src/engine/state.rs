@@ -53,6 +53,9 @@ pub struct DurableState {
     pub swept_until: Option<Timestamp>,
     #[serde(skip_serializing_if = "Funding::is_empty")]
     pub funding: Funding,
+    /// Last known prices of assets that fees may be paid in.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fee_prices: BTreeMap<Symbol, Price>,
     /// Fills booked so far, over all time.
     pub fills_booked: u64,
     /// Whether it traded on paper; `None` before it first ran.
@@ -122,6 +125,9 @@ impl External {
 pub struct Funding {
     /// What was paid before is part of the cash the account began with.
     pub from: Option<Timestamp>,
+    /// When all was asked for last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_at: Option<Timestamp>,
     /// The latest payments by symbol and id, as many as may be told again.
     booked: BTreeMap<Symbol, BTreeMap<String, Timestamp>>,
 }
@@ -134,11 +140,18 @@ impl Funding {
     /// From when on payments are asked for; `None` before the account's cash is known.
     pub(super) fn since(&self) -> Option<Timestamp> {
         let from = self.from?;
-        Some(self.last().map_or(from, |last| from.max(last.minus(FUNDING_OVERLAP))))
+        Some(self.asked_at.map_or(from, |asked| from.max(asked.minus(FUNDING_OVERLAP))))
     }
 
-    fn last(&self) -> Option<Timestamp> {
-        self.booked.values().flat_map(BTreeMap::values).max().copied()
+    /// All that was paid before `at`, less what may be told late, is booked: only what may be told again is kept in mind.
+    pub(super) fn asked(&mut self, at: Timestamp) {
+        self.asked_at = Some(self.asked_at.map_or(at, |asked| asked.max(at)));
+        if let Some(since) = self.since() {
+            self.booked.retain(|_, payments| {
+                payments.retain(|_, at| *at >= since);
+                !payments.is_empty()
+            });
+        }
     }
 
     /// True for a payment that is to be booked now.
@@ -147,16 +160,7 @@ impl Funding {
             return false;
         }
         let of_symbol = self.booked.entry(payment.symbol.clone()).or_default();
-        if of_symbol.insert(payment.id.clone(), payment.at).is_some() {
-            return false;
-        }
-        if let Some(since) = self.since() {
-            self.booked.retain(|_, payments| {
-                payments.retain(|_, at| *at >= since);
-                !payments.is_empty()
-            });
-        }
-        true
+        of_symbol.insert(payment.id.clone(), payment.at).is_none()
     }
 }
 

@@ -253,6 +253,10 @@ impl<E: Exchange> Exchange for Faulty<E> {
         self.inner.is_streaming()
     }
 
+    fn set_engaged(&mut self, is_engaged: bool) {
+        self.inner.set_engaged(is_engaged);
+    }
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         self.inner.changed()
     }

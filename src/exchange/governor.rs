@@ -98,6 +98,8 @@ impl Governor {
                 state.ledger.fate(place.ticket)
             });
             let turn = match fate {
+                // The machine may have slept meanwhile.
+                Fate::Admitted if now > deadline => return Err(ExchangeError::Throttled { until: now }),
                 Fate::Admitted => return Ok(()),
                 Fate::Blocked { until } => return Err(ExchangeError::Throttled { until }),
                 Fate::Waiting { turn } => turn,

@@ -37,6 +37,7 @@ pub mod json;
 pub mod line;
 pub mod market_data;
 pub mod paper;
+pub mod percent;
 pub mod report;
 pub mod server_clock;
 pub mod socket;
@@ -96,6 +97,10 @@ pub trait Exchange: Send {
 
     /// Whether events are told as they happen. Without that the account is kept current by asking.
     fn is_streaming(&self) -> bool;
+
+    /// Says whether anything is at stake. Where an exchange limits sockets, accounts with orders or positions get one
+    /// before those without.
+    fn set_engaged(&mut self, is_engaged: bool);
 
     /// Resolves when [`Exchange::next_event`] has something new that no market step brought; never, for an exchange
     /// that only matches. Safe to drop and call again.

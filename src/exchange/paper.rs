@@ -65,7 +65,7 @@ impl PaperExchange {
 
     /// Books what funding paid, or took when negative.
     pub fn settle_funding(&mut self, amount: Quote) {
-        self.book.settle_funding(amount);
+        self.book.settle_cash(amount);
     }
 
     /// An account that goes on with `book`.
@@ -191,6 +191,8 @@ impl Exchange for PaperExchange {
     fn is_streaming(&self) -> bool {
         true
     }
+
+    fn set_engaged(&mut self, _is_engaged: bool) {}
 
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(pending())

@@ -141,6 +141,8 @@ pub enum ExchangeEvent {
     },
     /// The wallet after something changed it.
     Wallet(Quote),
+    /// Cash came or went without a fill: perhaps funding.
+    CashMoved,
     /// A position was closed by force.
     Liquidated(Liquidation),
     /// Leverage or margin mode of a symbol was changed, perhaps by somebody else.

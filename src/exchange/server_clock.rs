@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Sleep;
 use crate::domain::time::{DurationMs, Timestamp};
@@ -18,6 +18,9 @@ pub struct ServerClock {
     samples: Mutex<VecDeque<Sample>>,
 }
 
+/// An answer that took longer may have been asked for several times, and does not tell when it was given.
+const TELLING: DurationMs = DurationMs::from_secs(2);
+
 /// What one answer says: the offset is between `least` and `most`.
 #[derive(Debug, Clone, Copy)]
 struct Sample {
@@ -30,8 +33,13 @@ impl Sample {
         self.most.saturating_sub(self.least)
     }
 
-    fn middle(self) -> i64 {
-        self.least.saturating_add(self.width() / 2)
+    /// The middle, unless the answer took so long that it says little: then what is believed, as far as it can be true.
+    fn estimate(self, believed: i64) -> i64 {
+        if self.width() <= TELLING.ms() {
+            self.least.saturating_add(self.width() / 2)
+        } else {
+            believed.clamp(self.least, self.most)
+        }
     }
 
     fn contradicts(self, other: Self) -> bool {
@@ -64,6 +72,20 @@ impl ServerClock {
         DurationMs::from_ms(self.offset.load(Ordering::Relaxed))
     }
 
+    /// The same; `None` until it was measured.
+    pub fn measured_offset(&self) -> Option<DurationMs> {
+        let is_measured = !self.lock().is_empty();
+        is_measured.then(|| self.offset())
+    }
+
+    /// For how long our clock has stood still since the offset was `before`: a machine that is paused from outside does
+    /// not notice by itself. Zero where it was not known before.
+    pub fn stood_still_since(&self, before: Option<DurationMs>) -> DurationMs {
+        before.map_or(DurationMs::ZERO, |before| {
+            DurationMs::from_ms(self.offset().ms().saturating_sub(before.ms()).max(0))
+        })
+    }
+
     pub fn to_server(&self, local: Timestamp) -> Timestamp {
         local.plus(self.offset())
     }
@@ -81,7 +103,7 @@ impl ServerClock {
         if sample.width() < 0 {
             return;
         }
-        let mut samples = self.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut samples = self.lock();
         if samples.iter().any(|earlier| earlier.contradicts(sample)) {
             samples.clear();
         }
@@ -91,8 +113,12 @@ impl ServerClock {
         samples.push_back(sample);
         // Of equally good ones the newest.
         if let Some(best) = samples.iter().rev().min_by_key(|sample| sample.width()) {
-            self.offset.store(best.middle(), Ordering::Relaxed);
+            self.offset.store(best.estimate(self.offset().ms()), Ordering::Relaxed);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Sample>> {
+        self.samples.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

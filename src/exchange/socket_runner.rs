@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::Sleep;
-use super::connect_gate::ConnectGate;
+use super::connect_gate::{ConnectClaim, ConnectGate};
 use super::http::HttpClient;
 use super::inbox::Inbox;
 use super::socket::SocketProtocol;
@@ -55,6 +55,8 @@ struct Shared<E> {
     bad_frames: AtomicU64,
     wishes: Mutex<Wishes>,
     wished: Notify,
+    /// Where the sockets of the egress are limited.
+    claim: Option<ConnectClaim>,
 }
 
 /// What the owner wants done.
@@ -66,12 +68,12 @@ struct Wishes {
 
 impl SocketRunner {
     /// Starts a socket within the current runtime. `connects` limits the sockets of its egress: while there is none
-    /// left, the socket stays down and asks for one from time to time.
+    /// left for it, the socket stays down.
     pub fn spawn<E: Send + 'static>(
         http: HttpClient,
         protocol: Box<dyn SocketProtocol<Event = E>>,
         sleep: Arc<dyn Sleep>,
-        connects: Option<Arc<ConnectGate>>,
+        connects: Option<&Arc<ConnectGate>>,
     ) -> SocketHandle<E> {
         let shared = Arc::new(Shared {
             inbox: Inbox::new(INBOX_CAPACITY),
@@ -79,10 +81,11 @@ impl SocketRunner {
             bad_frames: AtomicU64::new(0),
             wishes: Mutex::default(),
             wished: Notify::new(),
+            claim: connects.map(ConnectGate::claim),
         });
         let runner = Runner::new(http, protocol, sleep, Arc::clone(&shared));
         let mut task = JoinSet::new();
-        task.spawn(runner.run(connects));
+        task.spawn(runner.run());
         SocketHandle { shared, is_up_untold: false, _task: task }
     }
 }
@@ -109,6 +112,13 @@ impl<E> SocketHandle<E> {
 
     pub fn is_up(&self) -> bool {
         self.shared.is_up.load(Ordering::Relaxed)
+    }
+
+    /// Says whether something is at stake: where sockets are limited, those who need one go first.
+    pub fn set_engaged(&self, is_engaged: bool) {
+        if let Some(claim) = &self.shared.claim {
+            claim.set_engaged(is_engaged);
+        }
     }
 
     /// Frames that could not be read so far.

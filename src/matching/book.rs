@@ -1,6 +1,6 @@
 //! The book of one account: wallet, positions, orders, and what is remembered of both.
 //!
-//! Invariants: wallet = initial balance + realized profit - fees, exactly; no order fills more than its quantity; a
+//! Invariants: wallet = initial balance + realized profit - fees + what was settled without a fill, exactly; no order fills more than its quantity; a
 //! reducing order never opens. The whole state is serialisable, and is complete between any two calls.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -165,8 +165,8 @@ impl Book {
         self.leverages.get(&position.symbol).copied().unwrap_or(position.leverage)
     }
 
-    /// Books what funding paid (negative: took), in quote currency.
-    pub fn settle_funding(&mut self, amount: Quote) {
+    /// Adds what came (negative: went) without a fill: funding, or a fee that was paid from elsewhere.
+    pub fn settle_cash(&mut self, amount: Quote) {
         self.move_wallet(amount);
         self.changed();
     }

@@ -7,6 +7,7 @@ use super::event::BookEvent;
 use super::net_position::NetPosition;
 use super::order::BookOrder;
 use crate::domain::candle::Candle;
+use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::TradeId;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
@@ -68,8 +69,7 @@ impl Book {
             position_side: order.position_side,
             price,
             qty,
-            fee: price.notional(qty).part(fee_pct),
-            fee_asset: self.config.quote_asset.clone(),
+            fee: Fee::from_cash(price.notional(qty).part(fee_pct), self.config.quote_asset.clone()),
             liquidity,
             at,
         };
@@ -80,7 +80,7 @@ impl Book {
         }
         self.prices.set(&fill.symbol, market);
         let realized = self.book_fill(&fill, leverage);
-        self.move_wallet(realized - fill.fee);
+        self.move_wallet(realized - fill.fee.cash());
         self.advance_order(index, &fill);
         self.remember_fill(fill.clone());
         self.changed();

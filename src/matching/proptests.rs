@@ -166,7 +166,7 @@ proptest! {
         for (_, event) in &run.events {
             let (trade, fee, key) = match event {
                 BookEvent::Fill(fill) => (
-                    flow(fill.side, fill.qty, fill.price), fill.fee, key(&fill.symbol, fill.position_side),
+                    flow(fill.side, fill.qty, fill.price), fill.fee.cash(), key(&fill.symbol, fill.position_side),
                 ),
                 BookEvent::Liquidated(end) => (
                     flow(closing(end.position_side), end.qty, end.price), end.fee, key(&end.symbol, end.position_side),

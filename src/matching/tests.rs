@@ -129,7 +129,7 @@ fn fees_leave_the_wallet_with_each_fill() {
     assert_eq!(book.balance().wallet.to_string(), "999.95");
     place(&mut book, &exit(1, Sell, "1", limit("110", GoodTillCancel))).unwrap();
     let fill = fills(&play(&mut book, &step(2, ["100", "110", "100", "105"]))).remove(0);
-    assert_eq!((fill.fee.to_string().as_str(), fill.liquidity), ("-0.011", Liquidity::Maker));
+    assert_eq!((fill.fee.cash().to_string().as_str(), fill.liquidity), ("-0.011", Liquidity::Maker));
     assert_eq!(book.balance().wallet.to_string(), "1009.961");
 }
 

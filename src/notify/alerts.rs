@@ -23,6 +23,8 @@ pub use heartbeat::Heartbeat;
 use slack::Slack;
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// After so many failures in a row to keep what was found it is told without the database.
+const FAILURES_TOLD: u32 = 2;
 /// Messages of a channel that are read at once.
 const AT_ONCE: u32 = 50;
 /// After so many tries a message is given up: about a day.
@@ -129,11 +131,34 @@ impl AlertDesk {
     }
 
     async fn watch(&self) {
+        let mut failures = 0;
         loop {
-            if let Err(error) = self.look().await {
-                tracing::error!(%error, "alerts cannot be read or raised");
+            match self.look().await {
+                Ok(()) => {
+                    if failures >= FAILURES_TOLD {
+                        self.tell_unrecorded("over", "alerts are kept and told as usual again").await;
+                    }
+                    failures = 0;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "alerts cannot be read or raised");
+                    failures += 1;
+                    if failures == FAILURES_TOLD {
+                        self.tell_unrecorded("critical", &format!("alerts cannot be kept: {error}")).await;
+                    }
+                }
             }
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What the database cannot keep is told without it, by every channel, once: nothing can be noted of it.
+    async fn tell_unrecorded(&self, state: &str, text: &str) {
+        let headline = format!("tradefleet: the database does not answer ({state})");
+        for channel in self.channels.known() {
+            if let Err(error) = self.channels.send(channel, &headline, text).await {
+                tracing::error!(%error, %channel, text, "nobody could be told");
+            }
         }
     }
 

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::accounts_file::AccountSpec;
 use super::event::{AccountEvent, AccountIndex, Happening};
+use super::fee_wallet::FeeWallet;
+use super::funding::FundingRecord;
 use super::order::{Conditional, FillRecord, OrderRecord};
 use crate::domain::ids::{AccountId, ClientOrderId, CycleId, OrderKey};
 use crate::domain::instrument::Symbol;
@@ -27,6 +29,7 @@ pub struct FirstIds {
     pub order: u64,
     pub conditional: u64,
     pub trade: u64,
+    pub income: u64,
 }
 
 /// What an account has set for a symbol.
@@ -52,6 +55,8 @@ pub struct Account {
     pub(super) waiting: BTreeSet<u64>,
     pub(super) conditional_by_client_id: BTreeMap<String, u64>,
     pub(super) fills: Vec<FillRecord>,
+    pub(super) funding: Vec<FundingRecord>,
+    pub(super) fee_wallet: Option<FeeWallet>,
     pub(super) settings: BTreeMap<Symbol, SymbolSettings>,
     pub(super) multi_assets: bool,
     pub(super) next: FirstIds,
@@ -68,6 +73,7 @@ pub struct Account {
 impl Account {
     pub fn new(spec: AccountSpec, index: AccountIndex, first: FirstIds, quote_asset: &str) -> Self {
         let book = Book::new(book_config(&spec, quote_asset, spec.balance, spec.position_mode));
+        let fee_wallet = spec.fee_terms().and_then(|terms| FeeWallet::open(&terms, quote_asset));
         Self {
             spec,
             index,
@@ -80,6 +86,8 @@ impl Account {
             waiting: BTreeSet::new(),
             conditional_by_client_id: BTreeMap::new(),
             fills: Vec::new(),
+            funding: Vec::new(),
+            fee_wallet,
             settings: BTreeMap::new(),
             multi_assets: false,
             next: first,
@@ -133,6 +141,16 @@ impl Account {
     /// All fills ever, oldest first.
     pub fn fills(&self) -> &[FillRecord] {
         &self.fills
+    }
+
+    /// All funding ever, oldest first.
+    pub fn funding(&self) -> &[FundingRecord] {
+        &self.funding
+    }
+
+    /// What it pays its fees from, if not from the cash.
+    pub const fn fee_wallet(&self) -> Option<&FeeWallet> {
+        self.fee_wallet.as_ref()
     }
 
     /// Sorted by (symbol, side).

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::limits::LimitSpec;
 use crate::domain::kind::ExchangeKind;
-use crate::domain::money::{Pct, Quote};
+use crate::domain::money::{Pct, Price, Quote};
 use crate::domain::side::PositionMode;
 
 /// One account.
@@ -44,6 +44,24 @@ pub struct AccountSpec {
     /// The largest part of what trades that the account's orders get; all of an order when absent.
     #[serde(default)]
     pub participation_pct: Option<Pct>,
+    /// Fees are taken in this asset (Binance: BNB, Bitget: BGB) as long as there is enough of it, then from the cash.
+    #[serde(default)]
+    pub fee_asset: Option<String>,
+    /// What there is of `fee_asset`.
+    #[serde(default)]
+    pub fee_asset_balance: Option<Quote>,
+    /// Of `fee_asset` in quote currency, where the market does not list it.
+    #[serde(default)]
+    pub fee_asset_price: Option<Price>,
+}
+
+/// The asset an account pays its fees in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeeAsset {
+    pub asset: String,
+    pub balance: Decimal,
+    /// Until the market has one.
+    pub price: Price,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -57,6 +75,44 @@ pub enum Permission {
 impl AccountSpec {
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)
+    }
+
+    /// `None`: its fees come out of the cash.
+    pub fn fee_terms(&self) -> Option<FeeAsset> {
+        let asset = self.fee_asset.clone()?;
+        Some(FeeAsset { asset, balance: self.fee_asset_balance?.decimal(), price: self.fee_asset_price? })
+    }
+
+    fn check_fee_asset(&self) -> Result<(), String> {
+        let whose = format!("account {}", self.name);
+        let rest = self.fee_asset_balance.is_some() || self.fee_asset_price.is_some();
+        match (self.exchange, &self.fee_asset) {
+            (_, None) if rest => {
+                Err(format!("{whose}: fee_asset_balance and fee_asset_price belong to a fee_asset"))
+            }
+            (_, None) => Ok(()),
+            (ExchangeKind::Upbit, Some(_)) => {
+                Err(format!("{whose}: upbit takes its fees in KRW, no fee_asset"))
+            }
+            (ExchangeKind::Binance | ExchangeKind::Bitget | ExchangeKind::Paper, Some(asset)) => {
+                let is_name =
+                    asset.len() <= 10 && asset.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+                if asset.is_empty() || !is_name || asset == "USDT" {
+                    return Err(format!(
+                        "{whose}: fee_asset `{asset}` is not another asset than USDT, such as BNB"
+                    ));
+                }
+                if self.fee_asset_balance.is_none_or(|balance| balance < Quote::ZERO) {
+                    return Err(format!("{whose}: fee_asset needs fee_asset_balance, at least 0"));
+                }
+                if self.fee_asset_price.is_none() {
+                    return Err(format!(
+                        "{whose}: fee_asset needs fee_asset_price, used where no market has one"
+                    ));
+                }
+                Ok(())
+            }
+        }
     }
 
     fn with_key(exchange: ExchangeKind, name: String, [key, secret, passphrase]: [String; 3]) -> Self {
@@ -76,6 +132,9 @@ impl AccountSpec {
             taker_fee_pct: taker_fee(),
             slippage_pct: Pct::ZERO,
             participation_pct: None,
+            fee_asset: None,
+            fee_asset_balance: None,
+            fee_asset_price: None,
         }
     }
 
@@ -126,6 +185,7 @@ impl AccountsFile {
                 if *exchange == ExchangeKind::Paper {
                     return Err(format!("account {}: exchange `paper` is not simulated here", account.name));
                 }
+                account.check_fee_asset()?;
                 for (what, value, known) in
                     [("name", account.name, &mut names), ("api_key", account.api_key, &mut keys)]
                 {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use axum::http::Method;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::account::Account;
@@ -13,7 +14,7 @@ use super::lock::lock;
 use super::order::{NewOrder, Origin, Tags};
 use super::venue::{SymbolRules, Venue};
 use crate::domain::instrument::Symbol;
-use crate::domain::money::Qty;
+use crate::domain::money::{Pct, Qty, parse_decimal};
 use crate::domain::order::OrderKind;
 use crate::domain::side::{PositionMode, PositionSide, Side};
 use crate::domain::time::DurationMs;
@@ -53,6 +54,7 @@ fn act(venue: &Venue, path: &str, body: &str) -> Result<Value, String> {
         "ban" => ban(venue, &body)?,
         "filters" => filters(venue, &body)?,
         "delist" => delist(venue, &body)?,
+        "funding" => return funding(venue, &body),
         "human" => return human(venue, &body),
         "liquidate" => return liquidate(venue, &body),
         _ => return Err(format!("there is no POST /_sim/{path}")),
@@ -149,6 +151,19 @@ fn delist(venue: &Venue, body: &Value) -> Result<(), String> {
     let rules = rules(venue, body)?;
     venue.set_rules(SymbolRules { trading: false, ..rules });
     Ok(())
+}
+
+/// Settles funding: of one symbol or, without one, of all.
+fn funding(venue: &Venue, body: &Value) -> Result<Value, String> {
+    let symbol = match body.get("symbol") {
+        None => None,
+        Some(_) => Some(rules(venue, body)?.instrument.symbol),
+    };
+    let rate: Decimal =
+        parse_decimal("rate_pct", text(body, "rate_pct")?).map_err(|error| error.to_string())?;
+    let rate = Pct::try_new(rate).map_err(|error| error.to_string())?;
+    let payments = venue.settle_funding(symbol.as_ref(), rate)?;
+    Ok(json!({ "payments": payments }))
 }
 
 /// A market order that the account's client knows nothing of.

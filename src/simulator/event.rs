@@ -1,5 +1,7 @@
 //! What happens to an account, in no exchange's words: the dialects tell it to the account's sockets.
 
+use super::fee_wallet::FeeWallet;
+use super::funding::FundingRecord;
 use super::order::{Conditional, FillRecord, OrderRecord};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Quote};
@@ -31,6 +33,11 @@ pub enum Happening {
     Conditional(Conditional),
     /// Wallet and position after a fill.
     Holdings(Holdings),
+    Funding {
+        /// After it.
+        wallet: Quote,
+        record: FundingRecord,
+    },
     Leverage {
         symbol: Symbol,
         leverage: Leverage,
@@ -41,6 +48,8 @@ pub enum Happening {
 #[derive(Debug, Clone)]
 pub struct Holdings {
     pub wallet: Quote,
+    /// What is left for fees in another asset.
+    pub fee_wallet: Option<FeeWallet>,
     pub symbol: Symbol,
     /// Both sides in hedge mode; empty once closed.
     pub positions: Vec<NetPosition>,

@@ -63,9 +63,10 @@ pub(crate) fn venue(exchange: ExchangeKind, symbol: &str, open: &str, closes: &[
         market,
         instruments,
         accounts: vec![account],
-        first_ids: FirstIds { order: 1, conditional: 1, trade: 1 },
+        first_ids: FirstIds { order: 1, conditional: 1, trade: 1, income: 1 },
         faults: FaultSettings::default(),
         limits: LimitSpec::default(),
+        funding: None,
         seed: 1,
     }))
 }

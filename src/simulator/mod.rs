@@ -42,6 +42,7 @@ pub mod clock;
 pub mod dialect;
 pub mod event;
 pub mod faults;
+pub mod funding;
 pub mod hub;
 pub mod limits;
 pub mod market;
@@ -54,6 +55,7 @@ pub mod upbit;
 pub mod venue;
 
 mod control;
+mod fee_wallet;
 mod lock;
 mod oracle;
 mod path;

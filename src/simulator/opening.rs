@@ -12,6 +12,7 @@ use super::bitget::{self, Bitget};
 use super::clock::SimClock;
 use super::dialect::Dialect;
 use super::faults::FaultSettings;
+use super::funding::FundingTerms;
 use super::limits::LimitSpec;
 use super::market::{Market, MarketData, MarketError};
 use super::server::Server;
@@ -35,6 +36,8 @@ pub struct Opening {
     pub accounts: Vec<AccountSpec>,
     pub faults: FaultSettings,
     pub limits: LimitSpec,
+    /// `None`: funding is settled on demand only.
+    pub funding: Option<FundingTerms>,
     pub seed: u64,
 }
 
@@ -50,7 +53,7 @@ pub enum OpenError {
 
 /// Whether the exchange lists symbols of this form.
 pub fn lists(exchange: ExchangeKind, symbol: &Symbol) -> bool {
-    symbol.quote_asset() == quote_asset(exchange)
+    symbol.quote_asset() == exchange.quote_asset()
 }
 
 /// The exchanges that can be opened, with their usual ports.
@@ -59,7 +62,7 @@ pub const EXCHANGES: [(ExchangeKind, u16); 3] =
 
 impl Opening {
     pub async fn open(self) -> Result<Server, OpenError> {
-        let Self { exchange, address, clock, market, accounts, faults, limits, seed } = self;
+        let Self { exchange, address, clock, market, accounts, faults, limits, funding, seed } = self;
         let instruments: BTreeMap<_, _> =
             market.instruments.into_iter().filter(|(symbol, _)| lists(exchange, symbol)).collect();
         let base = market.feed.symbols().find_map(|symbol| market.feed.base_timeframe(symbol));
@@ -69,7 +72,7 @@ impl Opening {
             Market::open(data, clock.now(), parts).map_err(|error| OpenError::Market { exchange, error })?;
         let venue = Arc::new(Venue::open(VenueConfig {
             exchange,
-            quote_asset: quote_asset(exchange),
+            quote_asset: exchange.quote_asset(),
             clock,
             market,
             instruments,
@@ -77,6 +80,7 @@ impl Opening {
             first_ids: first_ids(exchange),
             faults,
             limits,
+            funding,
             seed,
         }));
         let dialect: Arc<dyn Dialect> = match exchange {
@@ -97,25 +101,26 @@ fn parts_of_a_bar(base: Timeframe, speed: u32) -> u32 {
     u32::try_from(parts.clamp(*PARTS.start(), *PARTS.end())).unwrap_or(u32::MAX)
 }
 
-const fn quote_asset(exchange: ExchangeKind) -> &'static str {
-    match exchange {
-        ExchangeKind::Upbit => "KRW",
-        ExchangeKind::Binance | ExchangeKind::Bitget | ExchangeKind::Paper => "USDT",
-    }
-}
-
 /// Where the ids of each account begin: long enough to look like an exchange's own.
 const fn first_ids(exchange: ExchangeKind) -> FirstIds {
     match exchange {
-        ExchangeKind::Binance => FirstIds { order: 22_542_177, conditional: 2_146_760, trade: 698_759 },
+        ExchangeKind::Binance => {
+            FirstIds { order: 22_542_177, conditional: 2_146_760, trade: 698_759, income: 9_689_322 }
+        }
         ExchangeKind::Bitget => FirstIds {
             order: bitget::ids::FIRST_ORDER,
             conditional: bitget::ids::FIRST_PLAN,
             trade: bitget::ids::FIRST_TRADE,
+            income: bitget::ids::FIRST_BILL,
         },
-        ExchangeKind::Upbit => {
-            FirstIds { order: upbit::ids::FIRST_ORDER, conditional: 1_000_001, trade: 1_000_001 }
+        ExchangeKind::Upbit => FirstIds {
+            order: upbit::ids::FIRST_ORDER,
+            conditional: 1_000_001,
+            trade: 1_000_001,
+            income: 1_000_001,
+        },
+        ExchangeKind::Paper => {
+            FirstIds { order: 1_000_001, conditional: 1_000_001, trade: 1_000_001, income: 1_000_001 }
         }
-        ExchangeKind::Paper => FirstIds { order: 1_000_001, conditional: 1_000_001, trade: 1_000_001 },
     }
 }

@@ -11,7 +11,10 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::account::Account;
+use super::accounts_file::{AccountSpec, FeeAsset};
+use super::funding::FundingRecord;
 use super::order::{Conditional, FillRecord};
+use crate::domain::fee::Paid;
 use crate::domain::instrument::Symbol;
 use crate::domain::side::{PositionMode, PositionSide, Side};
 use crate::domain::time::Timestamp;
@@ -47,19 +50,29 @@ struct Holding {
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     cash: Decimal,
+    /// From the cash.
     fees: Decimal,
     realized: Decimal,
+    funding: Decimal,
     initial: Decimal,
+    /// Paid in other assets than the cash.
+    fees_in_kind: BTreeMap<String, Decimal>,
+    /// What it had of the asset it pays its fees in.
+    fee_asset: Option<FeeAsset>,
     holdings: BTreeMap<(Symbol, Leg), Holding>,
 }
 
 impl Ledger {
-    pub(super) fn new(initial: Decimal) -> Self {
+    pub(super) fn new(spec: &AccountSpec) -> Self {
+        let initial = spec.balance.decimal();
         Self {
             cash: initial,
             fees: Decimal::ZERO,
             realized: Decimal::ZERO,
+            funding: Decimal::ZERO,
             initial,
+            fees_in_kind: BTreeMap::new(),
+            fee_asset: spec.fee_terms(),
             holdings: BTreeMap::new(),
         }
     }
@@ -80,12 +93,32 @@ impl Ledger {
         if holding.qty.is_zero() {
             self.holdings.remove(&(fill.symbol.clone(), leg));
         }
-        self.cash -= bought * price + fill.fee.decimal();
-        self.fees += fill.fee.decimal();
+        self.cash -= bought * price;
+        match fill.fee.paid() {
+            Paid::FromCash => {
+                self.cash -= fill.fee.amount();
+                self.fees += fill.fee.amount();
+            }
+            Paid::InKind { .. } => {
+                *self.fees_in_kind.entry(fill.fee.asset().to_owned()).or_default() += fill.fee.amount();
+            }
+        }
+    }
+
+    pub(super) fn fund(&mut self, payment: &FundingRecord) {
+        self.cash += payment.amount.decimal();
+        self.funding += payment.amount.decimal();
+    }
+
+    /// What must be left of the asset that fees are paid in.
+    fn left_for_fees(&self) -> Option<(&str, Decimal)> {
+        let terms = self.fee_asset.as_ref()?;
+        let paid = self.fees_in_kind.get(&terms.asset).copied().unwrap_or_default();
+        Some((&terms.asset, terms.balance - paid))
     }
 
     fn wallet(&self) -> Decimal {
-        self.initial + self.realized - self.fees
+        self.initial + self.realized - self.fees + self.funding
     }
 
     /// What does not agree: with itself, or with the account's book.
@@ -102,6 +135,13 @@ impl Ledger {
         let book = account.balance().wallet.decimal();
         if book != self.wallet() {
             return Some(format!("{name}: the book's wallet is {book}, the oracle's {}", self.wallet()));
+        }
+        let left = account.fee_wallet().map(|wallet| (wallet.asset.as_str(), wallet.balance));
+        if left != self.left_for_fees() {
+            return Some(format!(
+                "{name}: it has {left:?} for fees, by the oracle {:?}",
+                self.left_for_fees()
+            ));
         }
         let signed = |side, qty: Decimal| if side == PositionSide::Long { qty } else { -qty };
         let held: Vec<(&Symbol, Decimal)> = account
@@ -129,6 +169,10 @@ impl Ledger {
             "initial": text(self.initial),
             "cash": text(self.cash),
             "fees": text(self.fees),
+            "fees_in_kind": amounts(self.fees_in_kind.iter().map(|(asset, paid)| (asset.as_str(), *paid))),
+            "fee_wallet": amounts(self.left_for_fees().into_iter()),
+            "funding": text(self.funding),
+            "funding_payments": account.funding().iter().map(funding_json).collect::<Vec<_>>(),
             "realized": text(self.realized),
             "wallet": text(self.wallet()),
             "positions": positions,
@@ -172,6 +216,18 @@ fn text(value: Decimal) -> String {
     value.normalize().to_string()
 }
 
+/// Decimal text by asset.
+fn amounts<'a>(amounts: impl Iterator<Item = (&'a str, Decimal)>) -> Value {
+    Value::Object(amounts.map(|(asset, amount)| (asset.to_owned(), text(amount).into())).collect())
+}
+
+fn funding_json(payment: &FundingRecord) -> Value {
+    json!({
+        "id": payment.id, "symbol": payment.symbol.as_str(), "amount": payment.amount.to_string(),
+        "at": payment.at.ms(),
+    })
+}
+
 fn order_json(order: &super::order::OrderRecord) -> Value {
     json!({
         "order_id": order.id, "client_id": order.client_id, "symbol": order.symbol.as_str(),
@@ -196,7 +252,8 @@ fn fill_json(fill: &FillRecord) -> Value {
     json!({
         "trade_id": fill.trade_id, "order_id": fill.order_id, "client_id": fill.client_id,
         "symbol": fill.symbol.as_str(), "side": fill.side.as_str(), "position_side": fill.position_side.as_str(),
-        "qty": fill.qty.to_string(), "price": fill.price.to_string(), "fee": fill.fee.to_string(),
+        "qty": fill.qty.to_string(), "price": fill.price.to_string(), "fee": text(fill.fee.amount()),
+        "fee_asset": fill.fee.asset(),
         "realized": fill.realized.to_string(), "at": fill.at.ms(),
     })
 }

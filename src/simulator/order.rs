@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::fee::{Fee, FeeSums};
 use crate::domain::fill::Liquidity;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Pct, Price, Qty, Quote};
@@ -57,7 +58,7 @@ pub struct OrderRecord {
     pub status: OrderStatus,
     pub filled_qty: Qty,
     pub filled_notional: Quote,
-    pub fees: Quote,
+    pub fees: FeeSums,
     pub origin: Origin,
     pub tags: Tags,
     pub created_at: Timestamp,
@@ -94,8 +95,7 @@ pub struct FillRecord {
     pub position_side: PositionSide,
     pub price: Price,
     pub qty: Qty,
-    /// Paid when positive, in quote currency.
-    pub fee: Quote,
+    pub fee: Fee,
     /// Profit or loss of what it closed, before fees.
     pub realized: Quote,
     pub liquidity: Liquidity,

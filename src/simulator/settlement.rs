@@ -30,8 +30,18 @@ impl Venue {
         self.trade(account, |account| {
             let quote = self.market(|market| (market.price(symbol), market.last_volume(symbol)));
             let (price, volume) = (quote.0.ok_or_else(|| Refusal::NotTrading(symbol.clone()))?, quote.1);
+            self.reprice_fees(account);
             act(account, Quoted { instrument, price, volume, now: self.now() })
         })
+    }
+
+    /// Lets the account's fees be taken at the market's price of their asset, where the market has one.
+    fn reprice_fees(&self, account: &mut Account) {
+        if let Some(wallet) = &mut account.fee_wallet
+            && let Some(price) = self.price(&wallet.symbol)
+        {
+            wallet.reprice(price);
+        }
     }
 
     /// Lets `act` change an account and tells what came of it.
@@ -48,7 +58,7 @@ impl Venue {
     }
 
     /// Books what happened with the oracle, finds the account again where the market moves it, tells its sockets.
-    fn settle(&self, account: &mut Account) {
+    pub(super) fn settle(&self, account: &mut Account) {
         let events = std::mem::take(&mut account.events);
         if events.is_empty() {
             return;
@@ -66,10 +76,17 @@ impl Venue {
         let Some(ledger) = ledgers.get_mut(account.index().0) else { return };
         let mut traded = false;
         for event in events {
-            if let Happening::Order { change: OrderChange::Filled(fill), .. } = &event.happening {
-                ledger.record(fill, account.position_mode());
-                traded = true;
+            match &event.happening {
+                Happening::Order { change: OrderChange::Filled(fill), .. } => {
+                    ledger.record(fill, account.position_mode());
+                }
+                Happening::Funding { record, .. } => ledger.fund(record),
+                Happening::Order { .. }
+                | Happening::Conditional(_)
+                | Happening::Holdings(_)
+                | Happening::Leverage { .. } => continue,
             }
+            traded = true;
         }
         if traded && let Some(disagreement) = ledger.disagreement(account) {
             tracing::error!(%disagreement, "book and oracle disagree");
@@ -112,10 +129,12 @@ impl Venue {
         for index in concerned {
             if let Some(account) = self.accounts.get(index.0) {
                 let mut account = lock(account);
+                self.reprice_fees(&mut account);
                 play(&mut account, &update, &rules);
                 self.settle(&mut account);
             }
         }
+        self.settle_when_due(update.at);
         // Nobody may be listening.
         let _listeners = self.updates.send(Arc::new(update));
         true

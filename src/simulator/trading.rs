@@ -5,6 +5,7 @@ use super::event::{Happening, Holdings, OrderChange};
 use super::order::{FillRecord, NewOrder, OrderRecord, Origin, Tags};
 use super::refusal::Refusal;
 use crate::domain::candle::Candle;
+use crate::domain::fee::{Fee, FeeSums};
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, CycleId};
 use crate::domain::instrument::{Instrument, Symbol};
@@ -53,7 +54,7 @@ impl Account {
             status: OrderStatus::Open,
             filled_qty: Qty::ZERO,
             filled_notional: Quote::ZERO,
-            fees: Quote::ZERO,
+            fees: FeeSums::default(),
             origin: new.origin,
             tags: new.tags,
             created_at: now,
@@ -246,11 +247,12 @@ impl Account {
 
     fn filled(&mut self, fill: &Fill, wallet_before: Quote, now: Timestamp) {
         let Some(id) = self.by_book_id.get(&fill.client_order_id).copied() else { return };
-        let realized = self.book.balance().wallet - wallet_before + fill.fee;
+        let realized = self.book.balance().wallet - wallet_before + fill.fee.cash();
+        let fee = self.charge(&fill.fee);
         let Some(record) = self.orders.get_mut(&id) else { return };
         record.filled_qty = record.filled_qty.plus(fill.qty);
         record.filled_notional += fill.price.notional(fill.qty);
-        record.fees += fill.fee;
+        record.fees.add(&fee);
         record.updated_at = now;
         let is_done = record.remaining_qty().is_zero();
         record.status = if is_done { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
@@ -264,7 +266,7 @@ impl Account {
             position_side: order.position_side,
             price: fill.price,
             qty: fill.qty,
-            fee: fill.fee,
+            fee,
             realized,
             liquidity: fill.liquidity,
             at: now,
@@ -276,6 +278,19 @@ impl Account {
         self.book_fill(order, filled, now);
     }
 
+    /// The book takes every fee from the cash; an account that pays in another asset gets it back there.
+    fn charge(&mut self, fee: &Fee) -> Fee {
+        let quote_asset = self.book.config().quote_asset.clone();
+        let paid = self.fee_wallet.as_mut().and_then(|wallet| wallet.pay(fee.cash(), &quote_asset));
+        match paid {
+            Some(paid) => {
+                self.book.settle_cash(fee.cash());
+                paid
+            }
+            None => fee.clone(),
+        }
+    }
+
     fn book_fill(&mut self, order: OrderRecord, fill: FillRecord, now: Timestamp) {
         self.next.trade += 1;
         let symbol = fill.symbol.clone();
@@ -283,7 +298,8 @@ impl Account {
         self.emit(now, Happening::Order { order, change: OrderChange::Filled(fill) });
         let positions = self.positions().iter().filter(|held| held.symbol == symbol).cloned().collect();
         let wallet = self.book.balance().wallet;
-        self.emit(now, Happening::Holdings(Holdings { wallet, symbol, positions }));
+        let fee_wallet = self.fee_wallet.clone();
+        self.emit(now, Happening::Holdings(Holdings { wallet, fee_wallet, symbol, positions }));
     }
 
     fn end_order(&mut self, id: u64, status: OrderStatus, change: OrderChange, now: Timestamp) {
@@ -300,6 +316,7 @@ impl Account {
     /// The exchange closes a position by an order of its own.
     fn liquidated(&mut self, liquidation: Liquidation, held: &[NetPosition], now: Timestamp) {
         let Liquidation { symbol, position_side, qty, price, fee, .. } = liquidation;
+        let fee = Fee::from_cash(fee, self.book.config().quote_asset.clone());
         let id = self.next.order;
         self.next.order += 1;
         let side = position_side.exit_side();
@@ -315,7 +332,7 @@ impl Account {
             status: OrderStatus::Filled,
             filled_qty: qty,
             filled_notional: price.notional(qty),
-            fees: fee,
+            fees: std::iter::once(&fee).collect(),
             origin: Origin::Liquidation,
             tags: Tags::new(),
             created_at: now,

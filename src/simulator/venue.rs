@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::sync::broadcast;
@@ -15,6 +15,7 @@ use super::accounts_file::AccountSpec;
 use super::clock::SimClock;
 use super::event::AccountIndex;
 use super::faults::{FaultSettings, Faults};
+use super::funding::{FundingTerms, Settlement};
 use super::hub::{Events, Hub, Link};
 use super::limits::{Exceeded, Limit, LimitSpec, Limiter, Payer};
 use super::lock::{lock, read, write};
@@ -51,6 +52,7 @@ pub struct VenueConfig {
     pub first_ids: FirstIds,
     pub faults: FaultSettings,
     pub limits: LimitSpec,
+    pub funding: Option<FundingTerms>,
     pub seed: u64,
 }
 
@@ -72,6 +74,11 @@ pub struct Venue {
     pub(super) limits: Mutex<Limiter>,
     pub(super) stats: Mutex<Stats>,
     pub(super) updates: broadcast::Sender<Arc<MarketUpdate>>,
+    pub(super) funding: Option<FundingTerms>,
+    /// The number of the period that the market stands in.
+    pub(super) funding_period: AtomicI64,
+    /// Oldest first.
+    pub(super) settlements: RwLock<Vec<Settlement>>,
     paused: AtomicBool,
 }
 
@@ -91,7 +98,7 @@ impl Venue {
             market: RwLock::new(config.market),
             names: names.collect(),
             keys: keys.collect(),
-            ledgers: Mutex::new(specs.iter().map(|spec| Ledger::new(spec.balance.decimal())).collect()),
+            ledgers: Mutex::new(specs.iter().map(Ledger::new).collect()),
             accounts: specs
                 .into_iter()
                 .enumerate()
@@ -105,6 +112,9 @@ impl Venue {
             limits: Mutex::new(Limiter::new(config.limits)),
             stats: Mutex::default(),
             updates: broadcast::Sender::new(UPDATES_KEPT),
+            funding: config.funding,
+            funding_period: AtomicI64::new(0),
+            settlements: RwLock::default(),
             paused: AtomicBool::new(false),
         }
     }

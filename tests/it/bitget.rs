@@ -99,6 +99,7 @@ async fn simulated(account: AccountSpec, closes: &[&str], speed: u32) -> Server 
         accounts: vec![account],
         faults: FaultSettings::default(),
         limits: LimitSpec::default(),
+        funding: None,
         seed: 1,
     };
     opening.open().await.unwrap()
@@ -208,7 +209,7 @@ async fn both_ways_of_hearing_of_a_fill_agree(mode: PositionMode, side: Position
         (OrderStatus::Filled, closed.price.notional(closed.qty))
     );
     let balance = account.balance().await.unwrap();
-    assert_eq!(balance.wallet, "100000".parse::<Quote>().unwrap() - opened.fee - closed.fee);
+    assert_eq!(balance.wallet, "100000".parse::<Quote>().unwrap() - opened.fee.cash() - closed.fee.cash());
 }
 
 #[tokio::test]

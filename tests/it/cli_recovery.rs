@@ -2,6 +2,9 @@
 //! audit log.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use age::secrecy::ExposeSecret;
 
 use crate::fleet::{Daemon, Tape, ledger, three_bots};
 use crate::harness::{Home, bytes_of};
@@ -59,6 +62,29 @@ fn what_is_encrypted_opens_only_with_its_key() {
     assert_eq!(home.json("account show a")["settings"]["leverage"], "10");
     let left = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(left.into_iter().all(|name| !name.to_str().unwrap().contains("decrypted")));
+}
+
+#[test]
+fn a_backup_to_a_public_key_needs_no_secret_here_and_opens_with_the_private_one_elsewhere() {
+    let home = Home::with_account();
+    let (mine, other) = (age::x25519::Identity::generate(), age::x25519::Identity::generate());
+    let identity_file = |name: &str, identity: &age::x25519::Identity| {
+        let text = format!("# created for a test\n{}\n", identity.to_string().expose_secret());
+        let path = home.write(name, &text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    };
+    let (opens, does_not) = (identity_file("mine", &mine), identity_file("other", &other));
+    let file = home.write("y", "").replace("/y", "/copy.age");
+    let made = home.json(&format!("db backup {file} --recipient {}", mine.to_public()));
+    assert_eq!(made["encrypted"], true);
+    assert!(!bytes_of(file.as_ref()).contains("SQLite format"));
+    home.run("account set a leverage=9").ok();
+    home.run(&format!("db restore {file} --identity {does_not}")).fails(4, &["copy.age"]);
+    assert_eq!(home.json("account show a")["settings"]["leverage"], "9");
+    home.run(&format!("db restore {file} --identity {opens}")).ok();
+    assert_eq!(home.json("account show a")["settings"]["leverage"], "10");
+    home.run(&format!("db backup {file} --recipient age1nonsense")).fails(2, &["age1nonsense"]);
 }
 
 #[test]

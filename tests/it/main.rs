@@ -31,6 +31,7 @@ mod run_control;
 mod run_isolation;
 mod run_kill;
 mod run_live;
+mod run_live_faults;
 mod run_refusals;
 mod run_story;
 mod run_two_bots;

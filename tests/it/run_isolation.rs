@@ -89,6 +89,28 @@ fn one_that_panics_one_that_hangs_and_one_that_fails_disturb_nobody() {
     assert_eq!(checked["ok"], true, "{checked}");
 }
 
+/// An account that broke must not come back because its quarantine could not be written.
+#[test]
+fn a_quarantine_that_the_database_refuses_holds_all_the_same() {
+    let home = alike(&NAMES[..2]);
+    home.run("account set w02 fault_panic=on").ok();
+    home.sql(
+        "CREATE TRIGGER refuses BEFORE UPDATE OF quarantined_at ON account_state
+         WHEN NEW.quarantined_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'no'); END",
+    );
+    let tape = Tape::write(&home, BARS, CUT);
+    let answer = home.run(&format!("run {}", tape.first)).ok();
+    assert_eq!(answer.stderr.matches("account quarantined").count(), 1, "it came back: {answer:?}");
+    assert!(answer.stderr.contains("kept in memory"), "{answer:?}");
+    let status = home.json("status");
+    assert_eq!(account(&status, "w02")["quarantined"], false, "the database does not know");
+    assert!(account(&status, "w01")["closed_trades"].as_u64().unwrap() > 0);
+
+    home.sql("DROP TRIGGER refuses");
+    home.run(&format!("run {}", tape.whole)).ok();
+    assert_eq!(account(&home.json("status"), "w02")["quarantined"], true);
+}
+
 #[test]
 fn lost_answers_and_latency_double_nothing() {
     let home = alike(&NAMES[..3]);

@@ -13,49 +13,58 @@ use crate::simulator::Simulator;
 const SPEED: &str = "40";
 
 /// What differs between the exchanges for an operator.
-struct Stage {
+pub(crate) struct Stage {
     exchange: &'static str,
     symbols: [&'static str; 2],
     /// Of the account, beside what all have.
     settings: &'static str,
     passphrase: &'static str,
     balance: &'static str,
+    /// Of the account at the exchange, beside what all have.
+    terms: &'static str,
+    /// Of the exchange, beside what all have.
+    flags: &'static [&'static str],
 }
 
-const BINANCE: Stage = Stage {
+pub(crate) const BINANCE: Stage = Stage {
     exchange: "binance",
     symbols: ["BTCUSDT", "ETHUSDT"],
     settings: " leverage=5 short_tp_pct=0.3 short_sl_pct=0.3",
     passphrase: "",
     balance: "10000",
+    terms: "",
+    flags: &[],
 };
-const BITGET: Stage = Stage { exchange: "bitget", passphrase: " --passphrase-env P", ..BINANCE };
+pub(crate) const BITGET: Stage = Stage { exchange: "bitget", passphrase: " --passphrase-env P", ..BINANCE };
 const UPBIT: Stage = Stage {
     exchange: "upbit",
     symbols: ["KRW-BTC", "KRW-ETH"],
     settings: "",
     passphrase: "",
     balance: "50000000",
+    terms: "",
+    flags: &[],
 };
 
 /// An exchange and a home with one account there, `a`, whose bots trade often.
-struct Rehearsal {
-    simulator: Simulator,
-    home: Home,
+pub(crate) struct Rehearsal {
+    pub(crate) simulator: Simulator,
+    pub(crate) home: Home,
 }
 
 impl Rehearsal {
-    async fn start(stage: &Stage) -> Self {
-        let Stage { exchange, symbols, settings, passphrase, balance } = stage;
+    pub(crate) async fn start(stage: &Stage) -> Self {
+        let Stage { exchange, symbols, settings, passphrase, balance, terms, flags } = stage;
         let home = Home::new();
         let accounts = home.write(
             "exchange.toml",
             &format!(
                 "[[account]]\nexchange = \"{exchange}\"\nname = \"a\"\napi_key = \"ak\"\n\
-                 api_secret = \"as\"\npassphrase = \"ap\"\nbalance = \"{balance}\"\n"
+                 api_secret = \"as\"\npassphrase = \"ap\"\nbalance = \"{balance}\"\n{terms}"
             ),
         );
-        let simulator = Simulator::start(exchange, &["--speed", SPEED, "--accounts", &accounts]).await;
+        let flags = [&["--speed", SPEED, "--accounts", &accounts], *flags].concat();
+        let simulator = Simulator::start(exchange, &flags).await;
         std::fs::write(home.file("config.toml"), config(exchange, &simulator.base)).unwrap();
         let keys = [("K", "ak"), ("S", "as"), ("P", "ap")];
         let add =
@@ -72,12 +81,12 @@ impl Rehearsal {
         Self { simulator, home }
     }
 
-    async fn ledger(&self) -> Value {
+    pub(crate) async fn ledger(&self) -> Value {
         self.simulator.get("/_sim/ledger?account=a").await
     }
 
     /// Trades until the oracle has seen this many fills.
-    async fn trade_until(&self, fills: usize) {
+    pub(crate) async fn trade_until(&self, fills: usize) {
         for _ in 0..12 {
             self.home.run("run --cycles 60").ok();
             if self.ledger().await["fills"].as_array().unwrap().len() >= fills {
@@ -88,7 +97,7 @@ impl Rehearsal {
     }
 
     /// Trades until a position is left open when the daemon ends.
-    async fn hold_something(&self) {
+    pub(crate) async fn hold_something(&self) {
         for _ in 0..40 {
             self.home.run("run --cycles 20").ok();
             if !self.ledger().await["positions"].as_array().unwrap().is_empty() {
@@ -118,7 +127,7 @@ impl Rehearsal {
     }
 
     /// Opens nothing more, holds the market still, and lets the daemon learn what is left to learn.
-    async fn come_to_rest(&self) {
+    pub(crate) async fn come_to_rest(&self) {
         self.home.run("bot stop --all").ok();
         self.simulator.control("calm", &json!({})).await;
         self.simulator.control("pause", &json!({})).await;
@@ -126,7 +135,7 @@ impl Rehearsal {
     }
 
     /// Every fill with its fee, the open quantity of each symbol, and what was realized: equal to the last digit.
-    async fn assert_equal_books(&self) {
+    pub(crate) async fn assert_equal_books(&self) {
         let oracle = self.ledger().await;
         let ours = self.home.json("trades --limit 100000");
         let open = self.home.json("positions");
@@ -142,6 +151,43 @@ impl Rehearsal {
         assert_eq!(self.simulator.get("/_sim/health").await["oracle_agrees"], true);
         self.home.run("db check").ok();
     }
+
+    /// Cash, fees by asset and funding: equal to the last digit, and nothing of it taken for a transfer.
+    async fn assert_equal_cash(&self, stage: &Stage) {
+        let oracle = self.ledger().await;
+        let pnl = self.home.json("pnl --account a");
+        let accounts = pnl["accounts"].as_array().unwrap();
+        let ours = accounts.iter().find(|account| account["book"] == "real").unwrap();
+        let figures = ["wallet", "funding", "adjustments"].map(|name| number(&ours[name]));
+        let expected = [number(&oracle["wallet"]), number(&oracle["funding"]), number(&json!(stage.balance))];
+        assert_eq!(figures, expected, "{ours}");
+        let shown = self.home.json("account show a");
+        let mut fees: Vec<_> = shown["fees"].as_array().unwrap().iter().map(fee).collect();
+        fees.sort_unstable();
+        assert_eq!(fees, fees_of(&oracle, quote_asset(stage)));
+    }
+}
+
+fn number(value: &Value) -> Decimal {
+    value.as_str().unwrap_or_else(|| panic!("{value}")).parse::<Decimal>().unwrap().normalize()
+}
+
+fn quote_asset(stage: &Stage) -> &'static str {
+    if stage.exchange == "upbit" { "KRW" } else { "USDT" }
+}
+
+/// An asset and what was paid in it.
+fn fee(sum: &Value) -> (String, Decimal) {
+    (sum["asset"].as_str().unwrap().to_owned(), number(&sum["amount"]))
+}
+
+fn fees_of(oracle: &Value, quote_asset: &str) -> Vec<(String, Decimal)> {
+    let in_kind = oracle["fees_in_kind"].as_object().unwrap().iter();
+    let mut fees: Vec<_> = in_kind.map(|(asset, paid)| (asset.clone(), number(paid))).collect();
+    fees.push((quote_asset.to_owned(), number(&oracle["fees"])));
+    fees.retain(|(_, paid)| !paid.is_zero());
+    fees.sort_unstable();
+    fees
 }
 
 fn config(exchange: &str, base: &str) -> String {
@@ -155,7 +201,6 @@ fn config(exchange: &str, base: &str) -> String {
 
 /// Price, quantity and fee of each fill, as numbers.
 fn sorted(fills: &[Value]) -> Vec<[Decimal; 3]> {
-    let number = |value: &Value| value.as_str().unwrap().parse::<Decimal>().unwrap().normalize();
     let mut found: Vec<_> =
         fills.iter().map(|fill| ["price", "qty", "fee"].map(|name| number(&fill[name]))).collect();
     found.sort_unstable();
@@ -168,6 +213,7 @@ async fn books_agree(stage: &Stage) {
     rehearsal.trade_until(3).await;
     rehearsal.come_to_rest().await;
     rehearsal.assert_equal_books().await;
+    rehearsal.assert_equal_cash(stage).await;
 }
 
 #[tokio::test]
@@ -215,6 +261,84 @@ async fn an_account_in_dry_run_sends_nothing_private() {
     let stats = rehearsal.simulator.get("/_sim/stats").await;
     let counts = &stats["accounts"][0]["counts"];
     assert_eq!((&counts["private_reads"], &counts["private_writes"]), (&json!(0), &json!(0)), "{stats}");
+}
+
+/// Fees in an asset of the exchange's own, until there is too little of it.
+async fn fees_agree(stage: &Stage, asset: &str) {
+    let rehearsal = Rehearsal::start(stage).await;
+    rehearsal.home.run("account set a dry_run=off --yes").ok();
+    rehearsal.trade_until(4).await;
+    rehearsal.come_to_rest().await;
+    rehearsal.assert_equal_books().await;
+    rehearsal.assert_equal_cash(stage).await;
+    let oracle = rehearsal.ledger().await;
+    assert!(!number(&oracle["fees_in_kind"][asset]).is_zero(), "{oracle}");
+    assert!(!number(&oracle["fees"]).is_zero(), "{oracle}");
+    let mut told = assets(&oracle["fills"]);
+    let ours = rehearsal.home.json("trades --open --limit 100000");
+    let mut booked: Vec<String> = Vec::new();
+    for trade in ours["trades"].as_array().unwrap() {
+        booked.extend(assets(&trade["fills"]));
+        for fill in trade["fills"].as_array().unwrap() {
+            assert!(fill["fee_value"].is_string(), "its worth was known: {fill}");
+            assert_eq!(fill["fee_price"].is_string(), fill["fee_asset"] == asset, "{fill}");
+        }
+    }
+    told.sort();
+    booked.sort();
+    assert_eq!(booked, told);
+}
+
+/// Asset and amount of each fill's fee.
+fn assets(fills: &Value) -> Vec<String> {
+    let text = |fill: &Value| format!("{} {}", fill["fee_asset"].as_str().unwrap(), number(&fill["fee"]));
+    fills.as_array().unwrap().iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn fees_in_bnb_are_booked_in_bnb() {
+    let terms = "fee_asset = \"BNB\"\nfee_asset_balance = \"0.005\"\nfee_asset_price = \"600\"\n";
+    fees_agree(&Stage { terms, ..BINANCE }, "BNB").await;
+}
+
+#[tokio::test]
+async fn fees_in_bgb_are_booked_in_bgb() {
+    let terms = "fee_asset = \"BGB\"\nfee_asset_balance = \"0.6\"\nfee_asset_price = \"4\"\n";
+    fees_agree(&Stage { terms, ..BITGET }, "BGB").await;
+}
+
+/// Funding comes by the clock and by hand, while the daemon runs and while it does not, and answers are lost.
+async fn funding_agrees(stage: &Stage) {
+    let rehearsal = Rehearsal::start(stage).await;
+    rehearsal.home.run("account set a dry_run=off --yes").ok();
+    let faults =
+        json!({ "account": "a", "lost_answer_pct": 15.0, "error_5xx_pct": 10.0, "disconnect_every_s": 5.0 });
+    rehearsal.simulator.control("faults", &faults).await;
+    let mut payments = 0;
+    for _ in 0..15 {
+        rehearsal.home.run("run --cycles 60").ok();
+        rehearsal.simulator.control("funding", &json!({ "rate_pct": "0.0375" })).await;
+        payments = rehearsal.ledger().await["funding_payments"].as_array().unwrap().len();
+        if payments >= 4 {
+            break;
+        }
+    }
+    assert!(payments >= 4, "hardly any funding: {}", rehearsal.ledger().await);
+    rehearsal.come_to_rest().await;
+    rehearsal.assert_equal_books().await;
+    rehearsal.assert_equal_cash(stage).await;
+}
+
+const BY_THE_CLOCK: &[&str] = &["--funding-rate", "0.01", "--funding-every", "5"];
+
+#[tokio::test]
+async fn on_binance_funding_is_booked_once_each() {
+    funding_agrees(&Stage { flags: BY_THE_CLOCK, ..BINANCE }).await;
+}
+
+#[tokio::test]
+async fn on_bitget_funding_is_booked_once_each() {
+    funding_agrees(&Stage { flags: BY_THE_CLOCK, ..BITGET }).await;
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ use crate::simulator::Simulator;
 const API_KEY: &str = "canary-live-key-77123";
 const API_SECRET: &str = "canary-live-secret-77123";
 const TOKEN: &str = "77123:canary-live-token";
+const WEBHOOK: &str = "http://127.0.0.1:9/services/canary-live-webhook";
+const MAIL_PASSWORD: &str = "canary-live-mail-password";
 
 fn all_bytes(folder: &Path, seen: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -49,6 +51,9 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         "[binance]\nrest_url = \"{base}\"\nstream_url = \"{socket}\"\naccount_url = \"{base}\"\n\
          [live]\nspeed = 40\n[gates]\nenabled = false\n[http]\nlisten = \"127.0.0.1:0\"\n\
          [telegram]\napi_url = \"http://127.0.0.1:9\"\n\
+         [alerts]\nslack_webhook = \"env:HOOK\"\nslack_severity = \"info\"\nsmtp_host = \"127.0.0.1\"\n\
+         smtp_port = 9\nsmtp_tls = \"none\"\nsmtp_user = \"fleet\"\nsmtp_password = \"env:MAIL\"\n\
+         email_from = \"a@example.org\"\nemail_to = [\"b@example.org\"]\nemail_severity = \"info\"\n\
          [log]\nlevel = \"trace\"\nformat = \"json\"\ndir = \"{logs}\"\n"
     );
     fs::write(home.file("config.toml"), config).unwrap();
@@ -71,6 +76,10 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         json!({ "account": "a", "lost_answer_pct": 30.0, "error_5xx_pct": 30.0, "disconnect_every_s": 2.0 });
     simulator.control("faults", &faults).await;
 
+    // Neither the webhook nor the mail server answers.
+    let outward = [("HOOK", WEBHOOK), ("MAIL", MAIL_PASSWORD)];
+    let alerted = home.run_with("--json alert test", &outward);
+
     // Into files: nobody reads a pipe that fast.
     let (stdout, stderr) = (home.write("stdout", ""), home.write("stderr", ""));
     let mut daemon = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
@@ -78,6 +87,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         .env_clear()
         .env("TRADEFLEET_HOME", home.path())
         .envs(master)
+        .envs(outward)
         .stdin(Stdio::null())
         .stdout(fs::File::create(&stdout).unwrap())
         .stderr(fs::File::create(&stderr).unwrap())
@@ -98,6 +108,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         ("stderr".to_owned(), bytes_of(Path::new(&stderr))),
         ("rekeyed".to_owned(), format!("{rekeyed:?}")),
         ("verified".to_owned(), format!("{verified:?}")),
+        ("alerted".to_owned(), format!("{alerted:?}")),
     ];
     for line in
         ["status a", "orders", "account show a", "account list", "audit show", "doctor", "config show"]

@@ -229,6 +229,22 @@ fn an_alert_is_told_once_and_so_is_its_end() {
     assert_eq!(sink.heard().len(), 3);
 }
 
+/// Whoever has to know of a database that takes nothing cannot learn it through the database.
+#[test]
+fn alerts_that_cannot_be_kept_are_told_all_the_same() {
+    let sink = slack(0);
+    let home = slack_home(&sink);
+    home.sql("CREATE TRIGGER refuses BEFORE INSERT ON alerts BEGIN SELECT RAISE(ABORT, 'no room'); END");
+    let _daemon = Daemon::at_work(&home, RUN);
+    quarantine(&home, "a test");
+    let first = sink.wait_for(1);
+    assert!(first[0].contains("the database does not answer (critical)"), "{first:?}");
+    home.sql("DROP TRIGGER refuses");
+    let all = sink.wait_for(3).join("\n");
+    assert!(all.contains("does not answer (over)") && all.contains("a: quarantined (critical)"), "{all}");
+    assert_eq!(all.matches("does not answer").count(), 2, "{all}");
+}
+
 #[test]
 fn a_test_alert_goes_by_every_channel() {
     let (chat, post) = (slack(0), mail());

@@ -82,6 +82,7 @@ async fn simulated_for(account: AccountSpec) -> Server {
         accounts: vec![account],
         faults: FaultSettings::default(),
         limits: LimitSpec::default(),
+        funding: None,
         seed: 1,
     };
     opening.open().await.unwrap()
@@ -174,7 +175,7 @@ async fn an_account_trades_and_both_ways_of_hearing_of_a_fill_agree() {
     let held = account.positions().await.unwrap().remove(0);
     assert_eq!(held.qty, coins.plus(buy.qty));
     let after = account.balance().await.unwrap();
-    let spent = fill.price.notional(fill.qty) + fill.fee;
+    let spent = fill.price.notional(fill.qty) + fill.fee.cash();
     assert_eq!(before.available - after.available, spent);
 
     let sell = order(1, Side::Sell, "0.01234567", OrderKind::Market);

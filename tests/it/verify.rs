@@ -44,3 +44,22 @@ async fn of_another_account_a_wrong_secret_or_silence_nothing_is_kept() {
     assert_eq!(answer.json()["accounts"][0]["outcome"], "no_answer");
     assert_eq!([wrong.fingerprint(), swapped.fingerprint()], before);
 }
+
+#[tokio::test]
+async fn an_exchange_that_allows_no_more_questions_for_a_moment_is_waited_for() {
+    let simulator = Simulator::start("bitget", &[]).await;
+    let home = Home::new();
+    let (rest, stream) = (&simulator.base, simulator.base.replace("http", "ws"));
+    std::fs::write(
+        home.file("config.toml"),
+        format!("[bitget]\nrest_url = \"{rest}\"\nstream_url = \"{stream}\"\n"),
+    )
+    .unwrap();
+    let add = "account add b --exchange bitget --api-key-env K --api-secret-env S --passphrase-env P";
+    home.run_with(add, &[("K", "testkey"), ("S", "testsecret"), ("P", "testpass")]).ok();
+    // What a key may do can be asked once a second.
+    for _ in 0..4 {
+        let told = home.json("account verify --all");
+        assert_eq!(told["accounts"][0]["outcome"], "verified", "{told}");
+    }
+}

@@ -269,7 +269,7 @@ fn trades(row: &OrderRow, meaning: &Value) -> Result<(), String> {
         same("time", at.ms(), recorded["timestamp"].as_i64().unwrap())?;
     }
     if !ours.is_empty() {
-        let fees: Quote = ours.iter().map(|(.., fee)| *fee).sum();
+        let fees: Quote = ours.iter().map(|(.., fee)| fee.cash()).sum();
         same("fees", Some(fees.decimal()), number(&meaning["fee"]["cost"]))?;
     }
     Ok(())

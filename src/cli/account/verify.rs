@@ -1,6 +1,7 @@
 //! `account verify`: whose key it is, what it may do, how the account is set up. Only asks; nothing is sent that would
 //! change anything at the exchange, so a dry-run account can be verified too.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use clap::Args;
@@ -18,10 +19,12 @@ use crate::control::command::Verified;
 use crate::control::{AccountKeys, Applied, Command};
 use crate::daemon::connections::Connections;
 use crate::daemon::handle::LiveHandle;
+use crate::daemon::limits_log;
 use crate::daemon::roster::Access;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::side::PositionMode;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DurationMs, Timestamp};
+use crate::exchange::Sleep;
 use crate::exchange::assess::Expected;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::report::{AccountProfile, Balance};
@@ -45,6 +48,12 @@ pub(super) struct VerifyArgs {
     #[arg(long)]
     allow_withdraw_key: bool,
 }
+
+/// An exchange that allows no more questions for longer is not waited for.
+const PATIENCE: DurationMs = DurationMs::from_secs(180);
+/// Waiting for less is not worth a word; waiting for less still would be asking all the time.
+const TOLD_FROM: DurationMs = DurationMs::from_ms(300);
+const PAUSE_LEAST: DurationMs = DurationMs::from_ms(50);
 
 /// What came of one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -77,9 +86,10 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> Result<(), CliError> 
     let store = context.read_store()?;
     let rows = rows(store.conn(), args)?;
     let vault = Arc::new(context.unlock(&store)?);
-    let connections = Connections::new(&context.config()?.live, vault);
+    let bans = limits_log::remembered(store.conn())?;
+    let connections = Connections::new(&context.config()?.live, vault).remembering(bans);
     drop(store);
-    let verifications = runtime::block_on(verify(&rows, connections, args, context.now()))??;
+    let verifications = runtime::block_on(verify(&rows, connections, args, context))??;
     let to_keep: Vec<_> =
         verifications.iter().filter_map(|verification| verification.to_keep.clone()).collect();
     let request = Request {
@@ -114,7 +124,7 @@ async fn verify(
     rows: &[AccountRow],
     mut connections: Connections,
     args: &VerifyArgs,
-    now: Timestamp,
+    context: &Context,
 ) -> Result<Vec<Verification>, CliError> {
     let mut exchanges: Vec<_> = rows.iter().map(|row| row.exchange).collect();
     exchanges.retain(|exchange| *exchange != ExchangeKind::Paper);
@@ -131,7 +141,8 @@ async fn verify(
         };
         accounts.push((row, handle));
     }
-    let asked = stream::iter(accounts).map(|(row, handle)| verify_one(row, handle, args, now));
+    let desk = Desk { args, context, sleep: connections.sleep(), waits_until: Cell::default() };
+    let asked = stream::iter(accounts).map(|(row, handle)| desk.verify(row, handle));
     Ok(asked.buffered(TOGETHER).collect().await)
 }
 
@@ -139,27 +150,58 @@ fn unreachable_by(row: &AccountRow, error: &impl std::fmt::Display) -> CliError 
     CliError::usage(format!("account {}: {error}", row.name))
 }
 
-async fn verify_one(
-    row: &AccountRow,
-    handle: Option<LiveHandle>,
-    args: &VerifyArgs,
-    now: Timestamp,
-) -> Verification {
-    let Some(mut handle) = handle else {
-        let check = Finding::ok("exchange", "a paper account has no key: there is nothing to verify");
-        return Verification::new(row, Outcome::NothingToVerify, vec![check]);
-    };
-    match handle.exchange_mut().inspect().await {
-        Ok(profile) => judge(row, profile, args, now),
-        Err(error) => {
-            let outcome = match &error {
-                ExchangeError::Unauthorized { .. } | ExchangeError::Refused { .. } => Outcome::Refused,
-                ExchangeError::Throttled { .. }
-                | ExchangeError::Unknown { .. }
-                | ExchangeError::Unavailable { .. }
-                | ExchangeError::Malformed { .. } => Outcome::NoAnswer,
+/// What all accounts are asked with.
+struct Desk<'a> {
+    args: &'a VerifyArgs,
+    context: &'a Context,
+    sleep: Arc<dyn Sleep>,
+    /// Up to when somebody was told that we wait.
+    waits_until: Cell<Timestamp>,
+}
+
+impl Desk<'_> {
+    async fn verify(&self, row: &AccountRow, handle: Option<LiveHandle>) -> Verification {
+        let Some(mut handle) = handle else {
+            let check = Finding::ok("exchange", "a paper account has no key: there is nothing to verify");
+            return Verification::new(row, Outcome::NothingToVerify, vec![check]);
+        };
+        match self.inspect(row, &mut handle).await {
+            Ok(profile) => judge(row, profile, self.args, self.context.now()),
+            Err(error) => {
+                let outcome = match &error {
+                    ExchangeError::Unauthorized { .. } | ExchangeError::Refused { .. } => Outcome::Refused,
+                    ExchangeError::Throttled { .. }
+                    | ExchangeError::Unknown { .. }
+                    | ExchangeError::Unavailable { .. }
+                    | ExchangeError::Malformed { .. } => Outcome::NoAnswer,
+                };
+                Verification::new(row, outcome, vec![no_profile(&error, row)])
+            }
+        }
+    }
+
+    /// Asks, and again when the exchange allows no more questions for a while.
+    async fn inspect(
+        &self,
+        row: &AccountRow,
+        handle: &mut LiveHandle,
+    ) -> Result<AccountProfile, ExchangeError> {
+        let give_up_at = self.sleep.now().plus(PATIENCE);
+        loop {
+            let until = match handle.exchange_mut().inspect().await {
+                Err(ExchangeError::Throttled { until }) if until < give_up_at => until,
+                answer => return answer,
             };
-            Verification::new(row, outcome, vec![no_profile(&error, row)])
+            let left = until.since(self.sleep.now()).max(PAUSE_LEAST);
+            if left >= TOLD_FROM && until > self.waits_until.get() {
+                self.waits_until.set(until);
+                let seconds = left.ms().div_euclid(1_000).saturating_add(1);
+                self.context.out.note(format!(
+                    "{} allows no more questions for {seconds} s; waiting for that",
+                    row.exchange
+                ));
+            }
+            self.sleep.sleep(left).await;
         }
     }
 }

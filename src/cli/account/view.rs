@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::bot::effective::{Effective, Strategies, effective};
 use crate::cli::output::Tone;
-use crate::cli::{CliError, Context};
+use crate::cli::{CliError, Context, figures};
+use crate::domain::fee::FeeSum;
 use crate::domain::figures::allocation_bar;
 use crate::domain::ids::AccountId;
 use crate::domain::instrument::Symbol;
@@ -17,6 +18,7 @@ use crate::engine::state::External;
 use crate::store::accounts::{self, AccountRow};
 use crate::store::bots::{self, BotRow};
 use crate::store::latches::{self, AccountHealth};
+use crate::store::queries::{BookKind, Filter, pnl};
 use crate::store::{holdings, journal, telegram_bots};
 
 /// One word for how the account trades.
@@ -25,6 +27,14 @@ const fn mode(account: &AccountRow) -> &'static str {
         (_, true) => "dry run",
         (ExchangeKind::Paper, false) => "paper",
         (ExchangeKind::Binance | ExchangeKind::Bitget | ExchangeKind::Upbit, false) => "live",
+    }
+}
+
+/// The book that the account trades on now.
+const fn book_in_use(account: &AccountRow) -> BookKind {
+    match (account.exchange, account.settings.dry_run) {
+        (_, true) | (ExchangeKind::Paper, false) => BookKind::Paper,
+        (ExchangeKind::Binance | ExchangeKind::Bitget | ExchangeKind::Upbit, false) => BookKind::Real,
     }
 }
 
@@ -96,6 +106,9 @@ struct Page {
     allocation: rust_decimal::Decimal,
     open_positions: u32,
     chat_id: Option<i64>,
+    /// What it has paid on the book in use, by asset.
+    fees: Vec<FeeSum>,
+    quote_asset: String,
     /// Somebody else's holdings and orders, by symbol.
     external: BTreeMap<Symbol, External>,
 }
@@ -113,7 +126,14 @@ pub(super) fn show(name: &str, context: &Context) -> Result<(), CliError> {
             (bot, effective)
         })
         .collect();
+    let filter = Filter { account: Some(account.id), ..Filter::default() };
+    let in_use =
+        pnl::report(conn, &filter)?.accounts.into_iter().find(|book| book.book == book_in_use(&account));
+    let (fees, quote_asset) =
+        in_use.map_or_else(Default::default, |book| (book.fees_by_asset, book.quote_asset));
     let page = Page {
+        fees,
+        quote_asset,
         health: latches::health(conn, account.id)?,
         external: journal::external_of(conn, account.id)?,
         allocation: bots::allocation_used(conn, account.id)?.decimal(),
@@ -145,7 +165,7 @@ impl Page {
             "settings": document(AccountSettings::KEYS, |key| account.settings.get(key)),
             "paper": document(PaperSettings::KEYS, |key| account.paper_settings.get(key)),
             "equity": health.equity, "open_positions": self.open_positions,
-            "external": self.external,
+            "fees": self.fees, "external": self.external,
             "halted_at": health.halted_at, "halt_reason": health.halt_reason, "halt_flatten": health.halt_flatten,
             "quarantined_at": health.quarantined_at, "quarantine_reason": health.quarantine_reason,
             "breaker": health.breaker, "last_error": health.last_error, "last_error_at": health.last_error_at,
@@ -191,6 +211,9 @@ impl Page {
             if let Some(value) = value {
                 out.line(format!("{label:<14}{value}"))?;
             }
+        }
+        for sum in &self.fees {
+            out.line(format!("{:<14}{}", "fees", figures::fee_sum(sum, &self.quote_asset)))?;
         }
         for (symbol, others) in &self.external {
             let (long, short, orders) = (others.long, others.short, others.open_orders);

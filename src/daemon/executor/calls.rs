@@ -11,6 +11,8 @@ use crate::exchange::{Answer, BoxFuture, Exchange, Sleep};
 
 /// A call that takes longer has no answer.
 const CALL_TIMEOUT: DurationMs = DurationMs::from_secs(10);
+/// Whoever notices so much later that no answer has come has stood still.
+const GIVEN_UP_BY: DurationMs = DurationMs::from_secs(15);
 /// A question may be several calls, each of which is made again when no answer comes.
 const QUESTION_TIMEOUT: DurationMs = DurationMs::from_secs(30);
 
@@ -82,6 +84,10 @@ impl Executor {
             Some(answers) => answers,
             None => vec![Err(no_answer(CALL_TIMEOUT)); count],
         };
+        if self.clock.now().since(sent_at) > GIVEN_UP_BY {
+            // We stood still meanwhile: they may have left only now, and be seen a little later.
+            self.clock.sleep(self.handle.exchange().capabilities().visibility_slack).await;
+        }
         for (order, answer) in ready.iter().zip(answers) {
             let answer = answers::place(self.heard(answer));
             let id = order.client_order_id.clone();

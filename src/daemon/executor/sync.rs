@@ -1,12 +1,11 @@
 //! Keeps what we believe in step with what the exchange holds: after a start, after a stream was interrupted, when the
 //! machine asks for it, and now and then in the background.
 
+use super::schedule::Standing;
 use super::{Executor, Halted, answers};
 use crate::clock::wall_now;
 use crate::daemon::handle::Handle;
 use crate::daemon::roster;
-use crate::domain::ids::AccountId;
-use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::breaker::Urgency;
 use crate::engine::event::{Event, Snapshot};
 use crate::engine::sweep::FillSweepPlan;
@@ -14,62 +13,6 @@ use crate::exchange::Sleep;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::report::{ReportedFill, Scope};
 use crate::store::{StoreError, accounts};
-
-/// Between two comparisons of an account whose stream is up.
-const STREAMED_EVERY: DurationMs = DurationMs::from_secs(600);
-/// Without a stream: where something is at stake, and where nothing is.
-const ENGAGED_EVERY: DurationMs = DurationMs::from_secs(10);
-const IDLE_EVERY: DurationMs = DurationMs::from_secs(60);
-/// Between two questions for everything there is, also on symbols we have nothing on, and for funding.
-const WIDE_EVERY: DurationMs = DurationMs::from_secs(3_600);
-
-/// When the account is compared with its exchange next.
-#[derive(Debug)]
-pub(super) struct Schedule {
-    account: AccountId,
-    resync: bool,
-    narrow_at: Option<Timestamp>,
-    wide_at: Option<Timestamp>,
-}
-
-impl Schedule {
-    pub(super) const fn new(account: AccountId) -> Self {
-        Self { account, resync: false, narrow_at: None, wide_at: None }
-    }
-
-    pub(super) const fn want_resync(&mut self) {
-        self.resync = true;
-    }
-
-    pub(super) const fn is_resync_due(&self) -> bool {
-        self.resync
-    }
-
-    fn is_due(&self, now: Timestamp) -> bool {
-        self.resync || self.is_wide(now) || self.narrow_at.is_some_and(|due| now >= due)
-    }
-
-    fn is_wide(&self, now: Timestamp) -> bool {
-        self.wide_at.is_some_and(|due| now >= due)
-    }
-
-    /// Something was not told: the next comparison comes earlier.
-    fn compare_soon(&mut self, now: Timestamp) {
-        self.narrow_at = Some(now.plus(ENGAGED_EVERY));
-    }
-
-    /// A comparison was made at `now`; the next narrow one is due `pause` later. Wide ones cost more: a thousand
-    /// accounts take turns, each with its own place in the hour.
-    fn compared(&mut self, now: Timestamp, pause: DurationMs) {
-        self.resync = false;
-        self.narrow_at = Some(now.plus(pause));
-        if self.wide_at.is_none_or(|due| now >= due) {
-            let place = i64::from(self.account.get()).wrapping_mul(7_919_000).rem_euclid(WIDE_EVERY.ms());
-            let into = (now.ms() - place).rem_euclid(WIDE_EVERY.ms());
-            self.wide_at = Some(now.plus(DurationMs::from_ms(WIDE_EVERY.ms() - into)));
-        }
-    }
-}
 
 impl Executor {
     /// Asks what became of everything in flight, then compares. Tried again with each cycle until it succeeds.
@@ -86,37 +29,39 @@ impl Executor {
             // The breaker has noted it; so that people see it, the account's row does too.
             return Ok(self.checkpoint().await?);
         };
-        self.schedule.compared(self.clock.now(), self.pause());
+        self.schedule.compared(self.clock.now());
+        self.funding.compared(self.clock.now());
         let at = snapshot.taken_at;
         self.handle(Event::Snapshot(snapshot)).await?;
         // Money last: nothing that protects waits for it.
         match self.ask(&(), |exchange, ()| exchange.balance()).await {
-            Ok(balance) => self.handle(Event::Wallet { at, wallet: balance.wallet }).await?,
+            Ok(balance) => {
+                // Funding explains a difference that would be taken for a transfer.
+                let differs = self.machine.wallet().is_some_and(|own| own != balance.wallet);
+                if differs && self.handle.is_live() && !self.machine.is_engaged() {
+                    self.book_funding().await?;
+                }
+                self.handle(Event::Wallet { at, wallet: balance.wallet }).await?;
+            }
             Err(_) => self.schedule.compare_soon(self.clock.now()),
         }
-        if is_wide {
-            self.book_funding().await?;
-        }
         Ok(())
     }
 
-    /// Until the account is compared again without anything asking for it.
-    fn pause(&self) -> DurationMs {
-        match (self.handle.exchange().is_streaming(), self.machine.is_engaged()) {
-            (true, _) => STREAMED_EVERY,
-            (false, true) => ENGAGED_EVERY,
-            (false, false) => IDLE_EVERY,
-        }
-    }
-
-    /// What fails is asked for again in an hour: the machine knows from when on.
-    async fn book_funding(&mut self) -> Result<(), StoreError> {
-        let Some(since) = self.machine.funding_since() else { return Ok(()) };
+    /// What fails is asked for again: the machine knows from when on.
+    pub(super) async fn book_funding(&mut self) -> Result<(), StoreError> {
+        let at = self.now();
+        let Some(since) = self.machine.funding_since() else {
+            self.funding.asked(self.clock.now(), false);
+            return Ok(());
+        };
         let payments = self.ask(&since, |exchange, since| exchange.funding_since(*since)).await;
-        for payment in payments.unwrap_or_default() {
+        self.funding.asked(self.clock.now(), payments.is_ok());
+        let Ok(payments) = payments else { return Ok(()) };
+        for payment in payments {
             self.handle(Event::Funding(payment)).await?;
         }
-        Ok(())
+        self.handle(Event::FundingAsked { at }).await
     }
 
     /// Makes sure that the keys are those of this account and may be used. False: the exchange does not answer now.
@@ -130,6 +75,9 @@ impl Executor {
         live.identify(&profile).map_err(Halted::Identity)?;
         let capabilities = live.exchange().capabilities().clone();
         self.machine.set_venue(roster::venue(false, &capabilities));
+        // The handle is a new one.
+        self.is_told_engaged = false;
+        self.tell_engaged();
         let (account, uid, mode) = (self.account, profile.uid, profile.position_mode);
         self.writer
             .run(move |conn| accounts::identify(conn, account, uid.as_deref(), mode, wall_now()))
@@ -138,12 +86,16 @@ impl Executor {
     }
 
     /// A paper book is never out of step once it was compared.
-    pub(super) fn is_due_to_compare(&self) -> bool {
+    pub(super) fn is_due_to_compare(&mut self) -> bool {
         if !self.machine.is_ready() || !self.handle.is_live() {
             return !self.machine.is_ready() || self.machine.wallet().is_none();
         }
         let now = self.clock.now();
-        self.schedule.is_due(now) || self.machine.wants_snapshot().is_some_and(|at| now >= at)
+        let standing = Standing {
+            is_streaming: self.handle.exchange().is_streaming(),
+            is_engaged: self.machine.is_engaged(),
+        };
+        self.schedule.is_due(now, standing) || self.machine.wants_snapshot().is_some_and(|at| now >= at)
     }
 
     /// Orders and positions first: a fill that comes meanwhile is found by the sweep, never missed between the two.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use prometheus_client::metrics::histogram::Histogram;
 
-use crate::clock::Stopwatch;
+use super::pulse::Pulse;
+use crate::clock::{Stopwatch, since_boot};
 use crate::config::WatchConfig;
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
@@ -80,6 +81,7 @@ pub struct Vitals {
     free_bytes: AtomicU64,
     reserve_spent: AtomicBool,
     wants_clocks: AtomicBool,
+    pulse: Mutex<Pulse>,
     pub commits: Histogram,
     pub fan_out: Histogram,
     watch: Mutex<WatchConfig>,
@@ -107,6 +109,7 @@ impl Default for Vitals {
             free_bytes: AtomicU64::new(u64::MAX),
             reserve_spent: AtomicBool::new(false),
             wants_clocks: AtomicBool::new(false),
+            pulse: Mutex::default(),
             commits: Histogram::new(BUCKETS),
             fan_out: Histogram::new(BUCKETS),
             watch: Mutex::default(),
@@ -175,6 +178,11 @@ impl Vitals {
     /// What is wrong now: a word for each, and the text.
     pub fn set_troubles(&self, troubles: BTreeMap<String, String>) {
         *lock(&self.troubles) = troubles;
+    }
+
+    /// For how long the process stood still since this was asked last.
+    pub fn take_gap(&self) -> Option<Duration> {
+        lock(&self.pulse).take_gap(since_boot())
     }
 
     /// Whether the exchanges' clocks are to be asked anew; true once.
@@ -289,6 +297,11 @@ impl Vitals {
 
     pub fn set_reserve_spent(&self, is_spent: bool) {
         self.reserve_spent.store(is_spent, Ordering::Relaxed);
+    }
+
+    /// The process is alive at this moment.
+    pub fn beat(&self) {
+        lock(&self.pulse).beat(since_boot());
     }
 
     pub fn want_clocks(&self) {

@@ -29,7 +29,16 @@ fn funding_is_booked_once_by_its_id() {
         }
         assert_eq!(rig.machine.wallet(), Some(quote("1000.75")));
         assert_eq!(rig.funding.len(), 3);
+        assert_eq!(rig.machine.funding_since(), Some(from), "until all of it was told");
+        rig.crash();
+    }
+    for asked in [hour(8), hour(7)] {
+        rig.handle(Event::FundingAsked { at: asked });
         assert_eq!(rig.machine.funding_since(), Some(hour(7)), "with an hour for what is told late");
+        for (id, amount, at) in [("c", "2", hour(8)), ("a", "-1.5", hour(1))] {
+            rig.handle(Event::Funding(payment(id, amount, at)));
+        }
+        assert_eq!(rig.funding.len(), 3);
         rig.crash();
     }
     let paper = Rig::new(account());

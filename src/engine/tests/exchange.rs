@@ -1,6 +1,7 @@
 //! The exchange's side of a rig: requests performed on the book, with the answers a test wants.
 
 use super::rig::{Fate, Queries, Rig};
+use crate::domain::fee::Fee;
 use crate::domain::order::Order;
 use crate::engine::event::*;
 use crate::engine::turn::Request;
@@ -81,11 +82,11 @@ pub(super) fn told(event: BookEvent) -> Option<Event<'static>> {
         BookEvent::Balance { .. } => return None,
         BookEvent::Liquidated(gone) => Event::Liquidated(Liquidation {
             trade_id: gone.trade_id,
+            fee: Fee::from_cash(gone.fee, gone.symbol.quote_asset()),
             symbol: gone.symbol,
             side: gone.position_side,
             qty: gone.qty,
             price: gone.price,
-            fee: gone.fee,
             at: gone.at,
         }),
     })

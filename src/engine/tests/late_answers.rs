@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::fixtures::*;
 use super::live::live;
 use super::rig::{Fate, Queries, Rig};
+use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::order::{Order, OrderStatus, Purpose};
@@ -31,8 +32,7 @@ fn fill_of(order: &Order, trade: &str, qty: &str, price: &str) -> Fill {
         position_side: order.position_side,
         price: price.parse().unwrap(),
         qty: qty.parse().unwrap(),
-        fee: quote("0.1"),
-        fee_asset: "USDT".to_owned(),
+        fee: Fee::from_cash(quote("0.1"), "USDT"),
         liquidity: Liquidity::Taker,
         at: minute(2),
     }

@@ -106,6 +106,18 @@ fn what_is_missing_blocks_its_symbol_when_it_is_seen_twice() {
 }
 
 #[test]
+fn whoever_lost_touch_opens_nothing_before_the_next_comparison() {
+    let mut rig = Rig::new(live());
+    told(&mut rig, &[]);
+    rig.machine.lose_touch();
+    rig.enter(1, Long);
+    assert!(rig.intents.is_empty() && !rig.machine.is_ready());
+    told(&mut rig, &[]);
+    rig.enter(1, Long);
+    assert_eq!(rig.intents.len(), 1);
+}
+
+#[test]
 fn a_difference_that_passes_blocks_nothing() {
     let mut rig = Rig::new(live());
     rig.open_long();
@@ -192,7 +204,7 @@ fn external_fill(trade: &str, qty: &str, cause: ExternalCause) -> ExternalFill {
         position_side: None,
         price: "90".parse().unwrap(),
         qty: qty.parse().unwrap(),
-        fee: quote("0.4"),
+        fee: crate::domain::fee::Fee::from_cash(quote("0.4"), "USDT"),
         cause,
         at: minute(3),
     }
@@ -233,7 +245,7 @@ fn a_forced_close_takes_what_the_bots_hold_piece_by_piece() {
     }
     assert!(rig.position(ONE, BTC).is_none());
     assert_eq!(rig.position(TWO, BTC).unwrap().qty.to_string(), "0.75");
-    let fees: crate::domain::money::Quote = rig.fills.iter().map(|booked| booked.fill.fee).sum();
+    let fees: crate::domain::money::Quote = rig.fills.iter().map(|booked| booked.fill.fee.cash()).sum();
     assert_eq!(fees, quote("0.8"));
     assert_eq!(rig.noticed(NoticeKind::External), 0);
     assert!(rig.machine.durable_state().holdings.values().all(|holding| holding.exit.is_none()));

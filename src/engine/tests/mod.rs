@@ -8,6 +8,7 @@ mod chasing;
 mod dca;
 mod exchange;
 mod exits;
+mod fees;
 mod fixtures;
 mod guards;
 mod halts;

@@ -2,6 +2,7 @@
 
 use super::fixtures::*;
 use super::rig::{Fate, Queries, Rig};
+use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::order::{OrderStatus, Purpose};
@@ -209,8 +210,7 @@ fn fill(id: &ClientOrderId, trade: &str, qty: &str, price: &str, fee: i64) -> Fi
         position_side: Long,
         price: price.parse().unwrap(),
         qty: qty.parse().unwrap(),
-        fee: quote(&fee.to_string()),
-        fee_asset: "USDT".to_owned(),
+        fee: Fee::from_cash(quote(&fee.to_string()), "USDT"),
         liquidity: Liquidity::Taker,
         at: minute(2),
     }

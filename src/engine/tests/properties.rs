@@ -64,7 +64,7 @@ fn check_positions_max(rig: &Rig) {
 
 /// Cash and positions follow from the fills, and the exchange agrees.
 fn check_ledger(rig: &Rig) {
-    let booked = rig.fills.iter().map(|booked| booked.realized_pnl - booked.fill.fee);
+    let booked = rig.fills.iter().map(|booked| booked.realized_pnl - booked.fill.fee.cash());
     let cash = quote("1000") + booked.sum::<Quote>();
     assert_eq!(rig.machine.wallet(), Some(cash));
     let mut bots: BTreeMap<_, Decimal> = BTreeMap::new();

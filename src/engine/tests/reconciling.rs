@@ -2,6 +2,7 @@
 
 use super::fixtures::*;
 use super::rig::Rig;
+use crate::domain::fee::Fee;
 use crate::domain::order::Purpose;
 use crate::domain::side::PositionSide::{self, Long, Short};
 use crate::engine::decision::{Action, Code};
@@ -111,7 +112,7 @@ fn liquidate(rig: &mut Rig) {
         side: Long,
         qty: "3.5".parse().unwrap(),
         price: "50".parse().unwrap(),
-        fee: quote("0.7"),
+        fee: Fee::from_cash(quote("0.7"), "USDT"),
         at: rig.now,
     }));
 }
@@ -122,7 +123,7 @@ fn a_liquidation_closes_each_bots_part_and_stops_the_bots() {
     liquidate(&mut rig);
     for (bot, pnl, fee) in [(ONE, "-50", "0.2"), (TWO, "-125", "0.5")] {
         let booked = rig.fills.iter().rfind(|booked| booked.bot == Some(bot)).unwrap();
-        assert_eq!((booked.realized_pnl, booked.fill.fee), (quote(pnl), quote(fee)), "{bot}");
+        assert_eq!((booked.realized_pnl, booked.fill.fee.cash()), (quote(pnl), quote(fee)), "{bot}");
         assert!(rig.position(bot, BTC).is_none());
         let stopped = format!("BotStopped {{ bot: {bot:?}, reason: \"liquidated\" }}");
         assert!(rig.others.contains(&stopped), "{stopped}");

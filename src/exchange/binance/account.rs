@@ -83,7 +83,7 @@ impl BinanceExchange {
         let (http, sleep) = (line.http().clone(), Arc::clone(line.clock().sleep()));
         let rest = Rest::new(line, Some(signer.clone()));
         let socket = AccountSocket::new(rest.clone(), socket_url);
-        let socket = SocketRunner::spawn(http, Box::new(socket), sleep, connects);
+        let socket = SocketRunner::spawn(http, Box::new(socket), sleep, connects.as_ref());
         Ok(Self {
             rest,
             spot,
@@ -209,6 +209,10 @@ impl Exchange for BinanceExchange {
         self.stream.is_up()
     }
 
+    fn set_engaged(&mut self, is_engaged: bool) {
+        self.stream.set_engaged(is_engaged);
+    }
+
     fn changed(&mut self) -> BoxFuture<'_, ()> {
         let deadline = self.stream.deadline();
         let sleep = Arc::clone(self.rest.line().clock().sleep());
@@ -239,7 +243,7 @@ impl Exchange for BinanceExchange {
             }
             AccountFrame::Order(_)
             | AccountFrame::Algo(_)
-            | AccountFrame::Wallet(_)
+            | AccountFrame::Wallet { .. }
             | AccountFrame::KeyExpired => false,
         })
     }

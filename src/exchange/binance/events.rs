@@ -99,8 +99,11 @@ impl Translator {
         match frame {
             AccountFrame::Order(update) => self.order(update, now, events),
             AccountFrame::Algo(update) => self.algo(&update, events),
-            AccountFrame::Wallet(wallet) => {
+            AccountFrame::Wallet { wallet, by_funding } => {
                 events.push_back(ExchangeEvent::Wallet(wallet));
+                if by_funding {
+                    events.push_back(ExchangeEvent::CashMoved);
+                }
                 Ok(())
             }
             AccountFrame::Terms { symbol, .. } => {
@@ -128,12 +131,7 @@ impl Translator {
             }
             Owner::External(cause) => {
                 if let Some(trade) = update.trade(&symbol)? {
-                    events.push_back(match cause {
-                        ExternalCause::Manual => ExchangeEvent::ExternalFill(trade.into_external(cause)),
-                        ExternalCause::Liquidation
-                        | ExternalCause::Deleveraging
-                        | ExternalCause::Settlement => ExchangeEvent::Liquidated(trade.into_liquidation()),
-                    });
+                    events.push_back(ExchangeEvent::ExternalFill(trade.into_external(cause)));
                 }
                 Ok(())
             }

@@ -10,6 +10,7 @@ use super::answers::{AlgoState, OrderState, PositionSideWord, SideWord, Unreadab
 use super::convert::{candle, symbol};
 use super::errors::ErrorBody;
 use super::trade::Trade;
+use crate::domain::fee::Fee;
 use crate::domain::ids::TradeId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
@@ -99,7 +100,11 @@ pub enum AccountFrame {
     Order(OrderUpdate),
     Algo(AlgoUpdate),
     /// The wallet's balance of the quote asset.
-    Wallet(Quote),
+    Wallet {
+        wallet: Quote,
+        /// It was changed by funding.
+        by_funding: bool,
+    },
     /// Leverage of a symbol was changed, by us or somebody else.
     Terms {
         symbol: Symbol,
@@ -185,8 +190,11 @@ impl OrderUpdate {
             position_side: self.position_side,
             price: Price::try_new(self.last_price.0)?,
             qty: Qty::try_new(self.last_qty.0)?,
-            fee: self.fee.0.map_or(Quote::ZERO, Quote::new),
-            fee_asset: self.fee_asset.clone().unwrap_or_else(|| QUOTE_ASSET.to_owned()),
+            fee: Fee::told(
+                self.fee.0.unwrap_or_default(),
+                self.fee_asset.clone().unwrap_or_else(|| QUOTE_ASSET.to_owned()),
+                QUOTE_ASSET,
+            ),
             is_maker: self.is_maker,
             at: self.at.0,
         }))
@@ -237,6 +245,9 @@ struct BalanceFrame {
 
 #[derive(Deserialize)]
 struct BalanceField {
+    /// Why it changed.
+    #[serde(default)]
+    m: String,
     #[serde(rename = "B", default)]
     balances: Vec<BalanceLine>,
 }
@@ -281,7 +292,10 @@ pub fn account_frame(text: &str) -> Result<Option<AccountFrame>, Unreadable> {
 
 fn wallet(frame: &BalanceFrame) -> Result<Option<AccountFrame>, Unreadable> {
     let line = frame.a.balances.iter().find(|line| line.a == QUOTE_ASSET);
-    Ok(line.map(|line| Quote::try_new(line.wb.0)).transpose()?.map(AccountFrame::Wallet))
+    Ok(line
+        .map(|line| Quote::try_new(line.wb.0))
+        .transpose()?
+        .map(|wallet| AccountFrame::Wallet { wallet, by_funding: frame.a.m == "FUNDING_FEE" }))
 }
 
 #[cfg(test)]

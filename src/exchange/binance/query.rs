@@ -1,6 +1,8 @@
 //! Parameters of a call: `key=value&…`, percent-encoded before anything is signed.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{Display, Write};
+
+use crate::exchange::percent::PercentEncoded;
 
 /// Parameters in the order they were added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +35,7 @@ impl Query {
         self.0.push_str(key);
         self.0.push('=');
         // Writing to a string fails only if the value's own text does, and ours never do.
-        let _ = write!(PercentEncoded(&mut self.0), "{value}");
+        let _ = write!(PercentEncoded::new(&mut self.0), "{value}");
     }
 
     pub fn as_str(&self) -> &str {
@@ -46,22 +48,6 @@ impl Query {
 
     pub fn into_text(self) -> String {
         self.0
-    }
-}
-
-/// Encodes what is written to it (RFC 3986, section 2.1) straight into a string.
-struct PercentEncoded<'a>(&'a mut String);
-
-impl Write for PercentEncoded<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-                self.0.push(char::from(byte));
-            } else {
-                write!(self.0, "%{byte:02X}")?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -29,6 +29,15 @@ pub enum Stamp {
     Decided { at: Timestamp, deadline: Timestamp },
 }
 
+impl Stamp {
+    fn is_over(self, now: Timestamp) -> bool {
+        match self {
+            Self::Now => false,
+            Self::Decided { deadline, .. } => deadline < now,
+        }
+    }
+}
+
 /// One account's way to the exchange, or with no signer that of the market's questions.
 #[derive(Clone)]
 pub struct Rest {
@@ -62,7 +71,8 @@ impl Rest {
         read(&body).map_err(|error| Failure::of(unreadable(access, error.to_string())))
     }
 
-    /// Calls. What was refused because of the clock is sent once more by the right one, if it is still time.
+    /// Calls. What was refused because of the clock is sent once more by the right one, if it is still time
+    /// by that.
     pub async fn call(&self, call: Call, stamp: Stamp) -> Result<HttpAnswer, Failure> {
         let mut tries = Tries::default();
         loop {
@@ -76,7 +86,12 @@ impl Rest {
     async fn call_by_the_clock(&self, call: Call, stamp: Stamp) -> Result<HttpAnswer, Failure> {
         match self.call_once(call.clone(), stamp).await {
             Err(refused) if refused.is_of_clock() => {
+                let clock = self.line.clock();
+                let before = clock.measured_offset();
                 self.sync_clock().await?;
+                if stamp.is_over(self.now().plus(clock.stood_still_since(before))) {
+                    return Err(too_late().into());
+                }
                 self.call_once(call, stamp).await
             }
             other => other,
@@ -85,11 +100,19 @@ impl Rest {
 
     /// Learns the exchange's time.
     pub async fn sync_clock(&self) -> Result<Timestamp, Failure> {
-        let sent_at = self.now();
-        let answer = self.call_once(calls::server_time(), Stamp::Now).await?;
-        let told: TimeAnswer = read(&answer.body).map_err(ExchangeError::from)?;
-        self.line.clock().learn(sent_at, self.now(), told.server_time.0);
-        Ok(told.server_time.0)
+        let mut tries = Tries::default();
+        loop {
+            let sent_at = self.now();
+            match self.call_once(calls::server_time(), Stamp::Now).await {
+                Ok(answer) => {
+                    let told: TimeAnswer = read(&answer.body).map_err(ExchangeError::from)?;
+                    self.line.clock().learn(sent_at, self.now(), told.server_time.0);
+                    return Ok(told.server_time.0);
+                }
+                Err(failed) if self.line.asks_again(&mut tries, Access::Read, &failed.error).await => {}
+                Err(failed) => return Err(failed),
+            }
+        }
     }
 
     async fn call_once(&self, call: Call, stamp: Stamp) -> Result<HttpAnswer, Failure> {
@@ -100,7 +123,7 @@ impl Rest {
         };
         self.line.admit(call.lane, &call.charges, deadline).await?;
         let now = clock.local_now();
-        if deadline.is_some_and(|deadline| deadline < now) {
+        if stamp.is_over(now) {
             return Err(too_late().into());
         }
         let signed_at = match stamp {

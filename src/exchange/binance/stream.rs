@@ -34,6 +34,10 @@ impl Stream {
         self.socket.is_up()
     }
 
+    pub(super) fn set_engaged(&self, is_engaged: bool) {
+        self.socket.set_engaged(is_engaged);
+    }
+
     /// An order was accepted: a stream that is up must tell of it.
     pub(super) fn expect(&mut self, id: &ClientOrderId, now: Timestamp) {
         if self.socket.is_up() {
@@ -82,7 +86,7 @@ impl Stream {
         let client_id = match &frame {
             AccountFrame::Order(update) => Some(&update.client_order_id),
             AccountFrame::Algo(update) => Some(&update.client_algo_id),
-            AccountFrame::Wallet(_) | AccountFrame::Terms { .. } | AccountFrame::KeyExpired => None,
+            AccountFrame::Wallet { .. } | AccountFrame::Terms { .. } | AccountFrame::KeyExpired => None,
         };
         if let Some(Ok(id)) = client_id.map(|text| text.parse()) {
             self.echoes.heard(&id);

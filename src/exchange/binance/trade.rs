@@ -3,14 +3,14 @@
 use super::QUOTE_ASSET;
 use super::answers::{PositionSideWord, TradeAnswer, Unreadable};
 use super::convert::{named_position_side, position_side_of, symbol};
+use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
-use crate::domain::money::{Price, Qty, Quote};
-use crate::domain::side::{PositionSide, Side};
+use crate::domain::money::{Price, Qty};
+use crate::domain::side::Side;
 use crate::domain::time::Timestamp;
 use crate::exchange::report::{ExternalCause, ExternalFill};
-use crate::matching::event::Liquidation;
 
 /// One execution, however it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +22,7 @@ pub struct Trade {
     pub position_side: PositionSideWord,
     pub price: Price,
     pub qty: Qty,
-    /// Paid when positive.
-    pub fee: Quote,
-    pub fee_asset: String,
+    pub fee: Fee,
     pub is_maker: bool,
     pub at: Timestamp,
 }
@@ -41,8 +39,7 @@ impl Trade {
             position_side: answer.position_side,
             price: Price::try_new(answer.price.0)?,
             qty: Qty::try_new(answer.qty.0)?,
-            fee: Quote::try_new(answer.commission.0)?,
-            fee_asset: answer.commission_asset,
+            fee: Fee::told(answer.commission.0, answer.commission_asset, QUOTE_ASSET),
             is_maker: answer.maker,
             at: answer.time.0,
         }))
@@ -58,7 +55,6 @@ impl Trade {
             price: self.price,
             qty: self.qty,
             fee: self.fee,
-            fee_asset: self.fee_asset,
             liquidity: if self.is_maker { Liquidity::Maker } else { Liquidity::Taker },
             at: self.at,
         }
@@ -67,7 +63,7 @@ impl Trade {
     pub fn into_external(self, cause: ExternalCause) -> ExternalFill {
         ExternalFill {
             position_side: named_position_side(self.position_side),
-            fee: self.fee_in_quote(),
+            fee: self.fee,
             trade_id: self.trade_id,
             symbol: self.symbol,
             side: self.side,
@@ -76,24 +72,5 @@ impl Trade {
             cause,
             at: self.at,
         }
-    }
-
-    /// The position that the exchange closed by it.
-    pub fn into_liquidation(self) -> Liquidation {
-        let closed = if self.side == Side::Sell { PositionSide::Long } else { PositionSide::Short };
-        Liquidation {
-            position_side: named_position_side(self.position_side).unwrap_or(closed),
-            fee: self.fee_in_quote(),
-            trade_id: self.trade_id,
-            symbol: self.symbol,
-            qty: self.qty,
-            price: self.price,
-            at: self.at,
-        }
-    }
-
-    /// A fee that was paid in another asset is no cost in quote currency that we could know.
-    fn fee_in_quote(&self) -> Quote {
-        if self.fee_asset == QUOTE_ASSET { self.fee } else { Quote::ZERO }
     }
 }

@@ -80,7 +80,7 @@ impl BitgetExchange {
         let signer = Signer::new(credentials);
         let socket = PrivateSocket::new(&socket_url, signer.clone(), line.clone());
         let sleep = Arc::clone(line.clock().sleep());
-        let socket = SocketRunner::spawn(line.http().clone(), Box::new(socket), sleep, connects);
+        let socket = SocketRunner::spawn(line.http().clone(), Box::new(socket), sleep, connects.as_ref());
         Self {
             rest: Rest::private(line, signer),
             position_mode,
@@ -236,6 +236,10 @@ impl Exchange for BitgetExchange {
 
     fn is_streaming(&self) -> bool {
         self.stream.is_up()
+    }
+
+    fn set_engaged(&mut self, is_engaged: bool) {
+        self.stream.set_engaged(is_engaged);
     }
 
     fn changed(&mut self) -> BoxFuture<'_, ()> {

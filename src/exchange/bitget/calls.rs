@@ -10,6 +10,7 @@ use super::endpoints::{
 };
 use crate::domain::instrument::Symbol;
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
+use crate::exchange::percent;
 use crate::exchange::wire::{Access, Charge, Lane, LimitScope, Method};
 
 /// The only product that is traded here.
@@ -62,7 +63,7 @@ impl Call {
 
     /// Path and query as they are sent.
     pub fn target(&self) -> String {
-        self.target_by(encoded)
+        self.target_by(|text| percent::encoded(text, b""))
     }
 
     /// Path and query as they are signed.
@@ -76,21 +77,6 @@ impl Call {
         let path = self.endpoint.path;
         if pairs.is_empty() { path.to_owned() } else { format!("{path}?{}", pairs.join("&")) }
     }
-}
-
-/// Percent-encoded but for the characters that need no encoding anywhere (RFC 3986, section 2.3).
-fn encoded(text: &str) -> String {
-    use std::fmt::Write;
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 /// The parameter that every futures call has.

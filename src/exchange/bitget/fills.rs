@@ -6,6 +6,7 @@
 use super::fields::{BadField, number, number_or_zero, symbol, time};
 use super::way::{Way, cause};
 use super::wire::{FillRow, OrderRow, Text};
+use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, OrderKey, TradeId};
 use crate::domain::instrument::Symbol;
@@ -22,9 +23,7 @@ pub struct Execution {
     pub way: Way,
     pub price: Price,
     pub qty: Qty,
-    /// Paid when positive.
-    pub fee: Quote,
-    pub fee_asset: String,
+    pub fee: Fee,
     pub liquidity: Liquidity,
     pub cause: ExternalCause,
     pub at: Timestamp,
@@ -45,8 +44,7 @@ impl Execution {
             way: Way::read(&row.pos_mode, &Text::default(), &row.side, &row.trade_side)?,
             price: number("price", &row.price)?,
             qty: number("baseVolume", &row.base_volume)?,
-            fee,
-            fee_asset: asset_or_quote(fee_asset, &symbol),
+            fee: charged(fee, fee_asset, &symbol),
             liquidity: liquidity(&row.trade_scope)?,
             cause: cause(&row.trade_side),
             at: time("cTime", &row.c_time)?,
@@ -68,8 +66,7 @@ impl Execution {
             way: Way::read(&row.pos_mode, &row.pos_side, &row.side, &row.trade_side)?,
             price: number("fillPrice", &row.fill_price)?,
             qty,
-            fee: -fee,
-            fee_asset: asset_or_quote(row.fill_fee_coin.to_string(), &symbol),
+            fee: charged(-fee, row.fill_fee_coin.to_string(), &symbol),
             liquidity: liquidity(&row.trade_scope)?,
             cause: cause(&row.trade_side),
             at: time("fillTime", &row.fill_time)?,
@@ -88,21 +85,19 @@ impl Execution {
             price: self.price,
             qty: self.qty,
             fee: self.fee,
-            fee_asset: self.fee_asset,
             liquidity: self.liquidity,
             at: self.at,
         }
     }
 
     pub fn external(self) -> ExternalFill {
-        let is_in_quote = self.fee_asset == self.symbol.quote_asset();
         ExternalFill {
             trade_id: self.trade_id,
             side: self.way.side(),
             position_side: self.way.hedge_position(),
             price: self.price,
             qty: self.qty,
-            fee: if is_in_quote { self.fee } else { Quote::ZERO },
+            fee: self.fee,
             cause: self.cause,
             at: self.at,
             symbol: self.symbol,
@@ -111,8 +106,10 @@ impl Execution {
 }
 
 /// A fill without a fee names no coin.
-fn asset_or_quote(asset: String, symbol: &Symbol) -> String {
-    if asset.is_empty() { symbol.quote_asset().to_owned() } else { asset }
+fn charged(amount: Quote, coin: String, symbol: &Symbol) -> Fee {
+    let quote_asset = symbol.quote_asset();
+    let coin = if coin.is_empty() { quote_asset.to_owned() } else { coin };
+    Fee::told(amount.decimal(), coin, quote_asset)
 }
 
 /// Words in REST, letters in the stream.

@@ -98,8 +98,7 @@ impl Rest {
 
     fn check_time(&self, moment: Moment) -> Result<(), ExchangeError> {
         if self.line.clock().local_now() > moment.deadline {
-            let reason = "it was decided too long ago to be sent".to_owned();
-            return Err(ExchangeError::Unavailable { reason });
+            return Err(too_late());
         }
         Ok(())
     }
@@ -113,11 +112,15 @@ impl Rest {
         deadline: Option<Timestamp>,
     ) -> Result<HttpAnswer, ExchangeError> {
         let clock = self.line.clock();
-        let sent_at = clock.local_now();
+        let (sent_at, before) = (clock.local_now(), clock.measured_offset());
         let answer = self.exchange(call, stamp).await?;
         let server_time = errors::time_told(&answer).filter(|_| errors::is_stamp_refused(&answer));
         let Some(server_time) = server_time else { return Ok(answer) };
         clock.learn(sent_at, clock.local_now(), server_time);
+        let now = clock.local_now().plus(clock.stood_still_since(before));
+        if deadline.is_some_and(|deadline| now > deadline) {
+            return Err(too_late());
+        }
         self.line.admit(call.lane, &call.charges(), deadline).await?;
         self.exchange(call, stamp).await
     }
@@ -143,4 +146,9 @@ impl Rest {
         };
         self.line.send(&request, call.access()).await
     }
+}
+
+/// What is not sent because it was decided too long ago.
+fn too_late() -> ExchangeError {
+    ExchangeError::Unavailable { reason: "it was decided too long ago to be sent".to_owned() }
 }

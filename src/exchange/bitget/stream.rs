@@ -38,6 +38,8 @@ pub(super) struct Stream {
     /// What has been filled, by the exchange's order id.
     volumes: BTreeMap<String, Qty>,
     echoes: EchoWatch,
+    /// A fill was told since the account's money was.
+    has_executed: bool,
 }
 
 impl Stream {
@@ -50,11 +52,16 @@ impl Stream {
             link_attempts: 0,
             volumes: BTreeMap::new(),
             echoes: EchoWatch::default(),
+            has_executed: false,
         }
     }
 
     pub(super) fn is_up(&self) -> bool {
         self.socket.is_up()
+    }
+
+    pub(super) fn set_engaged(&self, is_engaged: bool) {
+        self.socket.set_engaged(is_engaged);
     }
 
     /// An order was accepted: the stream must tell of it, if there is one.
@@ -157,6 +164,7 @@ impl BitgetExchange {
             self.stream.resync(format!("the stream left out a fill of order {}", row.order_id));
         }
         if let Some(execution) = Execution::from_push(row)? {
+            self.stream.has_executed = true;
             self.tell_or_hold_back(execution);
         }
         if let ReadOrder::Ours(report) = order {
@@ -235,6 +243,9 @@ impl BitgetExchange {
     fn take_in_account(&mut self, row: &AccountRow) -> Result<(), BadField> {
         if let Some(wallet) = convert::wallet(row)? {
             self.stream.ready.push_back(ExchangeEvent::Wallet(wallet));
+            if !std::mem::take(&mut self.stream.has_executed) {
+                self.stream.ready.push_back(ExchangeEvent::CashMoved);
+            }
         }
         Ok(())
     }

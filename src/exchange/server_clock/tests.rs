@@ -52,3 +52,28 @@ fn an_answer_before_its_question_teaches_nothing() {
     learn(&clock, 0, 0, i64::MAX);
     assert_eq!(clock.now().ms(), i64::MAX);
 }
+
+#[test]
+fn an_answer_that_was_asked_for_several_times_does_not_move_a_clock_that_may_be_right() {
+    let clock = clock();
+    learn(&clock, 0, 4_100, 4_080);
+    assert_eq!(clock.offset().ms(), 0, "the first answer was lost, the second came at once");
+    learn(&clock, 10_000, 14_100, 16_000);
+    assert_eq!(clock.offset().ms(), 1_900, "by no more than it must");
+    learn(&clock, 20_000, 20_040, 22_020);
+    assert_eq!(clock.offset().ms(), 2_000);
+}
+
+#[test]
+fn how_long_a_clock_stood_still_is_known_once_it_was_measured() {
+    let clock = clock();
+    let before = clock.measured_offset();
+    learn(&clock, 0, 20, 60_010);
+    assert_eq!((before, clock.stood_still_since(before)), (None, DurationMs::ZERO));
+    let before = clock.measured_offset();
+    learn(&clock, 100, 120, 90_110);
+    assert_eq!(clock.stood_still_since(before).ms(), 30_000);
+    let before = clock.measured_offset();
+    learn(&clock, 200, 220, 210);
+    assert_eq!(clock.stood_still_since(before), DurationMs::ZERO, "the exchange's clock was set back");
+}

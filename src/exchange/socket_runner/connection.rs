@@ -12,15 +12,12 @@ use super::backoff::Backoff;
 use super::schedule::{Duty, Schedule};
 use crate::domain::time::DurationMs;
 use crate::exchange::Sleep;
-use crate::exchange::connect_gate::{ConnectGate, ConnectPermit};
 use crate::exchange::http::{HttpClient, Socket};
 use crate::exchange::socket::{BadFrame, Heard, Ping, SocketProtocol};
 use crate::exchange::socket_runner::SocketNews;
 
 /// A connection that held so long was good: the next failure is the first again.
 const GOOD_AFTER: DurationMs = DurationMs::from_secs(60);
-/// How often a socket that was given no permit asks for one.
-const PERMIT_EVERY: DurationMs = DurationMs::from_secs(30);
 const SEND_TIMEOUT: DurationMs = DurationMs::from_secs(10);
 /// Of the reason the other side gives for closing.
 const REASON_CHARS_MAX: usize = 120;
@@ -76,15 +73,33 @@ impl<E: Send + 'static> Runner<E> {
         Self { http, protocol, sleep, shared, heard: Vec::new(), seed }
     }
 
-    pub(super) async fn run(mut self, connects: Option<Arc<ConnectGate>>) {
+    pub(super) async fn run(mut self) {
         let _last_word = LastWord(Arc::clone(&self.shared));
-        let permit = match &connects {
-            Some(gate) => Some(self.permit(gate).await),
-            None => None,
-        };
+        let shared = Arc::clone(&self.shared);
         let mut backoff = Backoff::new(self.seed);
+        let Some(claim) = &shared.claim else {
+            let Err(never) = self.stay_connected(&mut backoff).await;
+            match never {}
+        };
         loop {
-            self.wait_for_attempt(permit.as_ref()).await;
+            if !claim.has_socket() {
+                self.shared.down("all sockets of this address are taken".to_owned());
+                claim.granted().await;
+            }
+            tokio::select! {
+                biased;
+                () = claim.wanted_back() => {}
+                Err(never) = self.stay_connected(&mut backoff) => match never {},
+            }
+            self.shared.down("another account needs the socket more".to_owned());
+            claim.give_back();
+        }
+    }
+
+    /// Connections one after another.
+    async fn stay_connected(&mut self, backoff: &mut Backoff) -> Result<Infallible, Infallible> {
+        loop {
+            self.wait_for_attempt().await;
             let began_at = self.sleep.now();
             let Err(end) = self.connection().await;
             tracing::info!(reason = %end.reason, "a socket is down");
@@ -98,26 +113,15 @@ impl<E: Send + 'static> Runner<E> {
         }
     }
 
-    async fn permit(&mut self, gate: &Arc<ConnectGate>) -> ConnectPermit {
-        let mut told = false;
-        loop {
-            if let Some(permit) = gate.try_take() {
-                return permit;
-            }
-            if !std::mem::replace(&mut told, true) {
-                self.shared.down("all sockets of this address are taken".to_owned());
-            }
-            self.sleep.sleep(PERMIT_EVERY).await;
-        }
-    }
-
-    async fn wait_for_attempt(&mut self, permit: Option<&ConnectPermit>) {
-        let Some(permit) = permit else { return };
+    async fn wait_for_attempt(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let Some(claim) = &shared.claim else { return };
         loop {
             let now = self.sleep.now();
-            match permit.attempt(now) {
-                Ok(()) => return,
-                Err(again_at) => self.sleep.sleep(again_at.since(now)).await,
+            let Err(again_at) = claim.attempt(now) else { return };
+            tokio::select! {
+                () = self.sleep.sleep(again_at.since(now)) => {}
+                () = claim.engaged(), if !claim.is_engaged() => {}
             }
         }
     }

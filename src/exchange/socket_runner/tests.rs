@@ -91,7 +91,7 @@ impl Rig {
         let FewWords { ref url, keepalive, is_ready_at_once, tend_fails, connections } = self.protocol;
         let protocol = FewWords { url: url.clone(), keepalive, is_ready_at_once, tend_fails, connections };
         let sleep = Arc::clone(&self.clock) as Arc<dyn Sleep>;
-        SocketRunner::spawn(self.http.clone(), Box::new(protocol), sleep, self.gate.clone())
+        SocketRunner::spawn(self.http.clone(), Box::new(protocol), sleep, self.gate.as_ref())
     }
 
     /// The next connection, greeted.
@@ -293,6 +293,24 @@ async fn without_a_permit_it_stays_down_until_there_is_one() {
     drop(first);
     let _served = rig.greeted("hello 1").await;
     assert_eq!(rig.news(&mut second).await, SocketNews::Up);
+}
+
+#[tokio::test]
+async fn an_engaged_account_gets_the_socket_of_an_idle_one() {
+    let mut rig = Rig::new().await;
+    rig.gate = Some(ConnectGate::new(1, 100, DurationMs::from_secs(300)));
+    let mut idle = rig.spawn();
+    let _closed = rig.greeted("hello 1").await;
+    assert_eq!(rig.news(&mut idle).await, SocketNews::Up);
+    let mut engaged = rig.spawn();
+    assert_eq!(rig.down(&mut engaged).await, "all sockets of this address are taken");
+    engaged.set_engaged(true);
+    let _served = rig.greeted("hello 1").await;
+    assert_eq!(rig.news(&mut engaged).await, SocketNews::Up);
+    assert_eq!(rig.down(&mut idle).await, "another account needs the socket more");
+    assert!(engaged.is_up() && !idle.is_up());
+    drop(engaged);
+    let _served = rig.greeted("hello 2").await;
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ impl UpbitExchange {
         let UpbitParts { line, keys, socket_url, connects } = parts;
         let protocol = Box::new(PrivateSocket::new(&socket_url, keys.clone()));
         let sleep = Arc::clone(line.clock().sleep());
-        let socket = SocketRunner::spawn(line.http().clone(), protocol, sleep, connects);
+        let socket = SocketRunner::spawn(line.http().clone(), protocol, sleep, connects.as_ref());
         Self {
             rest: Rest::private(line, keys),
             capabilities: capabilities(),
@@ -227,6 +227,7 @@ impl UpbitExchange {
             ExchangeEvent::OrderEnded { client_order_id, .. } => self.echoes.heard(client_order_id),
             ExchangeEvent::ExternalFill(_)
             | ExchangeEvent::Wallet(_)
+            | ExchangeEvent::CashMoved
             | ExchangeEvent::Liquidated(_)
             | ExchangeEvent::TermsChanged { .. }
             | ExchangeEvent::Resync { .. } => {}
@@ -311,6 +312,10 @@ impl Exchange for UpbitExchange {
 
     fn is_streaming(&self) -> bool {
         self.socket.is_up()
+    }
+
+    fn set_engaged(&mut self, is_engaged: bool) {
+        self.socket.set_engaged(is_engaged);
     }
 
     fn changed(&mut self) -> BoxFuture<'_, ()> {

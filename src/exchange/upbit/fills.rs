@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::convert::{self, QUOTE_ASSET, Unreadable};
 use super::wire::{BidAsk, OrderRow, TradeRow};
+use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::TradeId;
 use crate::domain::money::{Price, Qty, Quote};
@@ -34,8 +35,7 @@ pub fn of_order(row: &OrderRow) -> Result<Vec<ReportedFill>, Unreadable> {
                 position_side: PositionSide::Long,
                 price,
                 qty,
-                fee,
-                fee_asset: QUOTE_ASSET.to_owned(),
+                fee: Fee::from_cash(fee, QUOTE_ASSET),
                 liquidity: liquidity(row, trade),
                 at,
             }),
@@ -46,7 +46,7 @@ pub fn of_order(row: &OrderRow) -> Result<Vec<ReportedFill>, Unreadable> {
                 position_side: None,
                 price,
                 qty,
-                fee,
+                fee: Fee::from_cash(fee, QUOTE_ASSET),
                 cause: ExternalCause::Manual,
                 at,
             }),

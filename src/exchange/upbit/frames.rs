@@ -12,6 +12,7 @@ use serde_json::json;
 use super::calls::minutes;
 use super::convert::{self, QUOTE_ASSET, Unreadable};
 use super::wire::{BidAsk, CandleRow, OrderState};
+use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::TradeId;
 use crate::domain::money::{Price, Qty, Quote};
@@ -194,6 +195,7 @@ fn trade(order: &MyOrder) -> Result<ExchangeEvent, Unreadable> {
     let price = Price::try_new(order.price.ok_or_else(|| missing("price"))?.0)?;
     let qty = convert::quantity(order.volume)?.ok_or_else(|| missing("volume"))?;
     let fee = Quote::new(order.trade_fee.ok_or_else(|| missing("trade_fee"))?.0);
+    let fee = Fee::from_cash(fee, QUOTE_ASSET);
     let at = Timestamp::from_ms(order.trade_timestamp.ok_or_else(|| missing("trade_timestamp"))?);
     let Some(client_order_id) = convert::our_id(order.identifier.as_deref()) else {
         let (position_side, cause) = (None, ExternalCause::Manual);
@@ -209,7 +211,6 @@ fn trade(order: &MyOrder) -> Result<ExchangeEvent, Unreadable> {
         price,
         qty,
         fee,
-        fee_asset: QUOTE_ASSET.to_owned(),
         liquidity: if order.is_maker == Some(true) { Liquidity::Maker } else { Liquidity::Taker },
         at,
     }))

@@ -1,6 +1,9 @@
 //! The parameters of a request, in the order they are sent: the order that is signed.
 
-use std::fmt::Write;
+use crate::exchange::percent;
+
+/// What the exchange's lists are written with stays as it is.
+const KEPT: &[u8] = b",";
 
 /// Names and values. A list repeats its name, which ends in `[]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl Params {
 
     /// The same, percent-encoded, as it is sent.
     pub fn query(&self) -> String {
-        self.joined(percent_encoded)
+        self.joined(|text| percent::encoded(text, KEPT))
     }
 
     /// A JSON object of texts, in the same order.
@@ -49,20 +52,6 @@ impl Params {
             self.0.iter().map(|(name, value)| format!("{}={}", written(name), written(value))).collect();
         pairs.join("&")
     }
-}
-
-/// Everything but the unreserved characters of RFC 3986, and commas, which the exchange's lists are written with.
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~,".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _infallible = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ use crate::domain::money::{Leverage, Price, Quote};
 use crate::domain::side::{PositionMode, PositionSide};
 use crate::simulator::account::{Account, SymbolSettings};
 use crate::simulator::accounts_file::Permission;
-use crate::simulator::order::FillRecord;
 
 /// The part of its notional that a position must be backed by, as the book has it.
 const MAINTENANCE: Decimal = Decimal::from_parts(5, 0, 0, false, 3);
@@ -155,6 +154,22 @@ fn account_json(call: &Call<'_>, positions: &[Value]) -> Value {
     let [wallet, unrealized, available] = [wallet, unrealized, available].map(text);
     let margin_balance = text(money.wallet + money.unrealized);
     let used = text(money.wallet + money.unrealized - money.available);
+    let mut assets = vec![json!({
+        "asset": "USDT", "walletBalance": wallet, "unrealizedProfit": unrealized,
+        "marginBalance": margin_balance, "maintMargin": "0", "initialMargin": used,
+        "positionInitialMargin": used, "openOrderInitialMargin": "0", "crossWalletBalance": wallet,
+        "crossUnPnl": unrealized, "availableBalance": available, "maxWithdrawAmount": available,
+        "marginAvailable": true, "updateTime": call.venue.now().ms(),
+    })];
+    assets.extend(fee_balance(call).map(|(asset, left)| {
+        json!({
+            "asset": asset, "walletBalance": left, "unrealizedProfit": "0", "marginBalance": left,
+            "maintMargin": "0", "initialMargin": "0", "positionInitialMargin": "0",
+            "openOrderInitialMargin": "0", "crossWalletBalance": left, "crossUnPnl": "0",
+            "availableBalance": left, "maxWithdrawAmount": left, "marginAvailable": false,
+            "updateTime": call.venue.now().ms(),
+        })
+    }));
     json!({
         "feeTier": 0, "canTrade": true, "canDeposit": true, "canWithdraw": true, "updateTime": 0,
         "multiAssetsMargin": false, "tradeGroupId": -1,
@@ -162,13 +177,7 @@ fn account_json(call: &Call<'_>, positions: &[Value]) -> Value {
         "totalUnrealizedProfit": unrealized, "totalMarginBalance": margin_balance,
         "totalPositionInitialMargin": used, "totalOpenOrderInitialMargin": "0", "totalCrossWalletBalance": wallet,
         "totalCrossUnPnl": unrealized, "availableBalance": available, "maxWithdrawAmount": available,
-        "assets": [{
-            "asset": "USDT", "walletBalance": wallet, "unrealizedProfit": unrealized,
-            "marginBalance": margin_balance, "maintMargin": "0", "initialMargin": used,
-            "positionInitialMargin": used, "openOrderInitialMargin": "0", "crossWalletBalance": wallet,
-            "crossUnPnl": unrealized, "availableBalance": available, "maxWithdrawAmount": available,
-            "marginAvailable": true, "updateTime": call.venue.now().ms(),
-        }],
+        "assets": assets,
         "positions": positions,
     })
 }
@@ -191,11 +200,25 @@ impl Money {
 pub(super) fn balance(call: &Call<'_>) -> Reply {
     let Money { wallet, unrealized, available } =
         call.venue.with(call.account, Money::of).unwrap_or_default();
-    Ok(json!([{
-        "accountAlias": format!("sim{}", uid(call)), "asset": "USDT", "balance": text(wallet),
-        "crossWalletBalance": text(wallet), "crossUnPnl": text(unrealized), "availableBalance": text(available),
-        "maxWithdrawAmount": text(available), "marginAvailable": true, "updateTime": call.venue.now().ms(),
-    }]))
+    let line = |asset: &str, [wallet, unrealized, available]: [String; 3], is_margin: bool| {
+        json!({
+            "accountAlias": format!("sim{}", uid(call)), "asset": asset, "balance": wallet,
+            "crossWalletBalance": wallet, "crossUnPnl": unrealized, "availableBalance": available,
+            "maxWithdrawAmount": available, "marginAvailable": is_margin, "updateTime": call.venue.now().ms(),
+        })
+    };
+    let mut lines = vec![line("USDT", [wallet, unrealized, available].map(text), true)];
+    lines.extend(
+        fee_balance(call).map(|(asset, left)| line(&asset, [left.clone(), "0".to_owned(), left], false)),
+    );
+    Ok(Value::Array(lines))
+}
+
+/// What there is of the asset that fees are paid in.
+fn fee_balance(call: &Call<'_>) -> Option<(String, String)> {
+    let of =
+        |account: &Account| account.fee_wallet().map(|wallet| (wallet.asset.clone(), text(wallet.balance)));
+    call.venue.with(call.account, of).flatten()
 }
 
 pub(super) fn position_risk(call: &Call<'_>) -> Reply {
@@ -250,35 +273,6 @@ pub(super) fn position_mode(call: &Call<'_>) -> Reply {
 pub(super) fn multi_assets(call: &Call<'_>) -> Reply {
     let on = call.venue.with(call.account, Account::is_multi_assets);
     Ok(json!({ "multiAssetsMargin": on == Some(true) }))
-}
-
-/// Profits and fees; there is no funding.
-pub(super) fn income(call: &Call<'_>) -> Reply {
-    let (from, to) = (call.params.time("startTime")?, call.params.time("endTime")?);
-    let (symbol, kind) = (call.params.get("symbol"), call.params.get("incomeType"));
-    let limit = call.params.limit(100, 1_000)?;
-    let wanted = |fill: &&FillRecord| {
-        from.is_none_or(|from| fill.at >= from)
-            && to.is_none_or(|to| fill.at <= to)
-            && symbol.is_none_or(|symbol| fill.symbol.as_str() == symbol)
-    };
-    let line = |fill: &FillRecord, word: &str, amount: Quote| {
-        json!({
-            "symbol": fill.symbol.as_str(), "incomeType": word, "income": text(amount.decimal()), "asset": "USDT",
-            "info": fill.trade_id.to_string(), "time": fill.at.ms(), "tranId": fill.trade_id,
-            "tradeId": fill.trade_id.to_string(),
-        })
-    };
-    let of = |fill: &FillRecord| {
-        let entries = [("REALIZED_PNL", fill.realized), ("COMMISSION", -fill.fee)];
-        let wanted =
-            |(word, amount): &(&str, Quote)| *amount != Quote::ZERO && kind.is_none_or(|kind| kind == *word);
-        entries.into_iter().filter(wanted).map(|(word, amount)| line(fill, word, amount)).collect::<Vec<_>>()
-    };
-    let found = call.venue.with(call.account, |account| {
-        account.fills().iter().filter(wanted).flat_map(of).take(limit).collect::<Vec<_>>()
-    });
-    Ok(Value::Array(found.unwrap_or_default()))
 }
 
 pub(super) fn order_limits(_: &Call<'_>) -> Reply {

@@ -6,10 +6,13 @@ use super::account_data::{position_lines, side_word};
 use super::algo_json::{self, WORKING_TYPE};
 use super::order_json::{self, CLOSE_POSITION, TYPE};
 use crate::domain::fill::Liquidity;
+use crate::domain::money::Quote;
 use crate::domain::side::PositionMode;
 use crate::domain::time::Timestamp;
 use crate::simulator::account::Account;
 use crate::simulator::event::{AccountEvent, Happening, Holdings, OrderChange};
+use crate::simulator::fee_wallet::FeeWallet;
+use crate::simulator::funding::FundingRecord;
 use crate::simulator::order::{Conditional, FillRecord, OrderRecord, Origin};
 use crate::simulator::venue::Venue;
 
@@ -30,6 +33,7 @@ pub(super) fn user_events(event: &AccountEvent, venue: &Venue) -> Vec<Value> {
         }
         Happening::Conditional(conditional) => vec![algo_update(conditional, None, mode, at)],
         Happening::Holdings(holdings) => vec![account_update(event, holdings, venue)],
+        Happening::Funding { wallet, record } => vec![funding_update(event, *wallet, record)],
         Happening::Leverage { symbol, leverage } => vec![json!({
             "e": "ACCOUNT_CONFIG_UPDATE", "E": at, "T": at,
             "ac": { "s": symbol.as_str(), "l": leverage.get() },
@@ -54,8 +58,9 @@ fn order_trade_update(order: &OrderRecord, change: &OrderChange, mode: PositionM
             "f": order_json::time_in_force(order.kind), "q": order.qty.to_string(),
             "p": order_json::price(order.kind), "ap": order_json::average(order), "sp": "0", "x": execution,
             "X": order_json::status(order.status), "i": order.id, "l": of_fill(|fill| fill.qty.to_string()),
-            "z": order.filled_qty.to_string(), "L": of_fill(|fill| fill.price.to_string()), "N": "USDT",
-            "n": of_fill(|fill| fill.fee.to_string()), "T": at, "t": fill.map_or(0, |fill| fill.trade_id),
+            "z": order.filled_qty.to_string(), "L": of_fill(|fill| fill.price.to_string()),
+            "N": fill.map_or("USDT", |fill| fill.fee.asset()),
+            "n": of_fill(|fill| fill.fee.amount().to_string()), "T": at, "t": fill.map_or(0, |fill| fill.trade_id),
             "b": "0", "a": "0", "m": fill.is_some_and(|fill| fill.liquidity == Liquidity::Maker),
             "R": order.reduce_only, "wt": "CONTRACT_PRICE", "ot": order.tag(TYPE).unwrap_or(word),
             "ps": side_word(mode, order.position_side), "cp": order.tag(CLOSE_POSITION).is_some(),
@@ -91,7 +96,6 @@ fn algo_update(conditional: &Conditional, order: Option<&OrderRecord>, mode: Pos
 fn account_update(event: &AccountEvent, holdings: &Holdings, venue: &Venue) -> Value {
     let mark = venue.price(&holdings.symbol);
     let lines = venue.with(event.account, |account| position_lines(account, &holdings.symbol, mark));
-    let wallet = holdings.wallet.to_string();
     let position = |line: &super::account_data::PositionLine| {
         json!({
             "s": line.symbol.as_str(), "pa": line.amount.to_string(), "ep": line.entry.to_string(),
@@ -103,8 +107,27 @@ fn account_update(event: &AccountEvent, holdings: &Holdings, venue: &Venue) -> V
         "e": "ACCOUNT_UPDATE", "E": event.at.ms(), "T": event.at.ms(),
         "a": {
             "m": "ORDER",
-            "B": [{ "a": "USDT", "wb": wallet, "cw": wallet, "bc": "0" }],
+            "B": balances(holdings.wallet, holdings.fee_wallet.as_ref()),
             "P": lines.unwrap_or_default().iter().map(position).collect::<Vec<_>>(),
+        },
+    })
+}
+
+fn balances(wallet: Quote, fee_wallet: Option<&FeeWallet>) -> Vec<Value> {
+    let line = |asset: &str, amount: String| json!({ "a": asset, "wb": amount, "cw": amount, "bc": "0" });
+    let fees = fee_wallet.map(|wallet| line(&wallet.asset, wallet.balance.to_string()));
+    std::iter::once(line("USDT", wallet.to_string())).chain(fees).collect()
+}
+
+/// Of a crossed position: the balance alone.
+fn funding_update(event: &AccountEvent, wallet: Quote, record: &FundingRecord) -> Value {
+    let amount = wallet.to_string();
+    json!({
+        "e": "ACCOUNT_UPDATE", "E": event.at.ms(), "T": event.at.ms(),
+        "a": {
+            "m": "FUNDING_FEE",
+            "B": [{ "a": "USDT", "wb": amount, "cw": amount, "bc": record.amount.to_string() }],
+            "P": [],
         },
     })
 }

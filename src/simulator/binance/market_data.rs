@@ -9,6 +9,7 @@ use super::{Call, Reply};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
 use crate::domain::time::{DurationMs, Timestamp};
+use crate::simulator::funding::Settlement;
 use crate::simulator::market::{CandleView, DayFigures};
 use crate::simulator::venue::{SymbolRules, Venue};
 
@@ -31,7 +32,6 @@ const INTERVALS: [(&str, i64); 14] = [
 ];
 /// How far a limit price may be beyond the mark price.
 pub(super) const PRICE_BAND: Decimal = Decimal::from_parts(5, 0, 0, false, 2);
-const FUNDING_INTERVAL_MS: i64 = 8 * 3_600_000;
 
 pub(super) fn ping(_: &Call<'_>) -> Reply {
     Ok(json!({}))
@@ -41,8 +41,22 @@ pub(super) fn time(call: &Call<'_>) -> Reply {
     Ok(json!({ "serverTime": call.venue.server_time().ms() }))
 }
 
-pub(super) fn no_funding(_: &Call<'_>) -> Reply {
-    Ok(json!([]))
+/// Of one symbol, oldest first.
+pub(super) fn funding_rates(call: &Call<'_>) -> Reply {
+    let symbol = listed(call.venue, call.params)?;
+    let (from, to) = (call.params.time("startTime")?, call.params.time("endTime")?);
+    let limit = call.params.limit(100, 1_000)?;
+    let settled = call.venue.settlements(&symbol);
+    let is_wanted = |settled: &&Settlement| {
+        from.is_none_or(|from| settled.at >= from) && to.is_none_or(|to| settled.at <= to)
+    };
+    let row = |settled: &Settlement| {
+        json!({
+            "symbol": settled.symbol.as_str(), "fundingRate": settled.rate.to_string(),
+            "fundingTime": settled.at.ms(), "markPrice": settled.mark.to_string(),
+        })
+    };
+    Ok(settled.iter().filter(is_wanted).take(limit).map(row).collect())
 }
 
 pub(super) fn exchange_info(call: &Call<'_>) -> Reply {
@@ -195,16 +209,13 @@ pub(super) fn premium_index(call: &Call<'_>) -> Reply {
     of_symbols(call, |symbol| {
         let price = call.venue.price(symbol)?.to_string();
         let now = call.venue.now();
+        let (rate, next) = call.venue.next_funding();
         Some(json!({
             "symbol": symbol.as_str(), "markPrice": price, "indexPrice": price, "estimatedSettlePrice": price,
-            "lastFundingRate": "0.00000000", "interestRate": "0.00010000",
-            "nextFundingTime": next_funding(now), "time": now.ms(),
+            "lastFundingRate": format!("{rate:.8}"), "interestRate": "0.00010000",
+            "nextFundingTime": next.ms(), "time": now.ms(),
         }))
     })
-}
-
-pub(super) fn next_funding(now: Timestamp) -> i64 {
-    (now.ms().div_euclid(FUNDING_INTERVAL_MS) + 1) * FUNDING_INTERVAL_MS
 }
 
 /// One object for the symbol that was asked for, or a list of all.

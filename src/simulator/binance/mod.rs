@@ -10,6 +10,7 @@ mod algo;
 mod algo_json;
 mod error;
 mod events;
+mod income;
 #[expect(clippy::unnecessary_wraps, reason = "every handler of the table has one shape")]
 mod listen_key;
 #[expect(clippy::unnecessary_wraps, reason = "every handler of the table has one shape")]

@@ -88,7 +88,7 @@ pub(super) fn queried(order: &OrderRecord, mode: PositionMode) -> Value {
 
 pub(super) fn trade(fill: &FillRecord, mode: PositionMode) -> Value {
     json!({
-        "buyer": fill.side == Side::Buy, "commission": fill.fee.to_string(), "commissionAsset": "USDT",
+        "buyer": fill.side == Side::Buy, "commission": fill.fee.amount().to_string(), "commissionAsset": fill.fee.asset(),
         "id": fill.trade_id, "maker": fill.liquidity == Liquidity::Maker, "orderId": fill.order_id,
         "price": fill.price.to_string(), "qty": fill.qty.to_string(),
         "quoteQty": fill.price.notional(fill.qty).to_string(), "realizedPnl": fill.realized.to_string(),

@@ -3,7 +3,9 @@
 use axum::http::Method;
 
 use super::params::Params;
-use super::{Call, Reply, account_data, account_write, algo, listen_key, market_data, order_query, orders};
+use super::{
+    Call, Reply, account_data, account_write, algo, income, listen_key, market_data, order_query, orders,
+};
 
 /// What a request must bear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +89,7 @@ static ROUTES: &[Route] = &[
     ),
     open(&["/fapi/v1/ticker/bookTicker"], |params| per_symbol(params, 2, 5), market_data::book_ticker),
     open(&["/fapi/v1/premiumIndex"], |params| per_symbol(params, 1, 10), market_data::premium_index),
-    open(&["/fapi/v1/fundingRate"], one, market_data::no_funding),
+    open(&["/fapi/v1/fundingRate"], one, market_data::funding_rates),
     open(&["/fapi/v1/depth"], five, market_data::depth),
     read(&["/fapi/v3/account"], five, account_data::account),
     read(&["/fapi/v2/account"], five, account_data::account_with_settings),
@@ -99,7 +101,7 @@ static ROUTES: &[Route] = &[
     read(&["/fapi/v1/commissionRate"], twenty, account_data::commission_rate),
     read(&["/fapi/v1/positionSide/dual"], thirty, account_data::position_mode),
     read(&["/fapi/v1/multiAssetsMargin"], thirty, account_data::multi_assets),
-    read(&["/fapi/v1/income"], thirty, account_data::income),
+    read(&["/fapi/v1/income"], thirty, income::income),
     read(&["/fapi/v1/rateLimit/order"], one, account_data::order_limits),
     read(&["/sapi/v1/account/apiRestrictions"], one, account_data::key_restrictions),
     read(&["/api/v3/account"], twenty, account_data::spot_account),

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use super::State;
 use super::error::Error;
 use super::events::{listen_key_expired, user_events};
-use super::market_data::{best, interval, next_funding, trade_count};
+use super::market_data::{best, interval, trade_count};
 use super::params::Params;
 use crate::domain::instrument::Symbol;
 use crate::domain::time::{DurationMs, Timestamp};
@@ -274,9 +274,10 @@ fn ticker(venue: &Venue, symbol: &Symbol) -> Option<Value> {
 
 fn mark_price(venue: &Venue, symbol: &Symbol) -> Option<Value> {
     let (price, now) = (venue.price(symbol)?.to_string(), venue.now());
+    let (rate, next) = venue.next_funding();
     Some(json!({
         "e": "markPriceUpdate", "E": now.ms(), "s": symbol.as_str(), "st": 1, "ps": symbol.as_str(), "p": price,
-        "i": price, "P": price, "r": "0.00000000", "T": next_funding(now),
+        "i": price, "P": price, "r": format!("{rate:.8}"), "T": next.ms(),
     }))
 }
 

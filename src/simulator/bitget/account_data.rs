@@ -3,14 +3,19 @@
 use serde_json::{Value, json};
 
 use super::market_data::listed;
+use super::order_query::{Page, page_of};
 use super::order_rows::mode_word;
 use super::{Call, Reply};
 use crate::domain::instrument::Symbol;
-use crate::domain::money::Price;
+use crate::domain::money::{Price, Quote};
 use crate::matching::net_position::NetPosition;
 use crate::simulator::account::Account;
 use crate::simulator::accounts_file::Permission;
+use crate::simulator::funding::FundingRecord;
 use crate::simulator::venue::Venue;
+
+/// The business type of a bill.
+const FUNDING: &str = "contract_settle_fee";
 
 pub(super) fn key_info(call: &Call<'_>) -> Reply {
     let info = call.venue.with(call.account, |account| {
@@ -70,10 +75,35 @@ fn money(account: &Account) -> Value {
     })
 }
 
-/// There is no funding, and nothing else is asked for.
+/// Funding, newest first; nothing else is listed.
 pub(super) fn bills(call: &Call<'_>) -> Reply {
-    call.params.is_usdt()?;
-    Ok(json!({ "bills": [], "endId": null }))
+    let page = Page::read(call)?;
+    let before: Option<u64> = call.params.parse("idLessThan")?;
+    let is_listed = call.params.get("businessType").is_none_or(|kind| kind == FUNDING);
+    let rows = call.venue.with(call.account, |account| {
+        let mut balance = account.balance().wallet;
+        let mut rows = Vec::new();
+        for payment in account.funding().iter().rev() {
+            let is_wanted =
+                before.is_none_or(|before| payment.id < before) && page.has(&payment.symbol, payment.at);
+            if is_wanted && rows.len() < page.limit {
+                rows.push(bill(payment, balance));
+            }
+            balance -= payment.amount;
+        }
+        rows
+    });
+    let rows = rows.filter(|_| is_listed).unwrap_or_default();
+    Ok(page_of("bills", rows, "billId"))
+}
+
+/// `balance`: as it would be had nothing but funding come since.
+fn bill(payment: &FundingRecord, balance: Quote) -> Value {
+    json!({
+        "billId": payment.id.to_string(), "symbol": payment.symbol.as_str(), "amount": payment.amount.to_string(),
+        "fee": "0", "feeByCoupon": "", "businessType": FUNDING, "coin": "USDT", "balance": balance.to_string(),
+        "cTime": payment.at.ms().to_string(),
+    })
 }
 
 pub(super) fn positions(call: &Call<'_>) -> Reply {

@@ -1,5 +1,6 @@
 //! Rows of the private channels (<https://www.bitget.com/api-doc/contract/websocket/private/Order-Channel>).
 
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::account_data::{margin_word, position_row};
@@ -37,6 +38,7 @@ pub(super) fn pushes(event: &AccountEvent, venue: &Venue) -> Vec<Pushed> {
         Happening::Holdings(_) => {
             vec![("positions", positions(event.account, venue)), ("account", money(event.account, venue))]
         }
+        Happening::Funding { .. } => vec![("account", money(event.account, venue))],
         Happening::Leverage { .. } => vec![("positions", positions(event.account, venue))],
     }
 }
@@ -50,8 +52,9 @@ fn order_row(order: &OrderRecord, fill: Option<&FillRecord>, account: &Account) 
     json!({
         "accBaseVolume": order.filled_qty.to_string(), "cTime": order.created_at.ms().to_string(),
         "clientOid": order.client_id,
-        "feeDetail": [{ "feeCoin": "USDT", "fee": (-order.fees).to_string() }],
-        "fillFee": of_fill(|fill| (-fill.fee).to_string()), "fillFeeCoin": fill.map(|_| "USDT").unwrap_or_default(),
+        "feeDetail": order_fees(order),
+        "fillFee": of_fill(|fill| (-fill.fee.amount()).normalize().to_string()),
+        "fillFeeCoin": fill.map(|fill| fill.fee.asset()).unwrap_or_default(),
         "fillNotionalUsd": order.filled_notional.to_string(), "fillPrice": of_fill(|fill| fill.price.to_string()),
         "baseVolume": fill.map_or_else(|| "0".to_owned(), |fill| fill.qty.to_string()),
         "fillTime": of_fill(|fill| fill.at.ms().to_string()), "force": force(order.kind),
@@ -69,6 +72,16 @@ fn order_row(order: &OrderRecord, fill: Option<&FillRecord>, account: &Account) 
         "presetStopSurplusPrice": "", "presetStopLossPrice": "", "totalProfits": "0", "stpMode": "none",
         "uTime": order.updated_at.ms().to_string(),
     })
+}
+
+fn order_fees(order: &OrderRecord) -> Vec<Value> {
+    let fee =
+        |asset: &str, amount: Decimal| json!({ "feeCoin": asset, "fee": (-amount).normalize().to_string() });
+    let mut fees: Vec<Value> = order.fees.iter().map(|sum| fee(&sum.asset, sum.amount)).collect();
+    if fees.is_empty() {
+        fees.push(fee("USDT", Decimal::ZERO));
+    }
+    fees
 }
 
 const fn scope_letter(liquidity: Liquidity) -> &'static str {

@@ -90,6 +90,7 @@ pub(super) fn ticker(call: &Call<'_>) -> Reply {
 
 pub(super) fn ticker_row(venue: &Venue, symbol: &Symbol) -> Option<Value> {
     let now = venue.now();
+    let (rate, _) = venue.next_funding();
     let day = venue.market(|market| market.day(symbol, now))?;
     let tick = venue.rules(symbol.as_str())?.instrument.tick;
     let change = ((day.last.decimal() - day.open.decimal()) / day.open.decimal()).round_dp(5).to_string();
@@ -100,7 +101,7 @@ pub(super) fn ticker_row(venue: &Venue, symbol: &Symbol) -> Option<Value> {
         "high24h": day.high.to_string(), "low24h": day.low.to_string(), "ts": now.ms().to_string(),
         "change24h": change, "baseVolume": day.volume.to_string(), "quoteVolume": day.quote_volume.to_string(),
         "usdtVolume": day.quote_volume.to_string(), "openUtc": open, "changeUtc24h": change, "indexPrice": last,
-        "markPrice": last, "fundingRate": "0", "holdingAmount": "0", "open24h": open,
+        "markPrice": last, "fundingRate": rate.to_string(), "holdingAmount": "0", "open24h": open,
         "deliveryStartTime": null, "deliveryTime": null, "deliveryStatus": "",
     }))
 }

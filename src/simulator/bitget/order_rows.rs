@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::account_data::margin_word;
 use super::ids;
 use super::plan_rows::{PLAN_TYPE, plan_source};
+use crate::domain::fee::Paid;
 use crate::domain::fill::Liquidity;
 use crate::domain::order::{OrderKind, OrderStatus, TimeInForce};
 use crate::domain::side::{PositionMode, PositionSide, Side};
@@ -82,7 +83,7 @@ pub(super) fn order(order: &OrderRecord, account: &Account, status_field: &str) 
     let mut row = json!({
         "symbol": order.symbol.as_str(), "size": order.qty.to_string(), "orderId": ids::of_order(order.id),
         "clientOid": order.client_id, "baseVolume": order.filled_qty.to_string(), "priceAvg": average,
-        "fee": (-order.fees).to_string(), "price": price(order.kind),
+        "fee": (-order.fees.of("USDT")).to_string(), "price": price(order.kind),
         "side": side(mode, order.side, order.position_side), "force": force(order.kind), "totalProfits": "0",
         "posSide": position_side(mode, order.position_side), "marginCoin": "USDT",
         "presetStopSurplusPrice": "", "presetStopLossPrice": "", "quoteVolume": order.filled_notional.to_string(),
@@ -148,7 +149,14 @@ pub(super) fn fill(fill: &FillRecord, account: &Account) -> Value {
 }
 
 pub(super) fn fees(fill: &FillRecord) -> Value {
-    json!([{ "deduction": "no", "feeCoin": "USDT", "totalDeductionFee": "0", "totalFee": (-fill.fee).to_string() }])
+    let amount = (-fill.fee.amount()).normalize().to_string();
+    let (deduction, deducted) = match fill.fee.paid() {
+        Paid::FromCash => ("no", "0".to_owned()),
+        Paid::InKind { .. } => ("yes", amount.clone()),
+    };
+    json!([{
+        "deduction": deduction, "feeCoin": fill.fee.asset(), "totalDeductionFee": deducted, "totalFee": amount,
+    }])
 }
 
 pub(super) const fn scope(liquidity: Liquidity) -> &'static str {

@@ -72,7 +72,7 @@ impl MyOrder {
             trades_count: order_rows::trades(account, order).count(),
             reserved_fee: Number(aside.reserved_fee.decimal()),
             remaining_fee: Number(aside.remaining_fee.decimal()),
-            paid_fee: Number(order.fees.decimal()),
+            paid_fee: Number(order.fees.of("KRW")),
             locked: Number(aside.locked),
             executed_funds: Number(order.filled_notional.decimal()),
             time_in_force: order.tag(TIME_IN_FORCE).map(str::to_owned),
@@ -93,7 +93,7 @@ impl MyOrder {
             trade_uuid: Some(ids::of_trade(account.index(), fill.trade_id)),
             price: Some(Number(fill.price.decimal())),
             volume: Some(Number(fill.qty.decimal())),
-            trade_fee: Some(Number(fill.fee.decimal())),
+            trade_fee: Some(Number(fill.fee.amount())),
             is_maker: Some(fill.liquidity == Liquidity::Maker),
             trade_timestamp: Some(fill.at.ms()),
             ..Self::of(account, order, "trade", fill.at)

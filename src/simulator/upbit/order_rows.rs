@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::ids;
 use super::number::{korean, korean_ms, text};
+use crate::domain::fee::FeeSums;
 use crate::domain::fill::Liquidity;
 use crate::domain::money::{Pct, Qty, Quote};
 use crate::domain::order::{OrderKind, OrderStatus};
@@ -85,7 +86,7 @@ pub(super) fn set_aside(order: &OrderRecord, fee_pct: Pct) -> SetAside {
             }
         }
         (Side::Buy, Some(price)) => nothing(price.notional(order.qty).part(fee_pct)),
-        (Side::Buy, None) => nothing(order.fees),
+        (Side::Buy, None) => nothing(Quote::new(order.fees.of("KRW"))),
         (Side::Sell, _) if order.is_open() => {
             SetAside { locked: order.remaining_qty().decimal(), ..nothing(Quote::ZERO) }
         }
@@ -108,7 +109,7 @@ pub(super) fn row(account: &Account, order: &OrderRecord) -> Value {
         "remaining_volume": remaining_volume(order),
         "reserved_fee": text(aside.reserved_fee.decimal()),
         "remaining_fee": text(aside.remaining_fee.decimal()),
-        "paid_fee": text(order.fees.decimal()),
+        "paid_fee": text(order.fees.of("KRW")),
         "locked": text(aside.locked),
         "prevented_volume": "0",
         "prevented_locked": "0",
@@ -127,7 +128,7 @@ pub(super) fn acknowledged(account: &Account, order: &OrderRecord) -> Value {
         status: OrderStatus::Open,
         filled_qty: Qty::ZERO,
         filled_notional: Quote::ZERO,
-        fees: Quote::ZERO,
+        fees: FeeSums::default(),
         ..order.clone()
     };
     with(row(account, &fresh), "trades_count", json!(0))

@@ -245,7 +245,10 @@ impl Connection {
             Happening::Holdings(holdings) if self.hears(Kind::MyAsset, &holdings.symbol) => {
                 vec![self.message(&MyAsset::of(account, &holdings.symbol, event.at))]
             }
-            Happening::Holdings(_) | Happening::Conditional(_) | Happening::Leverage { .. } => Vec::new(),
+            Happening::Holdings(_)
+            | Happening::Conditional(_)
+            | Happening::Funding { .. }
+            | Happening::Leverage { .. } => Vec::new(),
         }
     }
 }

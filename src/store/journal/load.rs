@@ -74,6 +74,17 @@ pub fn bots_with_positions(conn: &Connection) -> Result<BTreeSet<BotId>, StoreEr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Accounts with a position or an order that is not over.
+pub fn engaged_accounts(conn: &Connection) -> Result<BTreeSet<AccountId>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT account_id FROM bot_positions WHERE closed_at IS NULL
+         UNION SELECT account_id FROM orders
+         WHERE status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0).map(AccountId::new))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The `dry_run` of the rows that belong to the life the account leads; `None`: all of them, on the embedded exchange.
 fn dry_run_of(conn: &Connection, account: u32) -> Result<Option<bool>, StoreError> {
     let found: Option<Option<bool>> = conn

@@ -7,7 +7,7 @@ mod load;
 mod order_row;
 pub(super) mod position_row;
 
-pub use load::{LoadedAccount, bots_with_positions, external_of, load_account};
+pub use load::{LoadedAccount, bots_with_positions, engaged_accounts, external_of, load_account};
 
 use std::collections::BTreeMap;
 
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::audit::{self, AuditEntry};
 use super::{StoreError, holdings};
+use crate::domain::fee::Paid;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId};
 use crate::domain::money::{Quote, parse_decimal};
 use crate::domain::order::Order;
@@ -179,10 +180,15 @@ fn record_one(
 /// Refused by the primary key when the trade was booked before: the turn fails rather than booking it twice.
 fn write_fill(conn: &Connection, account: AccountId, booked: &BookedFill) -> Result<(), StoreError> {
     let fill = &booked.fill;
+    let (in_kind, fee_price) = match fill.fee.paid() {
+        Paid::FromCash => (false, None),
+        Paid::InKind { price } => (true, price),
+    };
     conn.prepare_cached(
         "INSERT INTO fills (account_id, symbol, trade_id, client_order_id, bot_id, position_id, side, position_side,
-             price, qty, fee, fee_asset, liquidity, realized_pnl, dry_run, at, number)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             price, qty, fee, fee_asset, liquidity, realized_pnl, dry_run, at, number,
+             fee_in_kind, fee_price)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
     )?
     .execute(params![
         account.get(),
@@ -195,13 +201,15 @@ fn write_fill(conn: &Connection, account: AccountId, booked: &BookedFill) -> Res
         fill.position_side.as_str(),
         fill.price.to_string(),
         fill.qty.to_string(),
-        fill.fee.to_string(),
-        fill.fee_asset,
+        fill.fee.amount().to_string(),
+        fill.fee.asset(),
         fill.liquidity.as_str(),
         booked.realized_pnl.to_string(),
         booked.dry_run,
         fill.at.ms(),
         i64::try_from(booked.number).unwrap_or(i64::MAX),
+        in_kind,
+        fee_price.map(|price| price.to_string()),
     ])?;
     Ok(())
 }

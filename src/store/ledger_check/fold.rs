@@ -96,7 +96,7 @@ impl Folded {
 
     /// What the fill did to the wallet: the exchange keeps one position a symbol and side for all bots.
     fn settle(&mut self, fill: &Fill) {
-        self.paper_result -= fill.fee;
+        self.paper_result -= fill.fee.cash();
         let key = (fill.symbol.clone(), fill.position_side);
         match self.nets.get_mut(&key) {
             Some(net) => {
@@ -115,7 +115,7 @@ impl Folded {
 
     fn book(&mut self, booked: &Booked, moves_cash: bool) {
         if moves_cash {
-            self.cash -= booked.fill.fee;
+            self.cash -= booked.fill.fee.cash();
         }
         let Some(id) = &booked.position else {
             return self.expect(booked, Quote::ZERO);
@@ -135,7 +135,7 @@ impl Folded {
                     && self.positions.get(id).is_some_and(|position| position.net_pnl() > Quote::ZERO);
                 if let Some(bot) = booked.bot {
                     let sums = self.bots.entry(bot).or_default();
-                    sums.total_pnl += realized - booked.fill.fee;
+                    sums.total_pnl += realized - booked.fill.fee.known_value();
                     sums.total_trades += u32::from(is_closed);
                     sums.winning_trades += u32::from(won);
                 }

@@ -117,7 +117,7 @@ fn two_bots_on_one_side_share_the_exchanges_average() {
             "DELETE FROM fills WHERE account_id = 1; DELETE FROM bot_positions WHERE account_id = 1;
              DELETE FROM orders WHERE account_id = 1;
              INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, column3, column2, column4, 'long', column5, '1',
-                 '0', 'USDT', 'taker', column6, 1, {at} + column7, column7
+                 '0', 'USDT', 'taker', column6, 1, {at} + column7, column7, 0, NULL
              FROM (VALUES ('P1', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'buy', '100', '0', 1),
                           ('P2', 'tfaaaaaacaaaaabbqfsyjiqaaaab', 2, 'buy', '200', '0', 2),
                           ('P3', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'sell', '150', '50', 3))"
@@ -199,4 +199,31 @@ fn fills_are_folded_in_the_order_they_were_booked() {
     };
     assert!(!misfits(2, 3));
     assert!(misfits(3, 2));
+}
+
+/// The first fill's fee of 1 USDT was paid as 0.001 BNB, worth 1000 each: the wallets are better off by it.
+const PAID_IN_BNB: &str =
+    "UPDATE fills SET fee = '0.001', fee_asset = 'BNB', fee_in_kind = 1, fee_price = '1000'
+        WHERE account_id = 1 AND trade_id = 'P1';
+    UPDATE account_state SET wallet = '10074.7735' WHERE account_id = 1;
+    UPDATE paper_books SET state = json_set(state, '$.inner.wallet', '10074.7735') WHERE account_id = 1;";
+
+#[test]
+fn a_fee_in_kind_is_worth_its_price_and_leaves_the_cash_alone() {
+    assert_eq!(found(PAID_IN_BNB), []);
+    let fields = |tampering: &str| {
+        let found = found(&format!("{PAID_IN_BNB}{tampering}"));
+        found.into_iter().map(|it| (it.0, it.3, it.5)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        fields("UPDATE fills SET fee_price = '900' WHERE fee_in_kind = 1"),
+        [(POSITIONS, "fees", "2.5265".to_owned()), (STATISTICS, "total_pnl", "74.4735".to_owned())]
+    );
+    assert_eq!(
+        fields("UPDATE fills SET fee_price = NULL WHERE fee_in_kind = 1"),
+        [(POSITIONS, "fees", "1.6265".to_owned()), (STATISTICS, "total_pnl", "75.3735".to_owned())],
+        "what nobody could value is in no sum"
+    );
+    let wallet = "UPDATE account_state SET wallet = '10073.7735' WHERE account_id = 1";
+    assert_eq!(fields(wallet), [(WALLETS, "wallet", "10074.7735".to_owned())]);
 }

@@ -6,9 +6,11 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::fills;
 use super::filter::{Conditions, Filter};
 use super::pnl::{self, Purse};
 use super::tally::{BookKind, decimal_at, win_rate};
+use crate::domain::fee::{FeeSum, FeeSums};
 use crate::domain::money::{Pct, Quote};
 use crate::domain::time::{Timeframe, Timestamp};
 use crate::store::StoreError;
@@ -27,8 +29,10 @@ pub struct DayPnl {
     pub win_rate_pct: Option<Pct>,
     /// Realized on this day, before fees.
     pub gross_pnl: Quote,
-    /// Paid on this day.
+    /// Paid on this day, in quote currency as far as it is known.
     pub fees: Quote,
+    /// The same by the asset they were paid in; what no price was known for is in no other figure.
+    pub fees_by_asset: Vec<FeeSum>,
     pub net_pnl: Quote,
     /// Sum of net_pnl from the first day shown to this one.
     pub cumulative_pnl: Quote,
@@ -45,6 +49,7 @@ struct DaySum {
     wins: u64,
     gross: Decimal,
     fees: Decimal,
+    in_kind: FeeSums,
 }
 
 /// Days on which something happened, oldest first. `limit`: calendar days back from the last fill.
@@ -60,6 +65,7 @@ pub fn daily(conn: &Connection, filter: &Filter) -> Result<Vec<DayPnl>, StoreErr
         }
         Ok(())
     })?;
+    correct_in_kind(conn, filter, &purses, since, &mut days)?;
     visit(conn, filter, "bot_positions", ("closed_at", "fees"), since, |row| {
         if let Some(day) = day_of(row, &purses, &mut days)? {
             day.closed_trades += 1;
@@ -74,6 +80,8 @@ fn summed(days: Days<'_>) -> Vec<DayPnl> {
     let mut cumulative: BTreeMap<(&str, BookKind), Quote> = BTreeMap::new();
     let row = |((day, asset, book), sum): ((Timestamp, _, BookKind), DaySum)| {
         let (gross_pnl, fees) = (Quote::new(sum.gross.normalize()), Quote::new(sum.fees.normalize()));
+        let mut by_asset = sum.in_kind;
+        by_asset.add_cash(asset, fees - by_asset.value());
         let cumulative_pnl = cumulative.entry((asset, book)).or_default();
         *cumulative_pnl += gross_pnl - fees;
         DayPnl {
@@ -86,11 +94,40 @@ fn summed(days: Days<'_>) -> Vec<DayPnl> {
             win_rate_pct: win_rate(sum.wins, sum.closed_trades),
             gross_pnl,
             fees,
+            fees_by_asset: by_asset.into_list(),
             net_pnl: gross_pnl - fees,
             cumulative_pnl: *cumulative_pnl,
         }
     };
     days.into_iter().map(row).collect()
+}
+
+/// A fee in kind was summed as if it were quote currency: takes it out, and what it was worth in.
+fn correct_in_kind<'p>(
+    conn: &Connection,
+    filter: &Filter,
+    purses: &'p BTreeMap<u32, Purse>,
+    since: Timestamp,
+    days: &mut Days<'p>,
+) -> Result<(), StoreError> {
+    let mut conditions: Conditions = filter.conditions("f");
+    conditions.and_plain("f.fee_in_kind = 1");
+    conditions.and("f.at >= ?", since.ms());
+    let sql = format!(
+        "SELECT f.account_id, f.dry_run, f.at, f.fee, f.fee_asset, f.fee_price, f.fee_in_kind
+         FROM fills f INDEXED BY fills_fee_in_kind{}",
+        conditions.sql()
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(conditions.params()))?;
+    while let Some(row) = rows.next()? {
+        if let Some(day) = day_of(row, purses, days)? {
+            let fee = fills::fee(row)?;
+            day.fees += fee.known_value().decimal() - fee.amount();
+            day.in_kind.add(&fee);
+        }
+    }
+    Ok(())
 }
 
 /// Calls `each` for the rows of `table` from `since` on: account, dry run, time, profit, fee.

@@ -1,8 +1,10 @@
 //! Fills as they were booked, in the order of the exchange.
 
 use rusqlite::{Connection, Params, Row};
+use rust_decimal::Decimal;
 use serde::Serialize;
 
+use crate::domain::fee::{Fee, Paid};
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
@@ -22,8 +24,13 @@ pub struct FillRow {
     pub side: Side,
     pub price: Price,
     pub qty: Qty,
-    pub fee: Quote,
+    /// Paid when positive, in `fee_asset`.
+    pub fee: Decimal,
     pub fee_asset: String,
+    /// What one of `fee_asset` was worth in quote currency; `None` for the quote currency itself, and where nobody knew.
+    pub fee_price: Option<Price>,
+    /// In quote currency; `None` where the price of its asset was not known.
+    pub fee_value: Option<Quote>,
     pub liquidity: Liquidity,
     /// Before its fee; 0 for fills that add.
     pub realized_pnl: Quote,
@@ -63,11 +70,19 @@ pub(in crate::store) fn fill(row: &Row<'_>) -> rusqlite::Result<Fill> {
         position_side: column::word(row, "position_side", PositionSide::from_word)?,
         price: column::parsed(row, "price")?,
         qty: column::parsed(row, "qty")?,
-        fee: column::parsed(row, "fee")?,
-        fee_asset: row.get("fee_asset")?,
+        fee: fee(row)?,
         liquidity: column::word(row, "liquidity", Liquidity::from_word)?,
         at: column::timestamp(row, "at")?,
     })
+}
+
+/// The fee of a row of `fills`.
+pub(super) fn fee(row: &Row<'_>) -> rusqlite::Result<Fee> {
+    let amount: Quote = column::parsed(row, "fee")?;
+    let in_kind: bool = row.get("fee_in_kind")?;
+    let paid =
+        if in_kind { Paid::InKind { price: column::parsed_opt(row, "fee_price")? } } else { Paid::FromCash };
+    Ok(Fee::kept(amount.decimal(), row.get("fee_asset")?, paid))
 }
 
 fn list(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<FillRow>, StoreError> {
@@ -87,8 +102,13 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<FillRow> {
         side: fill.side,
         price: fill.price,
         qty: fill.qty,
-        fee: fill.fee,
-        fee_asset: fill.fee_asset,
+        fee: fill.fee.amount(),
+        fee_price: match fill.fee.paid() {
+            Paid::FromCash => None,
+            Paid::InKind { price } => price,
+        },
+        fee_value: fill.fee.value(),
+        fee_asset: fill.fee.asset().to_owned(),
         liquidity: fill.liquidity,
         realized_pnl: column::parsed(row, "realized_pnl")?,
         at: fill.at,

@@ -18,6 +18,7 @@ pub mod signals;
 pub mod status;
 pub mod trades;
 
+mod fees;
 mod filter;
 mod tally;
 

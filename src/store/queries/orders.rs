@@ -3,9 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
+use super::fees;
 use super::fills::{self, FillRow};
 use super::filter::{Filter, matching};
 use super::signals::{self, DecisionRow, SignalRow};
+use crate::domain::fee::FeeSum;
 use crate::domain::ids::{AccountId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
@@ -40,6 +42,8 @@ pub struct OrderRow {
     pub filled_notional: Quote,
     /// Notional / quantity of its fills, rounded to 12 decimals.
     pub average_price: Option<Price>,
+    /// Of its fills, by the asset they were paid in.
+    pub fees: Vec<FeeSum>,
     pub exchange_order_id: Option<String>,
     pub end_reason: Option<String>,
     pub dry_run: bool,
@@ -115,6 +119,9 @@ pub fn list(
         statement.query_map(rusqlite::params_from_iter(conditions.params_and(filter.limit())), from_row)?;
     let mut orders = rows.collect::<Result<Vec<_>, _>>()?;
     orders.reverse();
+    for order in orders.iter_mut().filter(|order| !order.filled_qty.is_zero()) {
+        order.fees = fees::of_order(conn, &order.id)?;
+    }
     let matching = matching(conn, filter, ("orders o", &conditions), orders.len())?;
     Ok(OrderList { matching, orders })
 }
@@ -125,7 +132,7 @@ pub fn life(conn: &Connection, id: &str) -> Result<OrderLife, StoreError> {
         .prepare_cached(&format!("{SELECT} WHERE o.client_order_id = ?1"))?
         .query_row([id], |row| Ok((from_row(row)?, row.get("account_id")?, row.get("bot_id")?)))
         .optional()?;
-    let Some((order, account, bot)) = found else {
+    let Some((mut order, account, bot)) = found else {
         return Err(StoreError::not_found("order", id));
     };
     let account = AccountId::new(account);
@@ -138,13 +145,9 @@ pub fn life(conn: &Connection, id: &str) -> Result<OrderLife, StoreError> {
         Some((bot, at)) => signals::followed_by(conn, bot, &order.symbol, at)?,
         None => None,
     };
-    Ok(OrderLife {
-        events: events(conn, &order.id)?,
-        fills: fills::of_order(conn, &order.id)?,
-        decision,
-        signal,
-        order,
-    })
+    let fills = fills::of_order(conn, &order.id)?;
+    order.fees = fees::of_fills(&fills);
+    Ok(OrderLife { events: events(conn, &order.id)?, fills, decision, signal, order })
 }
 
 /// Ids of recent orders that begin with `start`: what a mistyped or shortened id may have meant.
@@ -197,6 +200,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<OrderRow> {
         average_price: filled_notional.average_price(filled_qty),
         filled_qty,
         filled_notional,
+        fees: Vec::new(),
         exchange_order_id: row.get("exchange_order_id")?,
         end_reason: row.get("end_reason")?,
         dry_run: row.get("dry_run")?,

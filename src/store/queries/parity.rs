@@ -29,7 +29,7 @@ pub fn fill_line(booked: &BookedFill) -> String {
         fill.position_side,
         fill.price,
         fill.qty,
-        fill.fee,
+        fill.fee.amount(),
         booked.realized_pnl,
         booked.position.as_ref().map_or("", ClientOrderId::as_str),
     )

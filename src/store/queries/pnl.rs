@@ -10,8 +10,11 @@ use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
 use super::Filter;
+use super::fees;
 use super::tally::{BookKind, Tally, TallyKey, tallies};
+use crate::domain::fee::{FeeSum, FeeSums};
 use crate::domain::ids::AccountId;
+use crate::domain::kind::ExchangeKind;
 use crate::domain::money::Quote;
 use crate::store::{StoreError, column};
 
@@ -32,6 +35,8 @@ pub struct AccountPnl {
     pub quote_asset: String,
     #[serde(flatten)]
     pub tally: Tally,
+    /// The fees of the tally by the asset they were paid in; what no price was known for is in no other figure.
+    pub fees_by_asset: Vec<FeeSum>,
     /// Received when positive.
     pub funding: Quote,
     /// What a real account began with, and what came (or went) since without a fill or funding of ours.
@@ -52,6 +57,8 @@ pub struct BotPnl {
     pub removed: bool,
     #[serde(flatten)]
     pub tally: Tally,
+    /// The fees of the tally by the asset they were paid in; what no price was known for is in no other figure.
+    pub fees_by_asset: Vec<FeeSum>,
 }
 
 /// The sum over the accounts of one quote asset and book.
@@ -62,6 +69,8 @@ pub struct AssetPnl {
     pub accounts: u64,
     #[serde(flatten)]
     pub tally: Tally,
+    /// The fees of the tally by the asset they were paid in; what no price was known for is in no other figure.
+    pub fees_by_asset: Vec<FeeSum>,
     pub funding: Quote,
     pub initial_balance: Quote,
     pub equity: Quote,
@@ -94,11 +103,7 @@ impl Purse {
         match (book, &self.paper_asset) {
             (BookKind::Paper, Some(asset)) => asset,
             (BookKind::Paper, None) | (BookKind::Real, _) => {
-                if self.exchange == "upbit" {
-                    "KRW"
-                } else {
-                    "USDT"
-                }
+                ExchangeKind::from_word(&self.exchange).unwrap_or(ExchangeKind::Paper).quote_asset()
             }
         }
     }
@@ -124,6 +129,7 @@ pub fn report(conn: &Connection, filter: &Filter) -> Result<PnlReport, StoreErro
     }
     let papers = purses.iter().map(|(id, purse)| (*id, purse.is_paper_account())).collect();
     let tallies = tallies(conn, &papers, filter)?;
+    let in_kind = fees::in_kind(conn, &papers, filter)?;
     let (funding, adjustments) =
         if is_whole { (funding(conn)?, adjustments(conn)?) } else { (BTreeMap::new(), BTreeMap::new()) };
     let bots = bot_names(conn, filter.account)?;
@@ -144,7 +150,7 @@ pub fn report(conn: &Connection, filter: &Filter) -> Result<PnlReport, StoreErro
                     .copied()
                     .unwrap_or_default(),
             };
-            accounts.push(account_pnl(purse, book, &own, &bots, cash));
+            accounts.push(account_pnl((purse, book), &own, &in_kind, &bots, cash));
         }
     }
     accounts.sort_by(|a, b| (&a.account, a.book).cmp(&(&b.account, b.book)));
@@ -161,22 +167,34 @@ struct CashWithoutFills {
     adjustments: Quote,
 }
 
+/// The fees of a tally: what was paid in kind, and the rest from the cash.
+fn by_asset(tally: &Tally, in_kind: Option<&FeeSums>, quote_asset: &str) -> FeeSums {
+    let mut sums = in_kind.cloned().unwrap_or_default();
+    sums.add_cash(quote_asset, tally.fees - sums.value());
+    sums
+}
+
 fn account_pnl(
-    purse: &Purse,
-    book: BookKind,
+    (purse, book): (&Purse, BookKind),
     own: &[(&TallyKey, &Tally)],
+    in_kind: &BTreeMap<TallyKey, FeeSums>,
     names: &BotNames,
     cash: CashWithoutFills,
 ) -> AccountPnl {
     let mut sum = Tally::default();
+    let mut fees = FeeSums::default();
     let mut bots = Vec::new();
-    for ((_, bot, _), tally) in own {
+    for (key, tally) in own {
+        let bot = key.1;
         sum.add(tally);
+        let own_fees = by_asset(tally, in_kind.get(key), purse.quote_asset(book));
+        fees.add_all(own_fees.iter());
         let name = bot.and_then(|bot| names.get(&bot)).cloned();
         bots.push(BotPnl {
             removed: name.as_ref().is_some_and(|(_, removed)| *removed),
             bot: name.map(|(name, _)| name),
             tally: **tally,
+            fees_by_asset: own_fees.into_list(),
         });
     }
     bots.sort_by(|a, b| (&a.bot, a.removed).cmp(&(&b.bot, b.removed)));
@@ -186,6 +204,7 @@ fn account_pnl(
         book,
         quote_asset: purse.quote_asset(book).to_owned(),
         tally: sum,
+        fees_by_asset: fees.into_list(),
         funding: cash.funding,
         adjustments: cash.adjustments,
         initial_balance: purse.initial_balance.filter(|_| book == BookKind::Paper),
@@ -196,24 +215,31 @@ fn account_pnl(
 }
 
 fn totals(accounts: &[AccountPnl]) -> Vec<AssetPnl> {
-    let mut totals: BTreeMap<(&str, BookKind), AssetPnl> = BTreeMap::new();
+    let mut totals: BTreeMap<(&str, BookKind), (AssetPnl, FeeSums)> = BTreeMap::new();
     for account in accounts {
-        let total = totals.entry((&account.quote_asset, account.book)).or_insert_with(|| AssetPnl {
-            quote_asset: account.quote_asset.clone(),
-            book: account.book,
-            accounts: 0,
-            tally: Tally::default(),
-            funding: Quote::ZERO,
-            initial_balance: Quote::ZERO,
-            equity: Quote::ZERO,
+        let (total, fees) = totals.entry((&account.quote_asset, account.book)).or_insert_with(|| {
+            let total = AssetPnl {
+                quote_asset: account.quote_asset.clone(),
+                book: account.book,
+                accounts: 0,
+                tally: Tally::default(),
+                fees_by_asset: Vec::new(),
+                funding: Quote::ZERO,
+                initial_balance: Quote::ZERO,
+                equity: Quote::ZERO,
+            };
+            (total, FeeSums::default())
         });
+        fees.add_all(&account.fees_by_asset);
         total.accounts += 1;
         total.tally.add(&account.tally);
         total.funding += account.funding;
         total.initial_balance += account.initial_balance.unwrap_or_default();
         total.equity += account.equity.unwrap_or_default();
     }
-    totals.into_values().collect()
+    let with_fees =
+        |(total, fees): (AssetPnl, FeeSums)| AssetPnl { fees_by_asset: fees.into_list(), ..total };
+    totals.into_values().map(with_fees).collect()
 }
 
 /// Accounts that were not removed, by id.

@@ -4,7 +4,9 @@ use rusqlite::{Connection, Row};
 use serde::Serialize;
 
 use super::Filter;
+use super::fees;
 use super::fills::{self, FillRow};
+use crate::domain::fee::FeeSum;
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Pct, Price, Qty, Quote};
@@ -37,7 +39,10 @@ pub struct PositionRow {
     pub margin: Quote,
     /// Of what was closed so far, before fees.
     pub realized_pnl: Quote,
+    /// In quote currency, as far as it is known.
     pub fees: Quote,
+    /// The same by the asset they were paid in; what no price was known for is in no other figure.
+    pub fees_by_asset: Vec<FeeSum>,
     pub stop_loss_price: Option<Price>,
     pub take_profit_price: Option<Price>,
     /// A stop rests at the exchange.
@@ -79,6 +84,7 @@ pub fn list(conn: &Connection, filter: &Filter) -> Result<Vec<PositionRow>, Stor
     positions.reverse();
     for position in &mut positions {
         position.fills = fills::of_position(conn, &position.id)?;
+        position.fees_by_asset = fees::of_fills(&position.fills);
     }
     Ok(positions)
 }
@@ -108,6 +114,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<PositionRow> {
         held_ms: held,
         bars_held: held.zip(timeframe).map(|(held, bar)| held.ms().div_euclid(bar.duration().ms())),
         timeframe,
+        fees_by_asset: Vec::new(),
         fills: Vec::new(),
         id: position.id,
         symbol: position.symbol,

@@ -195,7 +195,7 @@ fn add_open(
 }
 
 /// From the first three columns: account, bot, dry run.
-fn key(row: &Row<'_>, papers: &BTreeMap<u32, bool>) -> rusqlite::Result<TallyKey> {
+pub(super) fn key(row: &Row<'_>, papers: &BTreeMap<u32, bool>) -> rusqlite::Result<TallyKey> {
     let account: u32 = row.get(0)?;
     let is_paper = papers.get(&account).copied().unwrap_or(false) || row.get(2)?;
     Ok((account, row.get(1)?, BookKind::of(is_paper)))

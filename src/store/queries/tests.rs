@@ -47,7 +47,7 @@ fn a_trade_can_be_recomputed_from_its_fills() {
     assert_eq!(ids, ["P1", "P2", "P9", "P10"], "by number, not by text");
     assert_eq!(trade.fills[1].purpose, Some(Purpose::Dca1));
     assert_eq!(trade.fills.iter().map(|fill| fill.realized_pnl).sum::<Quote>(), trade.gross_pnl);
-    assert_eq!(trade.fills.iter().map(|fill| fill.fee).sum::<Quote>(), trade.fees);
+    assert_eq!(trade.fills.iter().map(|fill| Quote::new(fill.fee)).sum::<Quote>(), trade.fees);
 }
 
 #[test]
@@ -275,4 +275,37 @@ fn names_are_known_and_trade_numbers_order_fills() {
     assert!(order("P9") < order("P10"));
     assert!(order("P10-1") < order("P10-2"));
     assert!(order("9") < order("a10"));
+}
+
+#[test]
+fn fees_are_listed_by_the_asset_they_were_paid_in() {
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    store
+        .conn()
+        .execute_batch(
+            "UPDATE fills SET fee = '0.001', fee_asset = 'BNB', fee_in_kind = 1, fee_price = '1000'
+                 WHERE account_id = 1 AND trade_id = 'P1';
+             UPDATE fills SET fee = '0.0004', fee_asset = 'BNB', fee_in_kind = 1 WHERE account_id = 1 AND trade_id = 'P3';
+             UPDATE bot_positions SET fees = '0' WHERE bot_id = 2",
+        )
+        .unwrap();
+    let line = |sums: &[crate::domain::fee::FeeSum]| -> Vec<String> {
+        sums.iter()
+            .map(|sum| format!("{} {} {} {}", sum.asset, sum.amount, sum.value, sum.unvalued))
+            .collect()
+    };
+    let trend = ["BNB 0.001 1 0", "USDT 1.6265 1.6265 0"];
+    let trades = trades::list(store.conn(), &of_account(1), false).unwrap().trades;
+    assert_eq!(line(&trades[0].fees_by_asset), trend);
+    let open = positions::list(store.conn(), &of_account(1)).unwrap();
+    assert_eq!(line(&open[0].fees_by_asset), ["BNB 0.0004 0 0.0004"]);
+    let life = orders::life(store.conn(), TREND_ENTRY).unwrap();
+    assert_eq!(line(&life.order.fees), ["BNB 0.001 1 0"]);
+    let account = &pnl::report(store.conn(), &of_account(1)).unwrap().accounts[0];
+    assert_eq!(line(&account.fees_by_asset), ["BNB 0.0014 1 0.0004", "USDT 1.6265 1.6265 0"]);
+    assert_eq!(line(&account.bots[1].fees_by_asset), trend, "by bot: swing, trend");
+    let days = daily::daily(store.conn(), &of_account(1)).unwrap();
+    assert_eq!(days[0].fees, quote("2.6265"), "worth, not amounts");
+    assert_eq!(line(&days[0].fees_by_asset), ["BNB 0.0014 1 0.0004", "USDT 1.6265 1.6265 0"]);
 }

@@ -3,8 +3,10 @@
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 
+use super::fees;
 use super::fills::{self, FillRow};
 use super::filter::{Filter, matching};
+use crate::domain::fee::FeeSum;
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
@@ -31,7 +33,10 @@ pub struct TradeRow {
     pub exited_notional: Quote,
     /// Realized, before fees.
     pub gross_pnl: Quote,
+    /// In quote currency, as far as it is known.
     pub fees: Quote,
+    /// The same by the asset they were paid in; what no price was known for is in no other figure.
+    pub fees_by_asset: Vec<FeeSum>,
     /// gross_pnl - fees.
     pub net_pnl: Quote,
     pub dca_level: u8,
@@ -74,6 +79,7 @@ pub fn list(conn: &Connection, filter: &Filter, with_open: bool) -> Result<Trade
     trades.reverse();
     for trade in &mut trades {
         trade.fills = fills::of_position(conn, &trade.id)?;
+        trade.fees_by_asset = fees::of_fills(&trade.fills);
     }
     let matching = matching(conn, filter, ("bot_positions p", &conditions), trades.len())?;
     Ok(TradeList { matching, trades })
@@ -107,6 +113,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TradeRow> {
         dry_run: row.get("dry_run")?,
         opened_at: column::timestamp(row, "opened_at")?,
         closed_at: column::timestamp_opt(row, "closed_at")?,
+        fees_by_asset: Vec::new(),
         fills: Vec::new(),
     })
 }

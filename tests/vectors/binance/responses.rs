@@ -211,8 +211,8 @@ fn trade(text: &str, meaning: &Value) -> Checked {
     same("time", Some(fill.at.ms()), meaning["timestamp"].as_i64())?;
     amount("price", fill.price.decimal(), &meaning["price"])?;
     amount("quantity", fill.qty.decimal(), &meaning["amount"])?;
-    amount("fee", fill.fee.decimal(), &meaning["fee"]["cost"])?;
-    same("fee asset", fill.fee_asset.as_str(), word(&meaning["fee"], "currency"))
+    amount("fee", fill.fee.amount(), &meaning["fee"]["cost"])?;
+    same("fee asset", fill.fee.asset(), word(&meaning["fee"], "currency"))
 }
 
 fn instruments(text: &str, meaning: &Value) -> Checked {

@@ -173,8 +173,8 @@ fn fill(row: &FillRow, meant: &Value) -> Checked {
     same("order", Some(read.exchange_order_id.as_str()), meant["order"].as_str())?;
     same("price", Some(read.price.decimal()), number(&meant["price"]))?;
     same("quantity", Some(read.qty.decimal()), number(&meant["amount"]))?;
-    same("fee", Some(read.fee.decimal().normalize()), number(&meant["fee"]["cost"]))?;
-    same("fee coin", Some(read.fee_asset.as_str()), meant["fee"]["currency"].as_str())?;
+    same("fee", Some(read.fee.amount()), number(&meant["fee"]["cost"]))?;
+    same("fee coin", Some(read.fee.asset()), meant["fee"]["currency"].as_str())?;
     same("time", Some(read.at.ms()), meant["timestamp"].as_i64())?;
     let liquidity = if read.liquidity == Liquidity::Maker { "maker" } else { "taker" };
     same("liquidity", Some(liquidity), meant["takerOrMaker"].as_str())?;

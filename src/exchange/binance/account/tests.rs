@@ -57,6 +57,27 @@ async fn an_order_refused_for_its_clock_goes_out_once_more_by_the_right_one() {
 }
 
 #[tokio::test]
+async fn an_order_from_before_the_machine_was_paused_does_not_go_out_by_the_right_clock() {
+    let time = format!("{{\"serverTime\":{}}}", NOW + 60_000);
+    let skewed = "{\"code\":-1021,\"msg\":\"Timestamp for this request is outside of the recvWindow.\"}";
+    let mut rig = rig(&[(400, skewed), (200, &time)]).await;
+    let now = Timestamp::from_ms(NOW);
+    rig.exchange.rest.line().clock().learn(now, now, now);
+    let placed = patiently(rig.exchange.place(&[order(Purpose::Entry, OrderKind::Market, 0)])).await;
+    assert!(matches!(&placed[..], [Err(ExchangeError::Unavailable { .. })]), "{placed:?}");
+    assert_eq!(rig.server.requests().len(), 2, "a minute has passed, whatever our clock says");
+}
+
+#[tokio::test]
+async fn the_time_is_asked_for_again_when_an_answer_is_lost() {
+    let time = format!("{{\"serverTime\":{}}}", NOW + 700);
+    let rig = rig(&[(503, ""), (200, &time)]).await;
+    let rest = rig.exchange.rest.clone();
+    assert_eq!(rig.clock.run_until(rest.sync_clock()).await.unwrap(), Timestamp::from_ms(NOW + 700));
+    assert_eq!(rig.server.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn what_was_decided_too_long_ago_or_cannot_be_found_again_is_not_sent() {
     let mut rig = rig(&[]).await;
     let wrong = order(Purpose::Entry, stop(), 0);

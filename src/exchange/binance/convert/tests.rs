@@ -54,6 +54,6 @@ fn a_fee_in_another_asset_is_no_cost_in_quote_currency() {
         "commissionAsset":"BNB","maker":false,"time":1}"#;
     let trade = || Trade::read(read(trade).unwrap()).unwrap().unwrap();
     let fill = trade().into_fill(id(Purpose::Exit, 0));
-    assert_eq!((fill.fee.to_string(), fill.fee_asset.as_str()), ("0.3".to_owned(), "BNB"));
-    assert_eq!(trade().into_external(ExternalCause::Manual).fee, Quote::ZERO);
+    assert_eq!((fill.fee.amount().to_string(), fill.fee.asset()), ("0.3".to_owned(), "BNB"));
+    assert_eq!(trade().into_external(ExternalCause::Manual).fee.cash(), Quote::ZERO);
 }

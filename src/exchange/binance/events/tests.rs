@@ -75,13 +75,13 @@ fn strangers_and_the_exchange_itself_are_told_apart() {
         order_frame("adl_autoclose", "TRADE", "FILLED", FILL),
     ];
     let events = told(&mut translator, &frames);
-    let [ExchangeEvent::ExternalFill(fill), ExchangeEvent::Liquidated(forced), ExchangeEvent::Liquidated(_)] =
-        &events[..]
-    else {
-        panic!("{events:?}")
+    let fill = |event: &ExchangeEvent| {
+        let ExchangeEvent::ExternalFill(fill) = event else { panic!("{event:?}") };
+        (fill.cause, fill.reduced_side(), fill.trade_id.0.clone())
     };
-    assert_eq!(fill.cause, ExternalCause::Manual);
-    assert_eq!((forced.position_side, forced.trade_id.0.as_str()), (PositionSide::Long, "5"));
+    let causes = [ExternalCause::Manual, ExternalCause::Liquidation, ExternalCause::Deleveraging];
+    let expected = causes.map(|cause| (cause, PositionSide::Long, "5".to_owned()));
+    assert_eq!(events.iter().map(fill).collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -47,7 +47,12 @@ fn an_account_hears_of_its_wallet_its_terms_and_its_key() {
     let read = |text: &str| account_frame(text).unwrap();
     let wallet = "{\"e\":\"ACCOUNT_UPDATE\",\"a\":{\"m\":\"ORDER\",\"B\":[{\"a\":\"BUSD\",\"wb\":\"1\"},\
                   {\"a\":\"USDT\",\"wb\":\"12.50\"}],\"P\":[]}}";
-    assert_eq!(read(wallet), Some(AccountFrame::Wallet("12.5".parse().unwrap())));
+    assert_eq!(
+        read(wallet),
+        Some(AccountFrame::Wallet { wallet: "12.5".parse().unwrap(), by_funding: false })
+    );
+    let funding = wallet.replace("ORDER", "FUNDING_FEE");
+    assert!(matches!(read(&funding), Some(AccountFrame::Wallet { by_funding: true, .. })));
     let terms = "{\"e\":\"ACCOUNT_CONFIG_UPDATE\",\"ac\":{\"s\":\"BTCUSDT\",\"l\":25}}";
     let symbol = "BTCUSDT".parse().unwrap();
     assert_eq!(read(terms), Some(AccountFrame::Terms { symbol, leverage: 25 }));

@@ -25,7 +25,10 @@ fn a_push_tells_the_size_of_its_fill_and_not_the_sum() {
     let execution = Execution::from_push(&row(&push())).unwrap().unwrap();
     let client_id = id(1, Purpose::Exit);
     let fill = execution.ours(client_id.clone(), client_id.key().unwrap());
-    assert_eq!((fill.qty.to_string(), fill.fee.to_string()), ("0.01".to_owned(), "0.162003".to_owned()));
+    assert_eq!(
+        (fill.qty.to_string(), fill.fee.amount().to_string()),
+        ("0.01".to_owned(), "0.162003".to_owned())
+    );
     assert_eq!(
         (fill.side, fill.position_side, fill.liquidity),
         (Side::Sell, PositionSide::Long, Liquidity::Taker)
@@ -48,8 +51,11 @@ fn fees_in_another_coin_are_no_fees_in_quote() {
         "cTime": "1627293509612",
     })))
     .unwrap();
-    assert_eq!((execution.fee.to_string().as_str(), execution.fee_asset.as_str()), ("0.017118519726", "BGB"));
+    assert_eq!(
+        (execution.fee.amount().to_string().as_str(), execution.fee.asset()),
+        ("0.017118519726", "BGB")
+    );
     let external = execution.external();
-    assert_eq!((external.fee, external.cause), (Quote::ZERO, ExternalCause::Liquidation));
+    assert_eq!((external.fee.cash(), external.cause), (Quote::ZERO, ExternalCause::Liquidation));
     assert_eq!((external.side, external.position_side), (Side::Sell, Some(PositionSide::Long)));
 }

@@ -102,6 +102,18 @@ async fn a_stamp_that_is_not_taken_is_made_anew_by_the_exchanges_clock() {
 }
 
 #[tokio::test]
+async fn an_order_from_before_the_machine_was_paused_is_not_stamped_anew() {
+    let expired = json!({"code": "40008", "msg": "Request timestamp expired", "requestTime": NOW + 60_000});
+    let (mut exchange, counterpart) =
+        account(PositionMode::OneWay, answers([("/place-order", (400, expired.to_string()))])).await;
+    let now = Timestamp::from_ms(NOW);
+    exchange.rest.line().clock().learn(now, now, now);
+    let outcome = place_one(&mut exchange, &entry(0, Side::Buy, OrderKind::Market)).await;
+    assert!(matches!(outcome, Err(ExchangeError::Unavailable { .. })), "{outcome:?}");
+    assert_eq!(counterpart.asked("/place-order").len(), 1, "a minute has passed, whatever our clock says");
+}
+
+#[tokio::test]
 async fn what_was_decided_too_long_ago_is_not_sent() {
     let (mut exchange, counterpart) = account(PositionMode::OneWay, answers([])).await;
     let long_ago = Timestamp::from_ms(NOW).minus(SEND_DEADLINE).minus(DurationMs::from_ms(1));

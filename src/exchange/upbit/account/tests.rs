@@ -237,8 +237,8 @@ async fn fills_are_asked_for_order_by_order() {
     let told: Vec<String> = fills
         .iter()
         .map(|fill| match fill {
-            ReportedFill::Ours(fill) => format!("ours {} {}", fill.trade_id, fill.fee),
-            ReportedFill::External(fill) => format!("external {} {}", fill.trade_id, fill.fee),
+            ReportedFill::Ours(fill) => format!("ours {} {}", fill.trade_id, fill.fee.cash()),
+            ReportedFill::External(fill) => format!("external {} {}", fill.trade_id, fill.fee.cash()),
         })
         .collect();
     // Earlier ones were not asked for.

@@ -38,7 +38,7 @@ fn an_order_is_seen_filled_and_ended() {
     });
     let Some(ExchangeEvent::Fill(fill)) = event(&frame("trade", &ours, &traded)) else { panic!() };
     assert_eq!((fill.trade_id.0.as_str(), fill.qty.to_string().as_str()), ("t1", "0.00008428"));
-    assert_eq!((fill.fee.to_string().as_str(), fill.liquidity), ("2.5", Liquidity::Taker));
+    assert_eq!((fill.fee.cash().to_string().as_str(), fill.liquidity), ("2.5", Liquidity::Taker));
 
     let rest = json!({"executed_volume": 8.428e-05, "remaining_volume": 0.01});
     let Some(ExchangeEvent::OrderEnded { client_order_id, status, .. }) =

@@ -1,31 +1,22 @@
 //! The two programs: the exchange, and the daemon in a home of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::process::{self, Running};
 use super::stage::Stage;
 
 const READY_POLLS: u32 = 600;
 const READY_POLL: Duration = Duration::from_millis(50);
 
-/// Ended when dropped.
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 /// A running exchange.
 pub(crate) struct Exchange {
-    _process: Ends,
+    _process: Running,
     pub(crate) base: String,
     client: reqwest::Client,
 }
@@ -40,23 +31,20 @@ impl Exchange {
     ) -> anyhow::Result<Self> {
         let (ready, accounts) = (home.path("ready.json"), home.path("exchange.toml"));
         std::fs::write(&accounts, stage.accounts_file(names))?;
-        let process = Command::new(binary)
-            .args(["simulate", "--synthetic", "--speed", &speed.to_string()])
-            .arg("--ready-file")
-            .arg(&ready)
-            .arg("--accounts")
-            .arg(&accounts)
-            .args([&format!("--{}", stage.exchange), "127.0.0.1:0"])
-            .env("TRADEFLEET_HOME", home.path("exchange"))
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(home.path("exchange.log"))?)
-            .spawn()?;
-        let mut process = Ends(process);
+        let mut process = Running::start(
+            Command::new(binary)
+                .args(["simulate", "--synthetic", "--speed", &speed.to_string()])
+                .arg("--ready-file")
+                .arg(&ready)
+                .arg("--accounts")
+                .arg(&accounts)
+                .args([&format!("--{}", stage.exchange), "127.0.0.1:0"])
+                .env("TRADEFLEET_HOME", home.path("exchange"))
+                .stdout(Stdio::null())
+                .stderr(std::fs::File::create(home.path("exchange.log"))?),
+        )?;
         for _ in 0..READY_POLLS {
-            ensure!(process.0.try_wait()?.is_none(), "the exchange ended at once");
-            let told = std::fs::read_to_string(&ready).unwrap_or_default();
-            if let Ok(urls) = serde_json::from_str::<Value>(&told) {
-                let base = urls.get(stage.exchange).and_then(Value::as_str).context("no URL")?.to_owned();
+            if let Some(base) = process.address(&ready, stage.exchange)? {
                 return Ok(Self { _process: process, base, client: reqwest::Client::new() });
             }
             tokio::time::sleep(READY_POLL).await;
@@ -118,18 +106,14 @@ impl Home {
     }
 
     pub(crate) fn run_with(&self, line: &str, variables: &[(&'static str, String)]) -> anyhow::Result<()> {
-        let output = self.command(line).envs(variables.iter().cloned()).output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{line}: {}\n{said}", output.status);
-        Ok(())
+        process::run(self.command(line).envs(variables.iter().cloned()))
     }
 
     /// Lets the daemon live for so long, then kills it. True when it was alive until then.
     pub(crate) async fn live_for(&self, span: Duration) -> anyhow::Result<bool> {
         let log = std::fs::File::options().create(true).append(true).open(self.path("daemon.log"))?;
-        let process = self.command("run").stdout(Stdio::null()).stderr(log).spawn()?;
-        let mut process = Ends(process);
+        let mut process = Running::start(self.command("run").stdout(Stdio::null()).stderr(log))?;
         tokio::time::sleep(span).await;
-        Ok(process.0.try_wait()?.is_none())
+        Ok(process.ended()?.is_none())
     }
 }
