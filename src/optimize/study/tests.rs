@@ -22,7 +22,7 @@ use crate::optimize::windows::WalkForward;
 const START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
 
 fn study(given: &[(&str, &str)], method: Method, trials: Option<usize>) -> Study {
-    let config = SyntheticConfig { steps: Some(900), ..SyntheticConfig::with_default_symbols(5, START) };
+    let config = SyntheticConfig { steps: Some(500), ..SyntheticConfig::with_default_symbols(5, START) };
     let mut source = SyntheticMarket::new(config).unwrap();
     let symbols: Vec<Symbol> = source.symbols().take(3).cloned().collect();
     let mut candles: Vec<Vec<Candle>> = vec![Vec::new(); symbols.len()];
@@ -72,10 +72,10 @@ fn run(study: &Study, cores: usize, known: &BTreeMap<u32, TrialRow>, most: usize
 
 #[test]
 fn every_trial_is_the_backtest_of_its_settings_and_span() {
-    let given = [("fast", "3..5"), ("slow", "9,14"), ("leverage", "2,5"), ("exit_on_cross", "on,off")];
+    let given = [("fast", "3..4"), ("slow", "9,14"), ("leverage", "2,5"), ("exit_on_cross", "on,off")];
     let study = study(&given, Method::Grid, None);
     let rows = run(&study, 2, &BTreeMap::new(), usize::MAX);
-    assert_eq!(rows.len(), 24);
+    assert_eq!(rows.len(), 16);
     let mut trades = 0;
     for row in rows.values() {
         let point = study.space.find(&row.values).unwrap();
@@ -96,14 +96,14 @@ fn every_trial_is_the_backtest_of_its_settings_and_span() {
             }
         }
     }
-    assert!(trades > 100, "{trades}");
+    assert!(trades > 50, "{trades}");
 }
 
 #[test]
 fn neither_cores_nor_interruptions_change_anything() {
     for method in [Method::Grid, Method::Smart] {
-        let trials = (method == Method::Smart).then_some(40);
-        let study = study(&[("fast", "3..8"), ("slow", "9..14"), ("signal_ttl_bars", "1,2")], method, trials);
+        let trials = (method == Method::Smart).then_some(34);
+        let study = study(&[("fast", "3..6"), ("slow", "9..13"), ("signal_ttl_bars", "1,2")], method, trials);
         let calm = run(&study, 1, &BTreeMap::new(), usize::MAX);
         let mut known = BTreeMap::new();
         for most in [1, 9, 7, usize::MAX] {
