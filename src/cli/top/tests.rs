@@ -94,6 +94,7 @@ fn position(leg: u16, account: &str, symbol: &str) -> PositionRow {
         margin: Quote::new(dec!(50)),
         realized_pnl: Quote::ZERO,
         fees: Quote::ZERO,
+        fees_by_asset: Vec::new(),
         stop_loss_price: None,
         take_profit_price: None,
         protected: false,
