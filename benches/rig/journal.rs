@@ -112,8 +112,10 @@ impl Drop for Journal {
     }
 }
 
+type Member = (AccountId, BotId);
+
 /// A new database with so many accounts of one bot each.
-fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Vec<(AccountId, BotId)>)> {
+fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Vec<Member>)> {
     let home = tempfile::tempdir()?;
     let path = home.path().join("fleet.db");
     Store::create(&path)?;
@@ -124,7 +126,7 @@ fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Vec<(AccountId, BotId)>)>
     Ok((home, store, members))
 }
 
-fn member(conn: &Connection, number: u32) -> anyhow::Result<(AccountId, BotId)> {
+fn member(conn: &Connection, number: u32) -> anyhow::Result<Member> {
     let account = accounts::insert(conn, &format!("account {number}"), ExchangeKind::Paper, NOW)?;
     let bot = NewBot {
         account_id: account,
