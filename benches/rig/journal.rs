@@ -64,7 +64,7 @@ struct Journal {
     writer: Writer,
     runtime: Runtime,
     /// One account with one bot for each intent of a group.
-    members: Vec<(AccountId, BotId)>,
+    members: Members,
     symbol: Symbol,
     cycle: i64,
     _home: TempDir,
@@ -112,8 +112,11 @@ impl Drop for Journal {
     }
 }
 
+/// One bot an account.
+type Members = Vec<(AccountId, BotId)>;
+
 /// A new database with so many accounts of one bot each.
-fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Vec<(AccountId, BotId)>)> {
+fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Members)> {
     let home = tempfile::tempdir()?;
     let path = home.path().join("fleet.db");
     Store::create(&path)?;
@@ -212,7 +215,7 @@ impl Raw {
 /// The journal's own tables, written without the journal's code.
 struct Bare {
     store: Store,
-    members: Vec<(AccountId, BotId)>,
+    members: Members,
     cycle: i64,
     _home: TempDir,
 }
