@@ -64,7 +64,7 @@ struct Journal {
     writer: Writer,
     runtime: Runtime,
     /// One account with one bot for each intent of a group.
-    members: Vec<(AccountId, BotId)>,
+    members: Members,
     symbol: Symbol,
     cycle: i64,
     _home: TempDir,
@@ -112,10 +112,11 @@ impl Drop for Journal {
     }
 }
 
-type Member = (AccountId, BotId);
+/// One bot an account.
+type Members = Vec<(AccountId, BotId)>;
 
 /// A new database with so many accounts of one bot each.
-fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Vec<Member>)> {
+fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Members)> {
     let home = tempfile::tempdir()?;
     let path = home.path().join("fleet.db");
     Store::create(&path)?;
@@ -126,7 +127,7 @@ fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Vec<Member>)> {
     Ok((home, store, members))
 }
 
-fn member(conn: &Connection, number: u32) -> anyhow::Result<Member> {
+fn member(conn: &Connection, number: u32) -> anyhow::Result<(AccountId, BotId)> {
     let account = accounts::insert(conn, &format!("account {number}"), ExchangeKind::Paper, NOW)?;
     let bot = NewBot {
         account_id: account,
@@ -214,7 +215,7 @@ impl Raw {
 /// The journal's own tables, written without the journal's code.
 struct Bare {
     store: Store,
-    members: Vec<(AccountId, BotId)>,
+    members: Members,
     cycle: i64,
     _home: TempDir,
 }

@@ -58,7 +58,12 @@ fn main() -> anyhow::Result<()> {
         one: in_a_child(1, args.cycles)?,
         many: in_a_child(args.accounts, args.cycles)?,
         decide: rig::decide::measure(args.accounts, ROUNDS)?,
-        journal: rig::journal::measure(JOURNAL_GROUP, JOURNAL_GROUPS, ROUNDS)?,
+        journal: rig::journal::measure(
+            JOURNAL_GROUP,
+            JOURNAL_GROUPS,
+            ROUNDS,
+            rig::journal::Baseline::SameTables,
+        )?,
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report.json())?);
