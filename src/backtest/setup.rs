@@ -92,6 +92,7 @@ impl Setup {
                 name: bot.name.clone(),
                 strategy: Some(strategy),
                 exit_plan: bot.spec.params.exit_plan(),
+                grid: None,
                 settings: bot.settings.clone(),
                 is_running: true,
                 close_requested: false,

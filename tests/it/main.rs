@@ -24,6 +24,7 @@ mod cli_store;
 mod data;
 mod db_check;
 mod fleet;
+mod grids;
 mod harness;
 mod operations;
 mod read;

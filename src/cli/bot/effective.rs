@@ -58,6 +58,7 @@ pub(in crate::cli) fn effective(
         name: bot.name.clone(),
         strategy: bot.strategy_id,
         exit_plan,
+        grid: None,
         settings: bot.settings.clone(),
         is_running: bot.is_running,
         close_requested: bot.close_requested,
