@@ -8,6 +8,7 @@ pub mod decisions;
 pub mod equity;
 pub mod explain;
 pub mod external;
+pub mod fees;
 pub mod fills;
 pub mod gauges;
 pub mod names;
@@ -19,7 +20,6 @@ pub mod signals;
 pub mod status;
 pub mod trades;
 
-mod fees;
 mod filter;
 mod tally;
 
