@@ -241,6 +241,8 @@ impl Executor {
                         "the stream was interrupted; asking for everything"
                     );
                     self.schedule.want_resync();
+                    // Terms that somebody else changed meanwhile were not told either.
+                    self.prepared.clear();
                 }
                 ExchangeEvent::CashMoved => self.funding.cash_moved(self.clock.now()),
                 ExchangeEvent::TermsChanged { symbol } => drop(self.prepared.remove(&symbol)),

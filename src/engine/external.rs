@@ -16,10 +16,18 @@ impl AccountMachine {
     /// A forced close of what our bots hold is booked; everything else is somebody else's trading. It is told once a
     /// symbol until the next snapshot has shown what came of it.
     pub(super) fn hear_external_fill(&mut self, fill: &ExternalFill) {
+        let is_forced = fill.cause != ExternalCause::Manual;
+        if !(is_forced && self.put_off_forced_close(fill)) {
+            self.take_external_fill(fill);
+        }
+    }
+
+    fn take_external_fill(&mut self, fill: &ExternalFill) {
         let side = fill.reduced_side();
+        // What was opened later was not closed by it.
         let is_ours = self.held.values().any(|held| {
             let position = held.position();
-            position.symbol == fill.symbol && position.side == side
+            position.symbol == fill.symbol && position.side == side && position.opened_at <= fill.at
         });
         if fill.cause != ExternalCause::Manual && is_ours {
             self.book_liquidation(&forced_close(fill, side));
@@ -40,6 +48,29 @@ impl AccountMachine {
                 ("cause", fill.cause.to_string()),
             ];
             self.notify(NoticeKind::External, Severity::Info, fields);
+        }
+    }
+
+    /// While an order of ours is working on the side that was closed, fills of before it may not be booked yet: they are
+    /// asked for first, and the close is booked behind them.
+    fn put_off_forced_close(&mut self, fill: &ExternalFill) -> bool {
+        let side = fill.reduced_side();
+        let is_working =
+            self.orders.working().any(|order| order.symbol == fill.symbol && order.position_side == side);
+        if is_working {
+            let trade = (fill.symbol.clone(), fill.trade_id.clone());
+            let is_booked = self.booked.has_part_of(&trade.0, &trade.1);
+            if !is_booked && self.put_off.insert(trade, fill.clone()).is_none() {
+                self.ask_for_fills();
+            }
+        }
+        is_working
+    }
+
+    /// The fills of before them are booked: now the forced closes.
+    pub(super) fn book_forced_closes(&mut self) {
+        for fill in std::mem::take(&mut self.put_off).into_values() {
+            self.take_external_fill(&fill);
         }
     }
 

@@ -26,7 +26,12 @@ impl AccountMachine {
         let keys: Vec<HeldKey> = self
             .held
             .iter()
-            .filter(|(key, held)| key.1 == liquidation.symbol && held.position().side == liquidation.side)
+            .filter(|(key, held)| {
+                let position = held.position();
+                key.1 == liquidation.symbol
+                    && position.side == liquidation.side
+                    && position.opened_at <= liquidation.at
+            })
             .map(|(key, _)| key.clone())
             .collect();
         let mut fee_left = liquidation.fee.clone();

@@ -39,6 +39,7 @@ impl AccountMachine {
             self.durable.swept_until = Some(at);
             self.turn.records.push(Record::StateChanged);
         }
+        self.book_forced_closes();
     }
 
     /// Which fills to ask for.

@@ -206,7 +206,7 @@ fn external_fill(trade: &str, qty: &str, cause: ExternalCause) -> ExternalFill {
         qty: qty.parse().unwrap(),
         fee: crate::domain::fee::Fee::from_cash(quote("0.4"), "USDT"),
         cause,
-        at: minute(3),
+        at: minute(10),
     }
 }
 
@@ -249,6 +249,39 @@ fn a_forced_close_takes_what_the_bots_hold_piece_by_piece() {
     assert_eq!(fees, quote("0.8"));
     assert_eq!(rig.noticed(NoticeKind::External), 0);
     assert!(rig.machine.durable_state().holdings.values().all(|holding| holding.exit.is_none()));
+}
+
+#[test]
+fn a_forced_close_before_a_position_was_opened_is_not_the_bots() {
+    let mut rig = Rig::new(live());
+    rig.open_long();
+    let opened_at = rig.position(ONE, BTC).unwrap().opened_at;
+    let earlier = ExternalFill {
+        at: opened_at.minus(crate::domain::time::DurationMs::from_ms(1)),
+        ..external_fill("71", "0.75", ExternalCause::Liquidation)
+    };
+    rig.handle(Event::ExternalFill(earlier));
+    assert_eq!(rig.position(ONE, BTC).unwrap().qty.to_string(), "1");
+    assert_eq!(rig.noticed(NoticeKind::External), 1, "somebody else's");
+}
+
+#[test]
+fn a_forced_close_waits_for_the_fills_of_what_it_closed() {
+    let mut rig = Rig::new(live());
+    rig.enter(1, Long);
+    let close = external_fill("71", "1", ExternalCause::Liquidation);
+    for requests in [vec![Request::SweepFills], vec![]] {
+        let turn = rig.machine.handle(rig.now, Event::ExternalFill(close.clone()));
+        assert_eq!(turn.requests, requests, "asked once");
+        rig.apply(turn);
+    }
+    // The sweep tells the entry's fill, and says when it has told all.
+    rig.price("100");
+    assert_eq!(rig.held().to_string(), "1");
+    rig.handle(Event::Swept { at: rig.now });
+    assert!(rig.held().is_zero());
+    rig.handle(Event::ExternalFill(close));
+    assert_eq!((rig.noticed(NoticeKind::Liquidation), rig.fills.len()), (1, 2));
 }
 
 #[test]

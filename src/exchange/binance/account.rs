@@ -133,7 +133,8 @@ impl BinanceExchange {
     }
 }
 
-fn capabilities(position_mode: PositionMode) -> Capabilities {
+/// What the exchange can do, in this position mode.
+pub fn capabilities(position_mode: PositionMode) -> Capabilities {
     Capabilities {
         market: Market::Futures,
         quote_asset: QUOTE_ASSET.to_owned(),

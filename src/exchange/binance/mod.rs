@@ -5,7 +5,7 @@
 //! these are pure. [`rest`] sends and [`sockets`] listen; above them [`BinanceExchange`] is one account (its parts:
 //! `placing`, `queries`, `sweep`, `stream`, `profile`), and [`BinanceMarket`] what everybody may know.
 
-pub use account::{BinanceExchange, BinanceParts, connect_gate};
+pub use account::{BinanceExchange, BinanceParts, capabilities, connect_gate};
 pub use answers::IdSpace;
 pub use market::BinanceMarket;
 

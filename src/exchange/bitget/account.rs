@@ -152,7 +152,8 @@ impl BitgetExchange {
     }
 }
 
-fn capabilities(position_mode: PositionMode) -> Capabilities {
+/// What the exchange can do, in this position mode.
+pub fn capabilities(position_mode: PositionMode) -> Capabilities {
     Capabilities {
         market: Market::Futures,
         quote_asset: calls::MARGIN_COIN.to_owned(),

@@ -9,7 +9,7 @@
 
 use crate::domain::time::DurationMs;
 
-pub use account::{BitgetExchange, BitgetParts, connect_gate};
+pub use account::{BitgetExchange, BitgetParts, capabilities, connect_gate};
 pub use market::BitgetMarket;
 
 mod account;

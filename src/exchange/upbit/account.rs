@@ -356,7 +356,8 @@ impl Exchange for UpbitExchange {
     }
 }
 
-fn capabilities() -> Capabilities {
+/// What the exchange can do.
+pub fn capabilities() -> Capabilities {
     Capabilities {
         market: Market::Spot,
         quote_asset: QUOTE_ASSET.to_owned(),

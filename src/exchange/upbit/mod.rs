@@ -7,7 +7,7 @@
 //! [`orders`] and [`fills`] translate: these are pure. [`rest`] sends, [`sockets`] listen, and above them
 //! [`UpbitExchange`] is one account, [`UpbitMarket`] what everybody may know.
 
-pub use account::{HTTP_TIMEOUT, UpbitExchange, UpbitParts};
+pub use account::{HTTP_TIMEOUT, UpbitExchange, UpbitParts, capabilities};
 pub use market::UpbitMarket;
 
 mod account;

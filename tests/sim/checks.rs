@@ -1,0 +1,341 @@
+//! What must hold at every moment, judged by the exchange's ledger and the journal, never by what the machine believes.
+
+use std::collections::BTreeSet;
+
+use rust_decimal::Decimal;
+use tradefleet::domain::ids::BotId;
+use tradefleet::domain::money::Quote;
+use tradefleet::domain::order::{Order, OrderKind, OrderStatus, Purpose};
+use tradefleet::domain::side::PositionSide;
+use tradefleet::engine::state::DurableState;
+use tradefleet::engine::turn::Record;
+
+use crate::desk::{Desk, Done, Stop};
+use crate::units::{lots_of, quote_of, ticks_of};
+use crate::venue::Sort;
+
+/// Protective orders of one purpose that may stand at once: the old, the new, and those of unknown fate.
+const PROTECTING_MAX: usize = 6;
+/// A leverage that somebody else changed is told within this, in ms.
+const TOLD_WITHIN: i64 = 45_000;
+
+impl Desk<'_> {
+    fn wrong<T>(why: String) -> Done<T> {
+        Err(Stop::Wrong(why))
+    }
+
+    /// After every step of the exchange.
+    pub(crate) fn check_venue(&mut self) -> Done {
+        if let Some(why) = self.venue.wrong.take() {
+            return Self::wrong(why);
+        }
+        self.note_leverage();
+        for id in std::mem::take(&mut self.venue.taken) {
+            self.check_taken(&id)?;
+        }
+        if !self.watchman.has_external && !self.plan.shares {
+            for ((bot, symbol, side), stake) in &self.venue.bots {
+                if stake.lots < 0 {
+                    return Self::wrong(format!(
+                        "bot {bot} closed {} more than it held ({symbol} {side})",
+                        -stake.lots
+                    ));
+                }
+            }
+        }
+        self.check_protecting()
+    }
+
+    /// R1 and R2: an order at the exchange has exactly one durable intent, which it is equal to, and which nobody has
+    /// given up.
+    fn check_taken(&self, id: &tradefleet::domain::ids::ClientOrderId) -> Done {
+        let Some(intent) = self.journal.orders.get(id) else {
+            return Self::wrong(format!("{id} is at the exchange without a durable intent"));
+        };
+        let all: Vec<_> = self.venue.orders.iter().filter(|order| order.cid == *id).collect();
+        if all.len() > 1 {
+            return Self::wrong(format!("{id} was executed twice"));
+        }
+        if intent.status.is_final() {
+            return Self::wrong(format!("{id} is {} and came to the exchange after that", intent.status));
+        }
+        let sort = match intent.kind {
+            OrderKind::Market | OrderKind::Limit { .. } => None,
+            OrderKind::StopMarket { trigger } | OrderKind::TakeProfitMarket { trigger } => {
+                Some(ticks_of(trigger))
+            }
+        };
+        let theirs = all[0];
+        let is_same = theirs.lots == lots_of(intent.qty)
+            && theirs.side == intent.side
+            && (theirs.reduce_only == intent.reduce_only)
+            && sort == if let Sort::Trigger { at, .. } = theirs.sort { Some(at) } else { None };
+        if !is_same {
+            return Self::wrong(format!("{id} at the exchange is not what was intended"));
+        }
+        let settled = self.now - self.watchman.leverage_reset_at[theirs.symbol] > TOLD_WITHIN;
+        let increases = intent.purpose.increases() && !self.plan.dialect.is_spot();
+        if increases && settled && theirs.leverage != intent.leverage.get() {
+            return Self::wrong(format!("{id} was executed at leverage {}", theirs.leverage));
+        }
+        Ok(())
+    }
+
+    fn note_leverage(&mut self) {
+        for symbol in 0..2 {
+            let now = self.venue.leverage[symbol];
+            if now == 1 && self.watchman.leverage[symbol] != 1 {
+                self.watchman.leverage_reset_at[symbol] = self.now;
+            }
+            self.watchman.leverage[symbol] = now;
+        }
+    }
+
+    /// No two stops too many.
+    fn check_protecting(&self) -> Done {
+        for purpose in [Purpose::StopLoss, Purpose::TakeProfit] {
+            for bot in self.bots() {
+                for symbol in 0..2 {
+                    let is_of = |order: &&crate::venue::XOrder| {
+                        let key = order.cid.key();
+                        !order.status.is_final()
+                            && order.symbol == symbol
+                            && key.is_some_and(|key| key.bot == Some(bot) && key.purpose == purpose)
+                    };
+                    let count = self.venue.orders.iter().filter(is_of).count();
+                    if count > PROTECTING_MAX {
+                        return Self::wrong(format!("{count} {purpose} orders of bot {bot} rest at once"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Before a record is written.
+    pub(crate) fn check_record(&mut self, record: &Record) -> Done {
+        let Record::OrderIntended(order) = record else { return Ok(()) };
+        self.counters.work("intents", 1);
+        if order.end_reason.is_some() {
+            // Drawn up for a forced close.
+            return Ok(());
+        }
+        if order.reduce_only == order.purpose.increases() {
+            return Self::wrong(format!(
+                "{} is {} and reduce-only is {}",
+                order.client_order_id, order.purpose, order.reduce_only
+            ));
+        }
+        if order.purpose != Purpose::Entry {
+            return Ok(());
+        }
+        let is_repeated = |other: &&Order| {
+            other.purpose == Purpose::Entry
+                && (other.bot, &other.symbol) == (order.bot, &order.symbol)
+                && other.times.signal_at == order.times.signal_at
+                && other.end_reason.as_deref() != Some("too late")
+        };
+        if let Some(first) = self.journal.orders.values().find(is_repeated) {
+            return Self::wrong(format!(
+                "{} acts on the signal of {}",
+                order.client_order_id, first.client_order_id
+            ));
+        }
+        let cooldown = self.watchman.cooldowns.get(&order.symbol);
+        if cooldown.is_some_and(|until| order.times.decided_at.ms() < *until) {
+            return Self::wrong(format!(
+                "{} enters {} during its cooldown",
+                order.client_order_id, order.symbol
+            ));
+        }
+        Ok(())
+    }
+
+    /// R4 and the brakes, at the moment of the decision.
+    pub(crate) fn check_decided(&mut self, records: &[Record]) {
+        for record in records {
+            if let Record::OrderIntended(order) = record
+                && order.purpose.increases()
+                && let Err(Stop::Wrong(why)) = self.check_increase(order, records)
+            {
+                self.venue.wrong = Some(why);
+            }
+        }
+    }
+
+    fn check_increase(&self, order: &Order, records: &[Record]) -> Done {
+        let id = &order.client_order_id;
+        let Some(bot) = order.bot.and_then(|bot| self.told.bots.get(&bot)) else {
+            return Self::wrong(format!("{id} has no bot"));
+        };
+        let is_braked = [
+            (self.told.halt.is_some(), "the account is halted"),
+            (!bot.is_running, "its bot is stopped"),
+            (self.told.close_symbols.contains_key(&order.symbol), "its symbol is being closed"),
+        ];
+        if let Some((_, why)) = is_braked.into_iter().find(|(is_on, _)| *is_on) {
+            return Self::wrong(format!("{id} opens although {why}"));
+        }
+        let others = self.others_of(order, records);
+        let entering = others.iter().filter(|other| other.purpose.increases());
+        let mut slots: BTreeSet<(BotId, usize)> = self
+            .venue
+            .bots
+            .iter()
+            .filter(|(_, stake)| stake.lots > 0)
+            .map(|((bot, symbol, _), _)| (*bot, *symbol))
+            .collect();
+        slots.extend(entering.filter_map(|other| Some((other.bot?, self.number(other)))));
+        slots.insert((bot.id, self.number(order)));
+        if slots.len() > usize::from(self.told.settings.max_positions) {
+            return Self::wrong(format!("{id} would be position {} of the account", slots.len()));
+        }
+        self.check_capital(order, &others)
+    }
+
+    /// Orders that may still do something, and what this turn has decided before.
+    fn others_of(&self, order: &Order, records: &[Record]) -> Vec<Order> {
+        let fresh = records.iter().filter_map(|record| match record {
+            Record::OrderIntended(other) => Some(other),
+            _ => None,
+        });
+        let pending =
+            self.process.iter().flat_map(|process| &process.records).filter_map(|record| match record {
+                Record::OrderIntended(other) => Some(other),
+                _ => None,
+            });
+        let before = fresh.take_while(|other| other.client_order_id != order.client_order_id);
+        let working = self.machine_orders();
+        before.chain(pending).cloned().chain(working).collect()
+    }
+
+    fn machine_orders(&self) -> impl Iterator<Item = Order> {
+        self.journal.orders.values().filter(|order| !order.status.is_final()).cloned()
+    }
+
+    fn number(&self, order: &Order) -> usize {
+        usize::from(self.venue.dialect.symbols()[1] == order.symbol)
+    }
+
+    /// Margin of what the exchange says the bot holds, of what is under way, and of this order, against its capital.
+    fn check_capital(&self, order: &Order, others: &[Order]) -> Done {
+        let Some(equity) = self.machine().equity() else {
+            return Self::wrong("an entry before the balance is known".to_owned());
+        };
+        let bot = order.bot.unwrap();
+        let leverage = Decimal::from(order.leverage.get());
+        let held: Decimal = self
+            .journal
+            .positions
+            .values()
+            .filter(|row| row.position.is_open() && row.position.bot == Some(bot))
+            .map(|row| row.position.margin().decimal())
+            .sum();
+        let mut seen = BTreeSet::new();
+        let reserved: Decimal = others
+            .iter()
+            .filter(|other| other.bot == Some(bot) && seen.insert(other.client_order_id.clone()))
+            .filter(|other| {
+                self.journal.orders.get(&other.client_order_id).is_none_or(|row| row.filled_qty.is_zero())
+            })
+            .map(|other| other.reserved_margin.decimal())
+            .sum();
+        let notional = self.market.price(self.number(order), self.now);
+        let own = quote_of(crate::units::notional(notional, lots_of(order.qty))).decimal() / leverage;
+        let capital = equity.part(self.told.bots[&bot].settings.allocation_percent).decimal();
+        let used = held + reserved + own;
+        // Prices move while orders are under way.
+        if used > capital * Decimal::new(125, 2) + Decimal::ONE {
+            return Self::wrong(format!("{} would use {used} of {capital}", order.client_order_id));
+        }
+        Ok(())
+    }
+
+    /// R6: what we believe to have ended has ended, and with the fills that we know.
+    pub(crate) fn check_written(&mut self, record: &Record) -> Done {
+        let Record::OrderChanged { order, .. } = record else { return Ok(()) };
+        let id = &order.client_order_id;
+        let is_there = || self.venue.orders.iter().any(|theirs| theirs.cid == *id);
+        if order.status.is_resting() && !is_there() && order.end_reason.is_none() {
+            return Self::wrong(format!("{id} is believed {} and was never there", order.status));
+        }
+        if !order.status.is_final() {
+            return Ok(());
+        }
+        let Some(theirs) = self.venue.orders.iter().find(|theirs| theirs.cid == *id) else {
+            let has_fills = !order.filled_qty.is_zero()
+                && order.end_reason.as_deref() != Some("liquidated by the exchange");
+            return if has_fills {
+                Self::wrong(format!("{id} has fills and was never there"))
+            } else {
+                Ok(())
+            };
+        };
+        if !theirs.status.is_final() {
+            return Self::wrong(format!(
+                "{id} is believed {} and is {} at the exchange",
+                order.status, theirs.status
+            ));
+        }
+        if order.status == OrderStatus::Rejected {
+            return Self::wrong(format!("{id} is believed rejected and was {}", theirs.status));
+        }
+        if order.status != OrderStatus::Filled && theirs.filled > lots_of(order.filled_qty) {
+            return Self::wrong(format!("{id} is believed {} before its last fill is booked", order.status));
+        }
+        Ok(())
+    }
+
+    /// Takes in what a turn decided, before anything comes of it.
+    pub(crate) fn watch(&mut self, records: &[Record]) {
+        for record in records {
+            if let Record::SymbolClosed { symbol, .. } = record {
+                self.told.close_symbols.remove(symbol);
+            }
+        }
+        self.check_decided(records);
+        let now = self.machine().now().ms();
+        let cooldown = self.told.settings.exit_cooldown_h.duration().ms();
+        for record in records {
+            if let Record::Position(row) = record
+                && !row.position.is_open()
+            {
+                let symbol = row.position.symbol.clone();
+                self.watchman.cooldowns.insert(symbol, now + cooldown);
+            }
+        }
+    }
+
+    /// A trailing stop never moves back.
+    pub(crate) fn check_state(&mut self, state: &DurableState) -> Done {
+        for (id, holding) in &state.holdings {
+            let Some(row) = self.journal.positions.get(id) else { continue };
+            let Some(peak) = holding.peak else {
+                if self.watchman.peaks.contains_key(id) {
+                    return Self::wrong(format!("position {id} has lost its trailing peak"));
+                }
+                continue;
+            };
+            let best = *self.watchman.peaks.entry(id.clone()).or_insert(peak);
+            let is_worse = if row.position.side == PositionSide::Long { peak < best } else { peak > best };
+            if is_worse {
+                return Self::wrong(format!("the trailing peak of {id} went from {best} to {peak}"));
+            }
+            self.watchman.peaks.insert(id.clone(), peak);
+        }
+        Ok(())
+    }
+
+    /// What the fills of the bots have brought, by the exchange's trades.
+    pub(crate) fn pnl_by_trades(&self) -> Quote {
+        let of_bots = |trade: &&crate::venue::Trade| {
+            trade.cid.is_some() || trade.cause != tradefleet::domain::external::ExternalCause::Manual
+        };
+        let flow = |trade: &crate::venue::Trade| {
+            let notional = crate::units::notional(trade.price, trade.lots);
+            let signed = if trade.side == tradefleet::domain::side::Side::Buy { -notional } else { notional };
+            signed - trade.fee
+        };
+        quote_of(self.venue.trades.iter().filter(of_bots).map(flow).sum())
+    }
+}

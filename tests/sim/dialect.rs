@@ -1,0 +1,76 @@
+//! What differs between the three exchanges. The daemon's side is its own [`Capabilities`]; the exchange's side is
+//! written down here once more, by its documentation.
+
+use tradefleet::domain::instrument::Symbol;
+use tradefleet::domain::side::PositionMode;
+use tradefleet::exchange::capabilities::Capabilities;
+use tradefleet::exchange::{binance, bitget, upbit};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Binance,
+    Bitget,
+    Upbit,
+}
+
+/// Which client order ids an exchange refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefusedIds {
+    /// Those of orders that are open.
+    Open,
+    /// Those of orders that were taken.
+    Taken,
+    /// Those that it has ever seen, also of orders that it refused.
+    Seen,
+}
+
+impl Dialect {
+    pub(crate) fn of(number: u32) -> Self {
+        [Self::Binance, Self::Bitget, Self::Upbit][usize::try_from(number % 3).unwrap()]
+    }
+
+    pub(crate) fn capabilities(self, hedge: bool) -> Capabilities {
+        let mode = if hedge { PositionMode::Hedge } else { PositionMode::OneWay };
+        match self {
+            Self::Binance => binance::capabilities(mode),
+            Self::Bitget => bitget::capabilities(mode),
+            Self::Upbit => upbit::capabilities(),
+        }
+    }
+
+    pub(crate) fn is_spot(self) -> bool {
+        self == Self::Upbit
+    }
+
+    pub(crate) fn refused_ids(self) -> RefusedIds {
+        match self {
+            Self::Binance => RefusedIds::Open,
+            Self::Bitget => RefusedIds::Taken,
+            Self::Upbit => RefusedIds::Seen,
+        }
+    }
+
+    /// How old and how far ahead a stamp may be, in ms; `None`: there are no stamps.
+    pub(crate) fn stamps(self) -> Option<(i64, i64)> {
+        match self {
+            Self::Binance => Some((5_000, 1_000)),
+            Self::Bitget => Some((30_000, 30_000)),
+            Self::Upbit => None,
+        }
+    }
+
+    /// How long a request may be under way at most: what no stamp fences is bounded by the time-out of its connection.
+    pub(crate) fn under_way_max(self) -> i64 {
+        if self == Self::Upbit { 9_900 } else { 45_000 }
+    }
+
+    pub(crate) fn symbols(self) -> [Symbol; 2] {
+        let names = if self.is_spot() { ["KRW-BTC", "KRW-ETH"] } else { ["BTCUSDT", "ETHUSDT"] };
+        names.map(|name| Symbol::try_new(name).unwrap())
+    }
+
+    /// How it refuses an order whose trigger the price has passed.
+    pub(crate) fn would_trigger(self) -> &'static str {
+        if self == Self::Binance { "-2021" } else { "43008" }
+    }
+}

@@ -1,0 +1,215 @@
+//! What is played in a run of the tests. The counts can be raised from outside.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::counters::Counters;
+use crate::faults::Fault;
+use crate::mutants::Mutant;
+use crate::plan::Wish;
+use crate::run::{Outcome, run};
+use crate::shrink::{command, shrink};
+
+/// Seeds in a run without wishes: as many as fit into a minute of an unoptimized build on two cores.
+const SEEDS: u64 = 500;
+/// Within so many seeds each mutant is looked for.
+const MUTANT_SEEDS: u64 = 400;
+/// Seeds whose traces are compared between two processes.
+const TRACED: u64 = 40;
+
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").unwrap();
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
+}
+
+/// Plays the seeds on all cores; what `each` says of an outcome decides whether to go on.
+fn play(
+    seeds: std::ops::Range<u64>,
+    wish: impl Fn(u64) -> Wish + Sync,
+    each: impl Fn(u64, Outcome) -> bool + Sync,
+) {
+    let next = AtomicU64::new(seeds.start);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    if !each(seed, run(&wish(seed))) {
+                        next.store(seeds.end, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn seeds_hold() {
+    let (first, count) = (number("TRADEFLEET_FIRST", 0), number("TRADEFLEET_SEEDS", SEEDS));
+    let all = Mutex::new((Counters::default(), BTreeMap::new()));
+    play(
+        first..first + count,
+        |seed| Wish::new(seed, None),
+        |seed, outcome| {
+            let mut all = all.lock().unwrap();
+            all.0.add(&outcome.counters);
+            if let Some(why) = outcome.failure {
+                all.1.insert(seed, why);
+            }
+            all.1.len() < 10
+        },
+    );
+    let (counters, failures) = all.into_inner().unwrap();
+    for (seed, why) in &failures {
+        say(&format!("seed {seed}: {why}"));
+    }
+    if let Some(seed) = failures.keys().next() {
+        let (wish, why) = shrink(&Wish::new(*seed, None));
+        panic!(
+            "{} of {count} seeds failed; the first, made small:\n{why}\n{}",
+            failures.len(),
+            command(&wish)
+        );
+    }
+    say(&format!("{count} seeds, {} faults\n{counters:#?}", counters.faults_total()));
+    is_not_empty(&counters, count);
+}
+
+/// Each fault, each place to crash and each step of an order's life was met.
+fn is_not_empty(counters: &Counters, seeds: u64) {
+    if seeds < SEEDS {
+        return;
+    }
+    for &fault in Fault::ALL {
+        let count = counters.faults.get(fault.as_str()).copied().unwrap_or(0);
+        let count = count + if fault == Fault::PriceJump { counters.works["price jumps"] } else { 0 };
+        assert!(count >= seeds / 20, "{} happened {count} times in {seeds} seeds", fault.as_str());
+    }
+    let mut met = Vec::new();
+    let places = [
+        "before a commit",
+        "after a commit",
+        "while the disk fails",
+        "before a request",
+        "after a request was sent",
+        "after no answer came",
+        "before an answer is taken in",
+        "after a question",
+        "between two events",
+    ];
+    for place in places {
+        for label in [place.to_owned(), format!("recovering: {place}")] {
+            met.push((label.clone(), counters.crashes.get(&label).copied().unwrap_or(0)));
+        }
+    }
+    // Some of them are rare by nature; together each place must have been met.
+    for pair in met.chunks(2) {
+        assert!(pair.iter().any(|(_, count)| *count > 0), "no crash {}", pair[0].0);
+    }
+    let edges = [
+        "intended -> sent",
+        "intended -> expired",
+        "intended -> unknown",
+        "sent -> open",
+        "sent -> unknown",
+        "sent -> rejected",
+        "unknown -> open",
+        "unknown -> expired",
+        "unknown -> filled",
+        "unknown -> partially_filled",
+        "open -> partially_filled",
+        "open -> filled",
+        "open -> cancelled",
+        "open -> expired",
+        "partially_filled -> filled",
+        "partially_filled -> cancelled",
+        "partially_filled -> expired",
+    ];
+    for edge in edges {
+        assert!(counters.edges.contains_key(edge), "no order went {edge}");
+    }
+    assert!(counters.faults_total() >= 40 * seeds, "{} faults a seed", counters.faults_total() / seeds);
+}
+
+#[test]
+fn every_mutant_is_caught() {
+    let seeds = number("TRADEFLEET_MUTANT_SEEDS", MUTANT_SEEDS);
+    let only = std::env::var("TRADEFLEET_MUTANT").ok();
+    let mut missed = Vec::new();
+    for &mutant in Mutant::ALL {
+        if only.as_ref().is_some_and(|only| only != mutant.as_str()) {
+            continue;
+        }
+        let caught = Mutex::new(None);
+        play(
+            0..seeds,
+            |seed| Wish::new(seed, Some(mutant)),
+            |seed, outcome| {
+                let Some(why) = outcome.failure else { return true };
+                caught.lock().unwrap().get_or_insert((seed, why));
+                false
+            },
+        );
+        match caught.into_inner().unwrap() {
+            Some((seed, why)) => say(&format!("{}: seed {seed}: {why}", mutant.as_str())),
+            None => missed.push(format!("{} ({})", mutant.as_str(), mutant.what())),
+        }
+    }
+    assert!(missed.is_empty(), "not caught within {seeds} seeds: {missed:#?}");
+    assert!(Mutant::ALL.len() >= 30);
+}
+
+#[test]
+fn two_processes_have_the_same_traces() {
+    let traces = || {
+        let this = std::env::current_exe().unwrap();
+        let output = Command::new(this)
+            .args(["traces", "--exact", "--nocapture", "--ignored"])
+            .arg("tests::traces")
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stderr).unwrap();
+        text.lines().filter(|line| line.starts_with("trace ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (first, second) = (traces(), traces());
+    assert_eq!(first.len(), usize::try_from(TRACED).unwrap());
+    assert_eq!(first, second);
+}
+
+#[test]
+#[ignore = "one side of two_processes_have_the_same_traces"]
+fn traces() {
+    for seed in 0..TRACED {
+        let outcome = run(&Wish::new(seed, None));
+        say(&format!("trace {seed} {:016x} {:?}", outcome.trace, outcome.failure));
+    }
+}
+
+/// Plays the seed in `TRADEFLEET_SEED` again.
+#[test]
+fn replay() {
+    let Ok(seed) = std::env::var("TRADEFLEET_SEED") else { return };
+    let mut wish = Wish::new(seed.parse().unwrap(), None);
+    if let Ok(names) = std::env::var("TRADEFLEET_WITHOUT") {
+        let fault = |name: &str| Fault::ALL.iter().find(|fault| fault.as_str() == name).copied().unwrap();
+        wish.without = names.split(',').map(fault).collect();
+    }
+    wish.cycles = std::env::var("TRADEFLEET_CYCLES").ok().map(|text| text.parse().unwrap());
+    let named = std::env::var("TRADEFLEET_MUTANT").ok();
+    wish.mutant = named.map(|name| *Mutant::ALL.iter().find(|mutant| mutant.as_str() == name).unwrap());
+    let outcome = run(&wish);
+    say(&format!("trace {:016x}, {:#?}", outcome.trace, outcome.counters));
+    say(&outcome.story);
+    assert_eq!(outcome.failure, None);
+}

@@ -1,0 +1,334 @@
+//! The simulated exchange of one account, with its ledger: written apart from the daemon's own book, in integers, so that
+//! an error of reckoning in the one is not repeated in the other.
+//!
+//! `matching` executes, `reads` answers questions, `stream` tells by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tradefleet::domain::external::ExternalCause;
+use tradefleet::domain::ids::{BotId, ClientOrderId};
+use tradefleet::domain::order::{Order, OrderKind, OrderStatus};
+use tradefleet::domain::side::{PositionSide, Side};
+use tradefleet::exchange::error::ExchangeError;
+use tradefleet::exchange::report::ExchangeEvent;
+
+use crate::dialect::{Dialect, RefusedIds};
+use crate::faults::{Dice, Fault};
+use crate::market::Market;
+use crate::units::{Atoms, Lots, Ticks, lots_of, ticks_of};
+
+/// A quantity and what it cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Stake {
+    pub lots: Lots,
+    pub cost: Atoms,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Market,
+    /// A market order once the price is there.
+    Trigger {
+        at: Ticks,
+        rises: bool,
+    },
+}
+
+/// An order as the exchange keeps it.
+#[derive(Debug, Clone)]
+pub(crate) struct XOrder {
+    pub cid: ClientOrderId,
+    pub symbol: usize,
+    pub side: Side,
+    pub position_side: PositionSide,
+    pub sort: Sort,
+    pub lots: Lots,
+    pub filled: Lots,
+    pub cash: Atoms,
+    pub reduce_only: bool,
+    pub leverage: u8,
+    pub status: OrderStatus,
+    /// Parts that are still to be filled, and whether the last of them is not.
+    pub parts: Vec<Lots>,
+    /// Every state it was in, and from when on a question may show it.
+    pub log: Vec<(i64, OrderStatus, Lots)>,
+}
+
+/// An execution.
+#[derive(Debug, Clone)]
+pub(crate) struct Trade {
+    pub number: u64,
+    /// Of one of our orders.
+    pub cid: Option<ClientOrderId>,
+    pub symbol: usize,
+    pub side: Side,
+    pub position_side: PositionSide,
+    pub price: Ticks,
+    pub lots: Lots,
+    pub fee: Atoms,
+    pub cause: ExternalCause,
+    pub at: i64,
+    pub visible_at: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payment {
+    pub number: u64,
+    pub symbol: usize,
+    pub amount: Atoms,
+    pub at: i64,
+}
+
+/// The trading rules of both symbols.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rules {
+    pub tick: Ticks,
+    pub step: Lots,
+    pub min_notional: Atoms,
+}
+
+pub(crate) enum Due {
+    Second,
+    /// A request that arrives.
+    Place {
+        call: u64,
+        order: Box<Order>,
+        stamp: i64,
+        reduce_only: bool,
+    },
+    Cancel {
+        call: u64,
+        id: ClientOrderId,
+    },
+    /// The next part of an order.
+    Part(usize),
+}
+
+pub(crate) struct Venue {
+    pub dialect: Dialect,
+    pub hedge: bool,
+    pub now: i64,
+    /// Its clock minus ours.
+    pub offset: i64,
+    pub wallet: Atoms,
+    pub rules: Rules,
+    pub positions: BTreeMap<(usize, PositionSide), Stake>,
+    /// What our own orders have bought and not sold, by bot. Below zero it has closed what was not its own.
+    pub bots: BTreeMap<(BotId, usize, PositionSide), Stake>,
+    pub orders: Vec<XOrder>,
+    /// Somebody else's resting orders.
+    pub external_orders: u32,
+    pub leverage: [u8; 2],
+    pub trades: Vec<Trade>,
+    pub payments: Vec<Payment>,
+    /// Deposits less withdrawals.
+    pub transfers: Atoms,
+    pub maintenance_until: i64,
+    pub due: BTreeMap<(i64, u64), Due>,
+    pub answers: BTreeMap<u64, Result<String, ExchangeError>>,
+    /// Orders that were taken since somebody last looked.
+    pub taken: Vec<ClientOrderId>,
+    pub seen_ids: BTreeSet<ClientOrderId>,
+    pub history: Vec<(i64, Vec<(usize, PositionSide, Lots)>)>,
+    pub stream: Vec<(i64, u64, ExchangeEvent)>,
+    pub stream_down_until: i64,
+    pub counter: u64,
+    /// Something that must never happen, and did.
+    pub wrong: Option<String>,
+}
+
+impl Venue {
+    pub(crate) fn new(dialect: Dialect, hedge: bool, now: i64, offset: i64) -> Self {
+        let mut venue = Self {
+            dialect,
+            hedge,
+            now,
+            offset,
+            wallet: 1_000 * 10_i128.pow(10),
+            rules: Rules { tick: 1, step: 1, min_notional: 5 * 10_i128.pow(10) },
+            positions: BTreeMap::new(),
+            bots: BTreeMap::new(),
+            orders: Vec::new(),
+            external_orders: 0,
+            leverage: [1; 2],
+            trades: Vec::new(),
+            payments: Vec::new(),
+            transfers: 0,
+            maintenance_until: 0,
+            due: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            taken: Vec::new(),
+            seen_ids: BTreeSet::new(),
+            history: Vec::new(),
+            stream: Vec::new(),
+            stream_down_until: 0,
+            counter: 0,
+            wrong: None,
+        };
+        venue.schedule(now + 1_000, Due::Second);
+        venue
+    }
+
+    pub(crate) fn number(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
+    }
+
+    pub(crate) fn schedule(&mut self, at: i64, what: Due) {
+        let number = self.number();
+        self.due.insert((at, number), what);
+    }
+
+    /// Lives until `until`.
+    pub(crate) fn advance(&mut self, until: i64, market: &Market, dice: &mut Dice) {
+        while let Some(entry) = self.due.first_entry().filter(|entry| entry.key().0 <= until) {
+            let ((at, _), what) = entry.remove_entry();
+            self.now = at.max(self.now);
+            match what {
+                Due::Second => {
+                    self.second(market, dice);
+                    self.schedule(at + 1_000, Due::Second);
+                }
+                Due::Place { call, order, stamp, reduce_only } => {
+                    let answer = self.take(&order, stamp, reduce_only, market, dice);
+                    self.answers.insert(call, answer);
+                }
+                Due::Cancel { call, id } => {
+                    let answer = self.cancel(&id, dice);
+                    self.answers.insert(call, answer);
+                }
+                Due::Part(index) => self.fill_part(index, market, dice),
+            }
+        }
+        self.now = until.max(self.now);
+    }
+
+    /// Checks an order at the door and takes it, or says why not.
+    fn take(
+        &mut self,
+        order: &Order,
+        stamp: i64,
+        reduce_only: bool,
+        market: &Market,
+        dice: &mut Dice,
+    ) -> Result<String, ExchangeError> {
+        if self.now < self.maintenance_until {
+            return Err(ExchangeError::Unavailable { reason: "maintenance".to_owned() });
+        }
+        if let Some((old, ahead)) = self.dialect.stamps() {
+            let age = self.now + self.offset - stamp;
+            if age > old || -age > ahead {
+                return Err(ExchangeError::Unavailable { reason: "-1021".to_owned() });
+            }
+        }
+        self.check_id(&order.client_order_id)?;
+        self.seen_ids.insert(order.client_order_id.clone());
+        let symbol = self.dialect.symbols().iter().position(|known| *known == order.symbol).unwrap();
+        let price = market.price(symbol, self.now);
+        let new = self.draw_up(order, symbol, reduce_only);
+        self.check(&new, order, price, dice)?;
+        self.taken.push(new.cid.clone());
+        self.orders.push(new);
+        let index = self.orders.len() - 1;
+        self.log(index, dice);
+        if self.orders[index].sort == Sort::Market {
+            self.start_filling(index, market, dice);
+        }
+        Ok(format!("X{index}"))
+    }
+
+    fn check_id(&self, id: &ClientOrderId) -> Result<(), ExchangeError> {
+        let of_id = |order: &&XOrder| order.cid == *id;
+        let is_refused = match self.dialect.refused_ids() {
+            RefusedIds::Open => self.orders.iter().filter(of_id).any(|order| !order.status.is_final()),
+            RefusedIds::Taken => self.orders.iter().any(|order| of_id(&order)),
+            RefusedIds::Seen => self.seen_ids.contains(id),
+        };
+        if is_refused { Err(ExchangeError::Unknown { reason: "used id".to_owned() }) } else { Ok(()) }
+    }
+
+    fn draw_up(&self, order: &Order, symbol: usize, reduce_only: bool) -> XOrder {
+        let sells = order.side == Side::Sell;
+        let sort = match order.kind {
+            OrderKind::Market | OrderKind::Limit { .. } => Sort::Market,
+            OrderKind::StopMarket { trigger } => Sort::Trigger { at: ticks_of(trigger), rises: !sells },
+            OrderKind::TakeProfitMarket { trigger } => Sort::Trigger { at: ticks_of(trigger), rises: sells },
+        };
+        XOrder {
+            cid: order.client_order_id.clone(),
+            symbol,
+            side: order.side,
+            position_side: order.position_side,
+            sort,
+            lots: lots_of(order.qty),
+            filled: 0,
+            cash: 0,
+            reduce_only,
+            leverage: self.leverage[symbol],
+            status: OrderStatus::Open,
+            parts: Vec::new(),
+            log: Vec::new(),
+        }
+    }
+
+    fn check(&self, new: &XOrder, order: &Order, price: Ticks, dice: &mut Dice) -> Result<(), ExchangeError> {
+        let refuse = |code: &str| {
+            Err(ExchangeError::Refused { code: code.to_owned(), reason: "as the exchange wants".to_owned() })
+        };
+        if dice.hits(Fault::Refusal).is_some() {
+            return refuse("-4400");
+        }
+        // What was bought in finer steps may be sold in them.
+        if new.lots == 0 || (order.purpose.increases() && new.lots % self.rules.step != 0) {
+            return refuse("-1111");
+        }
+        if let Sort::Trigger { at, rises } = new.sort {
+            if at % self.rules.tick != 0 {
+                return refuse("-4014");
+            }
+            if if rises { price >= at } else { price <= at } {
+                return refuse(self.dialect.would_trigger());
+            }
+        }
+        let held = self.held(new.symbol, new.position_side);
+        if new.reduce_only || (self.dialect.is_spot() && new.side == Side::Sell) {
+            let is_nothing = held == 0 || (self.dialect.is_spot() && held < new.lots);
+            return if is_nothing && new.sort == Sort::Market { refuse("-2022") } else { Ok(()) };
+        }
+        let notional = crate::units::notional(price, new.lots);
+        if order.purpose.increases() && notional < self.rules.min_notional / 2 {
+            return refuse("-4164");
+        }
+        let leverage = Atoms::from(if self.dialect.is_spot() { 1 } else { new.leverage });
+        if notional / leverage > self.available() { refuse("-2019") } else { Ok(()) }
+    }
+
+    /// What the account holds on that side.
+    pub(crate) fn held(&self, symbol: usize, side: PositionSide) -> Lots {
+        self.positions.get(&(symbol, side)).map_or(0, |stake| stake.lots)
+    }
+
+    fn available(&self) -> Atoms {
+        let bound: Atoms = self
+            .positions
+            .iter()
+            .map(|((symbol, _), stake)| stake.cost / Atoms::from(self.leverage[*symbol]))
+            .sum();
+        self.wallet - bound
+    }
+
+    fn cancel(&mut self, id: &ClientOrderId, dice: &mut Dice) -> Result<String, ExchangeError> {
+        if self.now < self.maintenance_until {
+            return Err(ExchangeError::Unavailable { reason: "maintenance".to_owned() });
+        }
+        let open = self.orders.iter().position(|order| order.cid == *id && !order.status.is_final());
+        let Some(index) = open else {
+            return Err(ExchangeError::Refused {
+                code: "-2011".to_owned(),
+                reason: "no such order".to_owned(),
+            });
+        };
+        self.end(index, OrderStatus::Cancelled, "cancelled", dice);
+        Ok(String::new())
+    }
+}
