@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tradefleet::daemon::answers;
+use tradefleet::domain::fee::Fee;
 use tradefleet::domain::ids::{CycleId, StrategyId};
 use tradefleet::domain::market::MarketStep;
 use tradefleet::domain::money::Quote;
@@ -224,7 +225,6 @@ impl Desk<'_> {
                         price: fill.price,
                         qty: fill.qty,
                         fee: fill.fee,
-                        fee_asset: "USDT".to_owned(),
                         liquidity: tradefleet::domain::fill::Liquidity::Taker,
                         at: fill.at,
                     });
@@ -315,6 +315,7 @@ impl Desk<'_> {
 /// A fee as a program without decimals would keep it.
 fn round_fee(record: &mut Record) {
     if let Record::Fill(booked) = record {
-        booked.fill.fee = Quote::new(booked.fill.fee.decimal().round_dp(4));
+        let rounded = Quote::new(booked.fill.fee.amount().round_dp(4));
+        booked.fill.fee = Fee::from_cash(rounded, booked.fill.symbol.quote_asset());
     }
 }

@@ -1,6 +1,7 @@
 //! What the exchange tells by itself, and how a connection spoils it: late, twice, out of order, not at all.
 
 use tradefleet::domain::external::ExternalCause;
+use tradefleet::domain::fee::Fee;
 use tradefleet::domain::fill::{Fill, Liquidity};
 use tradefleet::domain::ids::TradeId;
 use tradefleet::domain::order::OrderStatus;
@@ -72,7 +73,8 @@ impl Venue {
     pub(crate) fn reported(&self, trade: &Trade) -> ReportedFill {
         let symbol = self.dialect.symbols()[trade.symbol].clone();
         let trade_id = TradeId(trade.number.to_string());
-        let (price, qty, fee) = (price_of(trade.price), qty_of(trade.lots), quote_of(trade.fee));
+        let (price, qty) = (price_of(trade.price), qty_of(trade.lots));
+        let fee = Fee::from_cash(quote_of(trade.fee), symbol.quote_asset());
         let (side, at) = (trade.side, self.stamp(trade.at));
         let Some(cid) = trade.cid.clone() else {
             let position_side = self.hedge.then_some(trade.position_side);
@@ -93,7 +95,6 @@ impl Venue {
         ReportedFill::Ours(Fill {
             trade_id,
             client_order_id: cid,
-            fee_asset: symbol.quote_asset().to_owned(),
             symbol,
             side,
             position_side: trade.position_side,
