@@ -1,7 +1,7 @@
 //! What comes from outside, by the lists of `deny.toml`: where it is from, that nothing banned is among it, and under
 //! which licences it is. The lists are those of `cargo deny`; this needs no further tool and no network.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what cannot be read should fail the test")]
+#![expect(clippy::unwrap_used, reason = "what cannot be read should fail the test")]
 
 use std::collections::BTreeSet;
 use std::fs;

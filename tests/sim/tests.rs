@@ -1,7 +1,6 @@
 //! What is played in a run of the tests. The counts can be raised from outside.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +40,7 @@ const PROMPT: &[Mutant] = &[
 const TRACED: u64 = 20;
 
 fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    eprintln!("{line}");
 }
 
 fn number(name: &str, otherwise: u64) -> u64 {
