@@ -11,3 +11,30 @@ ALTER TABLE grid_bot_configs ADD COLUMN leverage INTEGER NOT NULL DEFAULT 1 CHEC
 ALTER TABLE grid_bot_configs ADD COLUMN exchange_stop INTEGER NOT NULL DEFAULT 0 CHECK (exchange_stop IN (0, 1));
 -- When a person last asked for the ladder, the exchange and the ledger to be compared and mended.
 ALTER TABLE grid_bot_configs ADD COLUMN repair_asked_at INTEGER;
+
+-- One trade may open several lines at once (a buy-in): a row for each of them.
+CREATE TABLE grid_fills_by_line (
+    id              INTEGER PRIMARY KEY,
+    grid_config_id  INTEGER NOT NULL REFERENCES grid_bot_configs (bot_id) ON DELETE CASCADE,
+    grid_index      INTEGER NOT NULL,
+    client_order_id TEXT NOT NULL,
+    trade_id        TEXT NOT NULL,
+    side            TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
+    price           TEXT NOT NULL,
+    qty             TEXT NOT NULL,
+    fee             TEXT NOT NULL,
+    -- Of what was closed, after the fees of both sides; NULL for what was opened.
+    profit          TEXT,
+    dry_run         INTEGER NOT NULL DEFAULT 1 CHECK (dry_run IN (0, 1)),
+    at              INTEGER NOT NULL,
+    UNIQUE (grid_config_id, trade_id, grid_index)
+) STRICT;
+
+INSERT INTO grid_fills_by_line
+    (id, grid_config_id, grid_index, client_order_id, trade_id, side, price, qty, fee, profit, at)
+    SELECT id, grid_config_id, grid_index, client_order_id, trade_id, side, price, qty, fee, profit, at FROM grid_fills;
+DROP TABLE grid_fills;
+ALTER TABLE grid_fills_by_line RENAME TO grid_fills;
+
+CREATE TRIGGER grid_fills_no_update BEFORE UPDATE ON grid_fills
+BEGIN SELECT RAISE(ABORT, 'grid_fills is append-only'); END;

@@ -26,7 +26,7 @@
 //! carries orders (one room a dialect: pure makers and readers of messages below, the account above), [`store`] keeps everything, [`backup`] copies it, [`vault`] seals keys, [`daemon`] wires them and keeps time, [`control`]
 //! applies what people want, [`cli`] is on top. [`simulator`] is an exchange of its own for rehearsals: [`matching`]
 //! behind the real wire protocols; nothing but the command line knows it. [`backtest`] plays candles through the same
-//! machine, book and strategies as fast as memory gives them.
+//! machine, book and strategies as fast as memory gives them; [`optimize`] does so for many parameter sets.
 //!
 //! # Invariants, mostly about what is absent
 //!
@@ -66,6 +66,7 @@ pub mod daemon;
 pub mod exchange;
 pub mod market;
 pub mod notify;
+pub mod optimize;
 pub mod simulator;
 pub mod store;
 pub mod vault;

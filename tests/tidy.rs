@@ -39,10 +39,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "backtest",
         ],
     ),
+    ("optimize", &["domain", "engine", "strategy", "market", "store", "backtest", "optimize"]),
     (
         "cli",
         &[
             "backtest",
+            "optimize",
             "domain",
             "engine",
             "signal",

@@ -102,6 +102,7 @@ impl Scene {
                 name: symbol.to_string(),
                 strategy: Some(StrategyId::new(number)),
                 exit_plan: ExitPlan::NONE,
+                grid: None,
                 settings,
                 is_running: true,
                 close_requested: false,

@@ -61,8 +61,7 @@ pub(crate) struct Recovery {
 pub(crate) fn positions(home: &Path) -> anyhow::Result<(u32, u32)> {
     let conn = Connection::open_with_flags(home.join("tradefleet.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     conn.busy_timeout(Duration::from_secs(5))?;
-    let sql =
-        "SELECT count(*), coalesce(sum(is_protected = 0), 0) FROM bot_positions WHERE closed_at IS NULL";
+    let sql = "SELECT count(*), coalesce(sum(protected = 0), 0) FROM bot_positions WHERE closed_at IS NULL";
     Ok(conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 

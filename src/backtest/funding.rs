@@ -1,7 +1,9 @@
 //! What holding a perpetual future costs: rates by time, from a file or the same every eight hours.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use csv::{ReaderBuilder, StringRecord, Trim};
 use rust_decimal::Decimal;
 
 use crate::domain::instrument::Symbol;
@@ -18,6 +20,72 @@ pub struct FundingRates {
     /// Of symbols without a table of their own.
     pub every_eight_hours: Option<Pct>,
     pub tables: BTreeMap<Symbol, BTreeMap<Timestamp, Decimal>>,
+}
+
+/// Rates beyond this fraction of the notional are percentages or nonsense.
+const RATE_MAX: u32 = 1;
+/// 2100-01-01, in ms.
+const TIME_MAX: i64 = 4_102_444_800_000;
+
+/// Columns of a file of rates, each by the names that our files, Binance's answers and its archive give it.
+const TIME_NAMES: [&str; 5] = ["funding_time_ms", "calc_time", "fundingtime", "funding_time", "time"];
+const RATE_NAMES: [&str; 5] = ["rate", "last_funding_rate", "fundingrate", "funding_rate", "funding"];
+
+/// Why a file holds no funding rates.
+#[derive(Debug, thiserror::Error)]
+pub enum FundingFileError {
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: csv::Error },
+    #[error("{}:1: header is `{found}`, expected `funding_time_ms,rate` (or calc_time,last_funding_rate)", path.display())]
+    Header { path: PathBuf, found: String },
+    #[error("{}:{line}: {what}", path.display())]
+    Row { path: PathBuf, line: u64, what: String },
+    #[error("{} holds no funding rates", path.display())]
+    Empty { path: PathBuf },
+}
+
+/// Reads rates by time from a CSV file with a header: times in ms since 1970, rates as fractions (0.0001 is 0.01 %).
+pub fn read_rates(path: &Path) -> Result<BTreeMap<Timestamp, Decimal>, FundingFileError> {
+    let fail = |source| FundingFileError::File { path: path.to_owned(), source };
+    let mut reader = ReaderBuilder::new().trim(Trim::All).from_path(path).map_err(fail)?;
+    let header = reader.headers().map_err(fail)?.clone();
+    let place = |names: &[&str]| {
+        header.iter().position(|name| {
+            names.contains(&name.trim_start_matches('\u{feff}').to_ascii_lowercase().as_str())
+        })
+    };
+    let (Some(time), Some(rate)) = (place(&TIME_NAMES), place(&RATE_NAMES)) else {
+        let found = header.iter().collect::<Vec<_>>().join(",");
+        let path = path.to_owned();
+        return Err(if found.is_empty() {
+            FundingFileError::Empty { path }
+        } else {
+            FundingFileError::Header { path, found }
+        });
+    };
+    let mut rates = BTreeMap::new();
+    for record in reader.records() {
+        let record = record.map_err(fail)?;
+        let line = record.position().map_or(0, csv::Position::line);
+        let row = |what| FundingFileError::Row { path: path.to_owned(), line, what };
+        let (at, rate) = rate_row(&record, time, rate).map_err(row)?;
+        if rates.insert(at, rate).is_some_and(|known| known != rate) {
+            return Err(row(format!("two rates for {at}")));
+        }
+    }
+    if rates.is_empty() { Err(FundingFileError::Empty { path: path.to_owned() }) } else { Ok(rates) }
+}
+
+fn rate_row(record: &StringRecord, time: usize, rate: usize) -> Result<(Timestamp, Decimal), String> {
+    let (time, rate) = (record.get(time).unwrap_or_default(), record.get(rate).unwrap_or_default());
+    let at = time.parse().ok().filter(|ms| (0..=TIME_MAX).contains(ms));
+    let at = at.ok_or_else(|| format!("time `{time}` is no time in ms since 1970"))?;
+    let value = rate.parse::<Decimal>().or_else(|_| Decimal::from_scientific(rate));
+    let value = value.map_err(|_| format!("rate `{rate}` is not a number"))?;
+    if value.abs() > Decimal::from(RATE_MAX) {
+        return Err(format!("rate {rate} is beyond {RATE_MAX}, which is 100 %; rates are fractions"));
+    }
+    Ok((Timestamp::from_ms(at), value))
 }
 
 impl FundingRates {
@@ -63,5 +131,46 @@ pub fn payment(side: PositionSide, notional: Quote, rate: Decimal) -> Quote {
     match side {
         PositionSide::Long => -longs_pay,
         PositionSide::Short => longs_pay,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::dec;
+
+    use super::*;
+
+    /// Reads a file of this text; the folder keeps it while it is looked at.
+    fn read(folder: &tempfile::TempDir, text: &str) -> Result<BTreeMap<Timestamp, Decimal>, String> {
+        let path = folder.path().join("rates.csv");
+        std::fs::write(&path, text).map_err(|error| error.to_string())?;
+        read_rates(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rates_are_read_by_the_names_of_their_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let expected = BTreeMap::from([
+            (Timestamp::from_ms(28_800_000), dec!(0.0001)),
+            (Timestamp::from_ms(57_600_000), dec!(-0.00003)),
+        ]);
+        for text in [
+            "funding_time_ms,rate\n28800000,0.0001\n57600000,-3e-05\n",
+            "calc_time,funding_interval_hours,last_funding_rate\n57600000,8,-0.00003\n28800000,8,0.00010000\n",
+        ] {
+            assert_eq!(read(&folder, text).as_ref(), Ok(&expected));
+        }
+        for (text, words) in [
+            ("", "holds no funding rates"),
+            ("funding_time_ms,rate\n", "holds no funding rates"),
+            ("a,b\n1,2\n", "header is `a,b`"),
+            ("funding_time_ms,rate\n0,0.1\nx,0.1\n", ":3: time `x`"),
+            ("funding_time_ms,rate\n0,NaN\n", ":2: rate `NaN`"),
+            ("funding_time_ms,rate\n0,1.5\n", "rates are fractions"),
+            ("funding_time_ms,rate\n0,0.1\n0,0.2\n", ":3: two rates"),
+        ] {
+            let error = read(&folder, text).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
     }
 }

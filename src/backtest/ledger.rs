@@ -51,6 +51,8 @@ impl Ledger {
                 | Record::BotClosed { .. }
                 | Record::SymbolClosed { .. }
                 | Record::Equity { .. }
+                | Record::GridFill(_)
+                | Record::GridLines(_)
                 | Record::Notice(_)
                 | Record::StateChanged => {}
             }

@@ -97,8 +97,13 @@ impl Market {
     }
 
     pub fn lane(&self, symbol: &Symbol) -> Option<&Lane> {
-        let index = self.lanes.binary_search_by(|lane| lane.symbol.cmp(symbol)).ok()?;
-        self.lanes.get(index)
+        self.place(symbol).map(|(_, lane)| lane)
+    }
+
+    /// A symbol's lane, and its place among them.
+    pub fn place(&self, symbol: &Symbol) -> Option<(usize, &Lane)> {
+        let place = self.lanes.binary_search_by(|lane| lane.symbol.cmp(symbol)).ok()?;
+        self.lanes.get(place).map(|lane| (place, lane))
     }
 
     /// When step `step` is.
@@ -118,27 +123,17 @@ impl Market {
         (first, end)
     }
 
-    /// The bars that closed with step `step`.
-    pub fn step(&self, step: usize) -> MarketStep {
-        let price_bars = self.lanes.iter().filter_map(|lane| self.bar(lane, lane.bar_at(step)?));
-        MarketStep {
-            at: self.at(step).unwrap_or_default(),
-            price_bars: price_bars.collect(),
-            closed_bars: Vec::new(),
-        }
+    /// The bars of some lanes, by place, that closed with step `step`.
+    pub fn step(&self, step: usize, places: impl Iterator<Item = usize>) -> MarketStep {
+        let lanes = places.filter_map(|place| self.lanes.get(place));
+        self.bars(step, lanes.filter_map(|lane| Some((lane, lane.bar_at(step)?))))
     }
 
-    /// The last bar of each symbol that closed after step `after` and by step `by`.
-    pub fn last_bars(&self, after: Option<usize>, by: usize) -> MarketStep {
-        let price_bars = self.lanes.iter().filter_map(|lane| {
-            let count = lane.count(by);
-            let before = after.map_or(0, |after| lane.count(after));
-            let index = count.checked_sub(1).filter(|_| count > before)?;
-            self.bar(lane, index)
-        });
+    /// Bars of lanes as they are known at step `step`.
+    pub fn bars<'a>(&self, step: usize, bars: impl Iterator<Item = (&'a Lane, usize)>) -> MarketStep {
         MarketStep {
-            at: self.at(by).unwrap_or_default(),
-            price_bars: price_bars.collect(),
+            at: self.at(step).unwrap_or_default(),
+            price_bars: bars.filter_map(|(lane, index)| self.bar(lane, index)).collect(),
             closed_bars: Vec::new(),
         }
     }

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod lookahead;
 pub mod market;
 pub mod results;
+pub mod settings;
 pub mod setup;
 pub mod signals;
 pub mod skipping;

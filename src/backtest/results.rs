@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::driver::Played;
 use super::market::Market;
 use super::setup::Setup;
-use super::statistics::{self, Drawdown, Point, Ratios, float};
+use super::statistics::{self, Curve, Drawdown, Point, Ratios, float};
 use super::trades::{self, Trade};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Quote;
-use crate::domain::time::Timeframe;
+use crate::domain::time::{DurationMs, Timeframe};
 
 /// Decimals of a fraction.
 const FRACTION_DECIMALS: u32 = 10;
@@ -143,14 +143,9 @@ fn change(from: Decimal, to: Decimal) -> Decimal {
     share(to - from, from).unwrap_or_default()
 }
 
-impl Results {
-    pub fn of(market: &Market, setup: &Setup, played: &Played) -> Self {
-        let (first, end) = played.span;
-        let length = market.timeframe.duration();
-        let from = market.at(first).unwrap_or_default().minus(length);
-        let to = market.at(end.saturating_sub(1)).unwrap_or_default();
-        let curve = statistics::curve(market, played);
-        let trades = trades::trades(market, setup, played);
+impl Summary {
+    /// `length` is that of what was traded.
+    pub fn of(setup: &Setup, played: &Played, curve: &Curve, trades: &[Trade], length: DurationMs) -> Self {
         let capital = setup.paper.initial_balance;
         let funding: Quote = played.ledger.funding.iter().map(|payment| payment.amount).sum();
         let tally = Tally::of(trades.iter());
@@ -158,13 +153,13 @@ impl Results {
         let count = Decimal::from(trades.len());
         let bars_held: i64 = trades.iter().map(|trade| trade.bars_held).sum();
         let returns: Decimal = trades.iter().map(|trade| trade.ret_net).sum();
-        let summary = Summary {
+        Self {
             final_equity,
             total_return: change(capital.decimal(), final_equity.decimal()),
             net_profit: final_equity - capital,
             fees: tally.fees,
             funding,
-            ratios: statistics::ratios(&curve, float(capital.decimal()), to.since(from)),
+            ratios: statistics::ratios(curve, float(capital.decimal()), length),
             trades: trades.len(),
             wins: tally.wins,
             win_rate: tally.win_rate(),
@@ -176,7 +171,20 @@ impl Results {
             average_bars_held: share(Decimal::from(bars_held), count),
             exposure: curve.exposure,
             liquidations: played.ledger.stopped_bots,
-        };
+        }
+    }
+}
+
+impl Results {
+    pub fn of(market: &Market, setup: &Setup, played: &Played) -> Self {
+        let (first, end) = played.span;
+        let length = market.timeframe.duration();
+        let from = market.at(first).unwrap_or_default().minus(length);
+        let to = market.at(end.saturating_sub(1)).unwrap_or_default();
+        let curve = statistics::curve(market, played);
+        let trades = trades::trades(market, setup, played);
+        let capital = setup.paper.initial_balance;
+        let summary = Summary::of(setup, played, &curve, &trades, to.since(from));
         let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
         for decision in &played.ledger.decisions {
             if decision.action == crate::engine::decision::Action::Skipped {

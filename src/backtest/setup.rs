@@ -48,6 +48,22 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// An account with the defaults, on no candles yet.
+    pub fn new(limits: PolicyLimits, bots: Vec<BotSetup>) -> Self {
+        Self {
+            settings: Self::settings(),
+            paper: PaperSettings::default(),
+            limits,
+            bots,
+            instruments: BTreeMap::new(),
+            funding: FundingRates::default(),
+            gates: None,
+            spot: false,
+            from: None,
+            to: None,
+        }
+    }
+
     /// An account's own settings, but for what a backtest is for: exits are executed.
     pub fn settings() -> AccountSettings {
         AccountSettings { auto_exit: true, ..AccountSettings::default() }
@@ -92,6 +108,7 @@ impl Setup {
                 name: bot.name.clone(),
                 strategy: Some(strategy),
                 exit_plan: bot.spec.params.exit_plan(),
+                grid: None,
                 settings: bot.settings.clone(),
                 is_running: true,
                 close_requested: false,

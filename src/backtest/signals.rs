@@ -18,11 +18,11 @@ use crate::engine::settings::SymbolScope;
 use crate::market::aggregate::{Aggregate, Aggregator};
 use crate::signal::sample::Sample;
 use crate::signal::{Confidence, Signal, SignalKey};
-use crate::strategy::{BarColumns, Mark, SignalPlan, StrategyParams, marks, needs_whole_bars};
+use crate::strategy::{BarColumns, Mark, SignalPlan, StrategyParams, marks, marks_of_all, needs_whole_bars};
 
 /// A mark on the line of time.
-#[derive(Debug, Clone, Copy)]
-struct Placed {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
     /// The step that brings it.
     step: usize,
     told_at: Timestamp,
@@ -34,8 +34,10 @@ struct Placed {
 #[derive(Debug)]
 struct Row {
     key: SignalKey,
+    /// The place of its symbol among the market's lanes.
+    lane: usize,
     lifetime_bars: u32,
-    marks: Vec<Placed>,
+    marks: Arc<[Placed]>,
     followers: Vec<BotId>,
 }
 
@@ -43,12 +45,6 @@ impl Row {
     /// When a signal of the bar that closed at `at` is stale.
     fn expires(&self, at: Timestamp) -> Timestamp {
         at.plus(self.key.timeframe.duration().times(i64::from(self.lifetime_bars)))
-    }
-
-    /// The last mark by `step`.
-    fn last(&self, step: usize) -> Option<&Placed> {
-        let count = self.marks.partition_point(|placed| placed.step <= step);
-        self.marks.get(count.checked_sub(1)?)
     }
 
     /// Whether any follower does more about the mark than look at it.
@@ -65,6 +61,12 @@ impl Row {
     }
 }
 
+/// How many marks of each row were told: steps only go forward, so no row is searched anew.
+#[derive(Debug)]
+pub(super) struct SignalCursor {
+    told: Vec<usize>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct SignalTable {
@@ -78,6 +80,17 @@ impl SignalTable {
     /// Computes every distinct strategy once a symbol. Trading begins with the first step of `span`; earlier bars warm
     /// the indicators as a running daemon would.
     pub fn compute(market: &Market, setup: &Setup, span: (usize, usize)) -> Result<Self, BacktestError> {
+        Self::assemble(market, setup, |lane, timeframe, params| {
+            place(market, lane, timeframe, params, span).into()
+        })
+    }
+
+    /// [`Self::compute`] with the marks of each distinct strategy and symbol from elsewhere.
+    pub fn assemble(
+        market: &Market,
+        setup: &Setup,
+        mut marks_of: impl FnMut(&Lane, Timeframe, &StrategyParams) -> Arc<[Placed]>,
+    ) -> Result<Self, BacktestError> {
         let symbols = market.symbols();
         let mut plan = SignalPlan::default();
         let mut timeframes: BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>> = BTreeMap::new();
@@ -99,11 +112,12 @@ impl SignalTable {
             let timeframe = bot.spec.timeframe.unwrap_or(market.timeframe);
             for symbol in scope(bot, &symbols) {
                 let key = SignalKey { strategy: representative, symbol: symbol.clone(), timeframe };
-                let Some(lane) = market.lane(symbol) else { continue };
+                let Some((place, lane)) = market.place(symbol) else { continue };
                 if !rows.contains_key(&key) {
-                    let marks = place(market, lane, timeframe, &bot.spec.params, span);
+                    let marks = marks_of(lane, timeframe, &bot.spec.params);
                     let lifetime_bars = bot.spec.params.signal_ttl_bars();
-                    let row = Row { key: key.clone(), lifetime_bars, marks, followers: Vec::new() };
+                    let row =
+                        Row { key: key.clone(), lane: place, lifetime_bars, marks, followers: Vec::new() };
                     rows.insert(key.clone(), row);
                 }
                 if let Some(row) = rows.get_mut(&key) {
@@ -118,36 +132,68 @@ impl SignalTable {
         })
     }
 
-    /// What an analyst would still have to say at `step`: of each key the last signal, until it is stale.
-    pub(super) fn live_at(&self, market: &Market, step: usize) -> Vec<Arc<Signal>> {
-        let at = market.at(step).unwrap_or_default();
-        let live = self.rows.iter().filter_map(|row| {
-            let placed = row.last(step)?;
-            let expires_at = row.expires(placed.bar_close_at);
-            let is_new = placed.step == step;
-            let lane = market.lane(&row.key.symbol)?;
-            let price = lane.columns.close(lane.count(step).checked_sub(1)?)?;
-            (is_new || expires_at > at).then(|| Arc::new(signal(row, placed, expires_at, price)))
-        });
-        live.collect()
+    /// In front of all marks.
+    pub(super) fn cursor(&self) -> SignalCursor {
+        SignalCursor { told: vec![0; self.rows.len()] }
     }
 
-    /// Whether a signal of `step` or before may still be acted on at `next_at`, the time of the next step.
-    pub(super) fn is_waiting(&self, waiting: &Waiting, step: usize, next_at: Timestamp) -> bool {
-        self.rows.iter().any(|row| {
-            row.last(step).is_some_and(|placed| {
-                row.expires(placed.bar_close_at) > next_at && row.matters(&placed.mark, waiting)
-            })
+    /// Moves the cursor behind all marks of `step` and before.
+    pub(super) fn advance(&self, cursor: &mut SignalCursor, step: usize) {
+        for (row, told) in self.rows.iter().zip(&mut cursor.told) {
+            while row.marks.get(*told).is_some_and(|placed| placed.step <= step) {
+                *told += 1;
+            }
+        }
+    }
+
+    /// Rows with the last mark that was told.
+    fn told<'a>(&'a self, cursor: &'a SignalCursor) -> impl Iterator<Item = (&'a Row, &'a Placed)> {
+        let rows = self.rows.iter().zip(&cursor.told);
+        rows.filter_map(|(row, told)| Some((row, row.marks.get(told.checked_sub(1)?)?)))
+    }
+
+    /// What an analyst would still have to say at `step`, where the cursor stands: of each key the last signal, until it
+    /// is stale; each with the place of its lane.
+    pub(super) fn live_at(
+        &self,
+        market: &Market,
+        cursor: &SignalCursor,
+        step: usize,
+    ) -> (Vec<Arc<Signal>>, Vec<usize>) {
+        let at = market.at(step).unwrap_or_default();
+        let live = self.told(cursor).filter_map(|(row, placed)| {
+            let expires_at = row.expires(placed.bar_close_at);
+            let is_new = placed.step == step;
+            if !is_new && expires_at <= at {
+                return None;
+            }
+            let lane = market.lanes.get(row.lane)?;
+            let price = lane.columns.close(lane.count(step).checked_sub(1)?)?;
+            Some((Arc::new(signal(row, placed, expires_at, price)), row.lane))
+        });
+        live.unzip()
+    }
+
+    /// Whether a signal that was told may still be acted on at `next_at`, the time of the next step.
+    pub(super) fn is_waiting(&self, waiting: &Waiting, cursor: &SignalCursor, next_at: Timestamp) -> bool {
+        self.told(cursor).any(|(row, placed)| {
+            row.expires(placed.bar_close_at) > next_at && row.matters(&placed.mark, waiting)
         })
     }
 
-    /// The first step from `from` to before `end` with a signal that somebody would look at.
-    pub(super) fn next_mark(&self, waiting: &Waiting, from: usize, end: usize) -> Option<usize> {
+    /// The first step from `from`, which is behind the cursor, to before `end` with a signal that somebody would look at.
+    pub(super) fn next_mark(
+        &self,
+        waiting: &Waiting,
+        cursor: &SignalCursor,
+        (from, end): (usize, usize),
+    ) -> Option<usize> {
         let mut found: Option<usize> = None;
-        for row in &self.rows {
+        for (row, told) in self.rows.iter().zip(&cursor.told) {
             let end = found.unwrap_or(end);
-            let first = row.marks.partition_point(|placed| placed.step < from);
-            let ahead = row.marks.iter().skip(first).take_while(|placed| placed.step < end);
+            let ahead = row.marks.get(*told..).unwrap_or_default();
+            let ahead =
+                ahead.iter().skip_while(|placed| placed.step < from).take_while(|placed| placed.step < end);
             let next = ahead.into_iter().find(|placed| row.matters(&placed.mark, waiting));
             found = next.map(|placed| placed.step).or(found);
         }
@@ -186,7 +232,7 @@ fn signal(row: &Row, placed: &Placed, expires_at: Timestamp, price: Price) -> Si
 }
 
 /// What `params` say of a lane, from the first traded step on.
-fn place(
+pub fn place(
     market: &Market,
     lane: &Lane,
     timeframe: Timeframe,
@@ -227,6 +273,44 @@ fn place(
         placed.push(Placed { step, told_at: at, mark, bar_close_at: bar.candle.close_time(timeframe) });
     }
     placed
+}
+
+/// [`place`] of several parameter sets, which share what they need; `floats` are those of all the lane's bars.
+pub fn place_all(
+    market: &Market,
+    lane: &Lane,
+    floats: &FloatColumns,
+    (timeframe, sets): (Timeframe, &[&StrategyParams]),
+    span: (usize, usize),
+) -> Vec<Arc<[Placed]>> {
+    if timeframe != market.timeframe {
+        return sets.iter().map(|params| place(market, lane, timeframe, params, span).into()).collect();
+    }
+    let traded = span.0.checked_sub(1).map_or(0, |before| lane.count(before));
+    let end = span.1.checked_sub(1).map_or(0, |last| lane.count(last));
+    let bars = BarColumns {
+        high: floats.high.get(..end).unwrap_or_default(),
+        low: floats.low.get(..end).unwrap_or_default(),
+        close: floats.close.get(..end).unwrap_or_default(),
+        volume: floats.volume.get(..end).unwrap_or_default(),
+        complete: &[],
+    };
+    let starts: Vec<(&StrategyParams, usize)> = sets
+        .iter()
+        .map(|params| {
+            let history = usize::try_from(params.history_bars()).unwrap_or(usize::MAX);
+            (*params, traded.saturating_sub(history))
+        })
+        .collect();
+    let found = marks_of_all(&starts, &bars);
+    let placed = found.into_iter().map(|marks| {
+        let told = marks.into_iter().filter(|mark| mark.bar >= traded).filter_map(|mark| {
+            let bar_close_at = lane.columns.close_time(mark.bar)?;
+            Some(Placed { step: market.step_at(bar_close_at), told_at: bar_close_at, mark, bar_close_at })
+        });
+        told.collect()
+    });
+    placed.collect()
 }
 
 fn marks_of(params: &StrategyParams, floats: &FloatColumns) -> Vec<Mark> {

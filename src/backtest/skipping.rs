@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::driver::{BacktestError, Play, Played};
 use super::market::Market;
 use super::setup::Setup;
-use super::signals::SignalTable;
+use super::signals::{SignalCursor, SignalTable};
 use super::waiting::Waiting;
 use crate::domain::ids::CycleId;
 use crate::domain::instrument::Symbol;
@@ -25,31 +25,29 @@ pub(super) fn play(market: &Market, setup: &Setup, span: (usize, usize)) -> Resu
 /// Plays on signals that were computed before.
 pub(super) fn play_on(market: &Market, setup: &Setup, span: (usize, usize), signals: &SignalTable) -> Played {
     let mut play = Play::begin(market, setup, span);
-    let mut teller = Teller::new(market, signals);
+    let mut teller = Teller::new(market, signals, span);
     let mut step = span.0;
-    let mut last = None;
     while step < span.1 {
-        // Books value what they hold at the last price of each symbol, also of those that have no bar now.
-        if market.lanes.len() > 1
-            && let Some(before) = step.checked_sub(1).filter(|before| Some(*before) != last && step > span.0)
-        {
-            play.account.mark(&market.last_bars(last, before));
-        }
-        let cycle = teller.cycle(step);
+        let cycle = teller.cycle(&mut play, step);
         play.account.step(&cycle);
         play.note(cycle.at);
-        last = Some(step);
-        step = next_step(market, signals, &play, step, span.1);
+        step = next_step(market, (signals, &teller.cursor), &play, step, span.1);
     }
     play.finish()
 }
 
 /// The first step after `step` in which something can happen; `end` when there is none.
-fn next_step(market: &Market, signals: &SignalTable, play: &Play, step: usize, end: usize) -> usize {
+fn next_step(
+    market: &Market,
+    (signals, cursor): (&SignalTable, &SignalCursor),
+    play: &Play,
+    step: usize,
+    end: usize,
+) -> usize {
     let next = step + 1;
     let waiting = Waiting::of(market, &play.account, step);
     let next_at = market.at(next).unwrap_or_default();
-    if waiting.is_pressing || signals.is_waiting(&waiting, step, next_at) {
+    if waiting.is_pressing || signals.is_waiting(&waiting, cursor, next_at) {
         return next;
     }
     // Nothing in between is looked at, so this is as far as one has to look.
@@ -57,7 +55,7 @@ fn next_step(market: &Market, signals: &SignalTable, play: &Play, step: usize, e
     let mut from = next;
     while from < end {
         let to = if waiting.waits_for_prices() { (from + WINDOW).min(end) } else { end };
-        let marked = signals.next_mark(&waiting, from, to).unwrap_or(to);
+        let marked = signals.next_mark(&waiting, cursor, (from, to)).unwrap_or(to);
         if let Some(touched) = waiting.first_touch(market, from, marked.saturating_add(1).min(end)) {
             return touched.min(marked);
         }
@@ -69,42 +67,92 @@ fn next_step(market: &Market, signals: &SignalTable, play: &Play, step: usize, e
     end
 }
 
-/// Makes the cycles of single steps.
+/// Makes the cycles of single steps. A cycle tells only of the lanes that somebody looks at in it: those that are held,
+/// that have orders, or that a signal speaks of; where a lane was not told of for a while, its last bar is told first.
 struct Teller<'a> {
     market: &'a Market,
     signals: &'a SignalTable,
+    cursor: SignalCursor,
     prices: Arc<BTreeMap<Symbol, Price>>,
     universe: Arc<Vec<Symbol>>,
+    /// By lane, how many bars the book has been told of; bars before the first step are none of its business.
+    told: Vec<usize>,
 }
 
 impl<'a> Teller<'a> {
-    fn new(market: &'a Market, signals: &'a SignalTable) -> Self {
-        let universe = Arc::new(market.symbols());
-        Self { market, signals, prices: Arc::default(), universe }
+    fn new(market: &'a Market, signals: &'a SignalTable, span: (usize, usize)) -> Self {
+        let before = span.0.checked_sub(1);
+        Self {
+            market,
+            signals,
+            cursor: signals.cursor(),
+            prices: Arc::default(),
+            universe: Arc::new(market.symbols()),
+            told: market.lanes.iter().map(|lane| before.map_or(0, |before| lane.count(before))).collect(),
+        }
     }
 
-    fn cycle(&mut self, step: usize) -> Cycle {
-        let prices = Arc::make_mut(&mut self.prices);
-        for lane in &self.market.lanes {
-            let last = lane.count(step).checked_sub(1).and_then(|index| lane.columns.close(index));
-            let Some(price) = last else { continue };
-            match prices.get_mut(&lane.symbol) {
-                Some(known) => *known = price,
-                None => drop(prices.insert(lane.symbol.clone(), price)),
-            }
-        }
+    fn cycle(&mut self, play: &mut Play, step: usize) -> Cycle {
+        self.signals.advance(&mut self.cursor, step);
+        let (signals, spoken_of) = self.signals.live_at(self.market, &self.cursor, step);
+        let places = self.places(play, spoken_of);
+        self.catch_up(play, &places, step);
         let at = self.market.at(step).unwrap_or_default();
         Cycle {
             id: CycleId::at(at),
             at,
-            step: Arc::new(self.market.step(step)),
+            step: Arc::new(self.market.step(step, places.into_iter())),
             prices: Arc::clone(&self.prices),
-            signals: self.signals.live_at(self.market, step),
+            signals,
             representatives: Arc::clone(&self.signals.representatives),
             timeframes: Arc::clone(&self.signals.timeframes),
             gates: Gates::OPEN,
             universe: Arc::clone(&self.universe),
             entries_enabled: true,
+        }
+    }
+
+    /// The lanes that somebody looks at, in order.
+    fn places(&self, play: &Play, spoken_of: Vec<usize>) -> Vec<usize> {
+        let market = self.market;
+        if market.lanes.len() == 1 {
+            return vec![0];
+        }
+        let book = play.account.book();
+        let held = book.positions().iter().map(|position| &position.symbol);
+        let symbols = held.chain(book.open_orders().iter().map(|order| &order.symbol));
+        let mut places = spoken_of;
+        places.extend(symbols.filter_map(|symbol| market.place(symbol)).map(|(place, _)| place));
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    /// Tells of the last bars before `step`, for books value what they hold at the last price, also of a symbol that has
+    /// no bar now; and brings the prices up to `step`.
+    fn catch_up(&mut self, play: &mut Play, places: &[usize], step: usize) {
+        // The one lane there is was told of whenever something could happen in it.
+        let is_alone = self.market.lanes.len() == 1;
+        let prices = Arc::make_mut(&mut self.prices);
+        let mut untold = Vec::new();
+        for place in places {
+            let (Some(lane), Some(told)) = (self.market.lanes.get(*place), self.told.get_mut(*place)) else {
+                continue;
+            };
+            let before = step.checked_sub(1).map_or(0, |before| lane.count(before));
+            if let Some(bar) = before.checked_sub(1).filter(|_| before > *told && !is_alone) {
+                untold.push((lane, bar));
+            }
+            let count = lane.count(step);
+            *told = count.max(*told);
+            let Some(price) = count.checked_sub(1).and_then(|bar| lane.columns.close(bar)) else { continue };
+            match prices.get_mut(&lane.symbol) {
+                Some(known) => *known = price,
+                None => drop(prices.insert(lane.symbol.clone(), price)),
+            }
+        }
+        if let Some(before) = step.checked_sub(1).filter(|_| !untold.is_empty()) {
+            play.account.mark(&self.market.bars(before, untold.into_iter()));
         }
     }
 }

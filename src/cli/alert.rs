@@ -68,7 +68,7 @@ fn list(all: bool, limit: u32, context: &Context) -> Result<(), CliError> {
     context.out.table(&table)
 }
 
-fn document(account: Option<&str>, row: &AlertRow) -> Value {
+pub(super) fn document(account: Option<&str>, row: &AlertRow) -> Value {
     json!({
         "id": row.id, "kind": row.finding.kind, "severity": row.finding.severity.as_str(), "account": account,
         "detail": row.finding.detail, "raised_at": row.raised_at.ms(),

@@ -193,7 +193,7 @@ impl SealFinding {
         }
     }
 
-    fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         match self.verdict {
             Some(_) => format!("the first {} are sealed under the master key", self.entries),
             None => "the seal was not checked: no master key at hand".to_owned(),

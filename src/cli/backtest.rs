@@ -1,8 +1,8 @@
 //! `backtest`: a strategy over candles, with the settings of an account.
 
-mod bots;
+pub(super) mod bots;
 mod compare;
-mod market;
+pub(super) mod market;
 mod view;
 
 use std::path::PathBuf;
@@ -19,77 +19,88 @@ use crate::backtest::results::Results;
 use crate::control::Assignment;
 use crate::domain::instrument::Symbol;
 use crate::domain::time::Timeframe;
+use crate::market::series::{ExchangeName, SeriesName};
 use crate::strategy::StrategyKind;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct BacktestArgs {
     /// A strategy of the database
     #[arg(long, value_name = "NAME", conflicts_with = "kind")]
-    strategy: Option<String>,
+    pub(super) strategy: Option<String>,
     /// A kind of strategy: ema_cross, momentum, macd or ai_trend
     #[arg(long)]
-    kind: Option<StrategyKind>,
+    pub(super) kind: Option<StrategyKind>,
     /// A parameter that differs from the strategy's own
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = assignment)]
-    params: Vec<Assignment>,
-    /// Candle file (CSV or .csv.gz); several make one tape
-    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
-    tape: Vec<PathBuf>,
+    pub(super) params: Vec<Assignment>,
+    /// Candle file (CSV, .csv.gz, .zip or .feather); several make one tape
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(super) tape: Vec<PathBuf>,
     /// Leave bad rows out instead of refusing the tape; they become gaps
-    #[arg(long)]
-    skip_bad_rows: bool,
-    /// Symbol to trade; several share the capital [default: all of the tape]
+    #[arg(long, requires = "tape")]
+    pub(super) skip_bad_rows: bool,
+    /// Stored candles, such as BTCUSDT:1h or binance/BTCUSDT:1h; without a tape, `--symbol` and `--timeframe` name them too
+    #[arg(long, value_name = "SERIES", num_args = 1.., conflicts_with = "tape")]
+    pub(super) data: Vec<SeriesName>,
+    /// Exchange of the stored candles, where several have the symbol
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tape", "data"])]
+    pub(super) exchange: Option<ExchangeName>,
+    /// Symbol to trade; several share the capital [default: all of the tape or of `--data`]
     #[arg(long = "symbol", value_name = "SYMBOL", num_args = 1..)]
-    symbols: Vec<Symbol>,
+    pub(super) symbols: Vec<Symbol>,
     /// Bars of the strategy; built from finer ones where the tape has none [default: the finest]
     #[arg(long, value_name = "TF")]
-    timeframe: Option<Timeframe>,
+    pub(super) timeframe: Option<Timeframe>,
     /// Finer bars to look inside those of the strategy
     #[arg(long, value_name = "TF")]
-    detail_timeframe: Option<Timeframe>,
+    pub(super) detail_timeframe: Option<Timeframe>,
     /// Trade from this time on; earlier bars only warm the indicators
     #[arg(long, value_name = "TIME")]
-    from: Option<String>,
+    pub(super) from: Option<String>,
     /// Trade up to this time
     #[arg(long, value_name = "TIME")]
-    to: Option<String>,
+    pub(super) to: Option<String>,
     /// Capital in quote currency [default: 10000]
     #[arg(long, value_name = "AMOUNT")]
-    capital: Option<String>,
+    pub(super) capital: Option<String>,
     /// A setting of the account or its paper book: entry_pct, leverage, taker_fee_pct, long_tp_pct, dca_enabled ...
     #[arg(long = "settings", value_name = "KEY=VALUE", num_args = 1.., value_parser = assignment)]
-    settings: Vec<Assignment>,
+    pub(super) settings: Vec<Assignment>,
+    /// Funding rates (CSV with funding_time_ms and rate, or Binance's archive), once each symbol: SYMBOL=FILE, or FILE
+    /// where one symbol is traded
+    #[arg(long = "funding-file", value_name = "[SYMBOL=]FILE", num_args = 1..)]
+    pub(super) funding_files: Vec<String>,
     /// Only the strategy decides: no DCA, no cooldown, no take profit and stop loss of the account
     #[arg(long)]
-    plain: bool,
+    pub(super) plain: bool,
     /// A bot of its own, once each: `name=a,kind=macd,symbol=BTCUSDT,allocation_percent=50,param.fast=8`
     #[arg(long = "bot", value_name = "KEY=VALUE,...", conflicts_with_all = ["strategy", "kind", "params"])]
-    bots: Vec<String>,
+    pub(super) bots: Vec<String>,
     /// Trade at any price and quantity: no tick, no step, no minimum
     #[arg(long)]
-    exact: bool,
+    pub(super) exact: bool,
     /// No shorts and no leverage, as on a spot exchange
     #[arg(long)]
-    spot: bool,
+    pub(super) spot: bool,
     /// Let the configuration's market gates forbid entries
     #[arg(long)]
-    gates: bool,
+    pub(super) gates: bool,
     /// Step every bar instead of those in which something can happen; the result is the same
     #[arg(long)]
-    every_bar: bool,
+    pub(super) every_bar: bool,
     /// Compute all signals anew on truncated history and fail if any differs
     #[arg(long)]
-    check_lookahead: bool,
+    pub(super) check_lookahead: bool,
     /// Replay the tape for this account as the database has it, and compare every decision and fill with those that
     /// `run` has stored
     #[arg(long, value_name = "ACCOUNT", conflicts_with_all = ["strategy", "kind", "params", "bots", "settings", "check_lookahead"])]
-    compare_run: Option<String>,
+    pub(super) compare_run: Option<String>,
     /// Write the trades to this CSV file
     #[arg(long, value_name = "FILE")]
-    trades_csv: Option<PathBuf>,
+    pub(super) trades_csv: Option<PathBuf>,
     /// Write a page with charts to this file
     #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    pub(super) html: Option<PathBuf>,
 }
 
 /// The answer of `--check-lookahead`.
@@ -104,13 +115,13 @@ pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError
     if let Some(account) = &args.compare_run {
         return compare::run(account, &market::tape(args, context)?, context);
     }
-    let source = market::open(args, context)?;
-    let mut setup = bots::setup(args, context, &source)?;
     let time = |text: &Option<String>| {
         text.as_ref().map(|text| when::parse(text, context.now()).map_err(CliError::usage)).transpose()
     };
-    setup.from = time(&args.from)?;
-    setup.to = time(&args.to)?;
+    let (from, to) = (time(&args.from)?, time(&args.to)?);
+    let source = market::open(args, context)?;
+    let mut setup = bots::setup(args, context, &source)?;
+    (setup.from, setup.to) = (from, to);
     if args.check_lookahead {
         return check_lookahead(context, &source.market, &setup);
     }
@@ -153,11 +164,11 @@ fn check_lookahead(
     ))
 }
 
-fn refused(error: &BacktestError) -> CliError {
+pub(super) fn refused(error: &BacktestError) -> CliError {
     let hint = match error {
-        BacktestError::Unmet(_) => Some("`--symbol` names what is traded, `--tape` the candles"),
+        BacktestError::Unmet(_) => Some("`--symbol` names what is traded, `--tape` or `--data` the candles"),
         BacktestError::NothingInSpan { .. } => {
-            Some("`--from` and `--to` say which part of the tape is traded")
+            Some("`--from` and `--to` say which part of the candles is traded")
         }
         BacktestError::Market(_) | BacktestError::EndBeforeStart { .. } => None,
     };

@@ -1,17 +1,22 @@
-//! `bot add|clone|list|show|set|start|stop|remove|stats`.
+//! `bot add|clone|list|show|set|start|stop|remove|stats|grid`.
 
 pub(super) mod effective;
 
+mod grid_args;
+mod ladder;
+pub(super) mod plan;
 mod select;
 mod view;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use self::grid_args::GridArgs;
 use self::select::WhichArgs;
 use super::write::{self, WriteArgs, assignment, names_and_values};
 use super::{CliError, Context};
 use crate::control::command::NewBotSpec;
 use crate::control::{Assignment, Command, PositionsChoice, Selection};
+use crate::domain::kind::BotType;
 
 #[derive(Debug, Args)]
 pub(super) struct BotArgs {
@@ -22,7 +27,7 @@ pub(super) struct BotArgs {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Add a bot to an account
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Copy a bot to other accounts; the copies start stopped
     Clone(CloneArgs),
     /// List bots with the values they trade with
@@ -30,7 +35,7 @@ enum Verb {
     /// Show a bot: every effective value and where it comes from
     Show(WhichArgs),
     /// Change settings of bots, or their `strategy`
-    Set(SetArgs),
+    Set(Box<SetArgs>),
     /// Start bots; they run until stopped, whatever restarts in between
     Start {
         #[command(flatten)]
@@ -58,8 +63,10 @@ enum Verb {
         #[command(flatten)]
         write: WriteArgs,
     },
-    /// Trades, wins and PnL
+    /// Trades, wins and PnL; of grids also cycles, profit per day and fees
     Stats(WhichArgs),
+    /// Draw the ladder of a grid: lines, what rests where, the price, fills and profit
+    Grid(ladder::LadderArgs),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -75,6 +82,9 @@ struct AddArgs {
     name: String,
     #[arg(long)]
     account: String,
+    /// How it trades: by the signals of its strategy, or by orders on a grid of prices
+    #[arg(long = "type", value_name = "TYPE", default_value = "ai_trend")]
+    kind: Kind,
     /// Name of a strategy [default: ema_cross]
     #[arg(long)]
     strategy: Option<String>,
@@ -91,7 +101,17 @@ struct AddArgs {
     #[arg(long)]
     start: bool,
     #[command(flatten)]
+    grid: GridArgs,
+    #[command(flatten)]
     write: WriteArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    #[value(name = "ai_trend")]
+    AiTrend,
+    #[value(name = "grid")]
+    Grid,
 }
 
 #[derive(Debug, Args)]
@@ -118,19 +138,21 @@ struct SetArgs {
     #[command(flatten)]
     accounts: select::AccountsArgs,
     #[command(flatten)]
+    grid: GridArgs,
+    #[command(flatten)]
     write: WriteArgs,
 }
 
 pub(super) fn run(args: BotArgs, context: &Context) -> Result<(), CliError> {
     match args.verb {
-        Verb::Add(args) => add(args, context),
+        Verb::Add(args) => add(*args, context),
         Verb::Clone(CloneArgs { name, account, to, tag, write }) => {
             let to = tag.map_or(Selection::Named(to), Selection::Tagged);
             write::run(context, &Command::CloneBot { account, name, to }, write)
         }
         Verb::List(which) => view::list(&which, context),
         Verb::Show(which) => view::show(&which, context),
-        Verb::Set(args) => set(&args, context),
+        Verb::Set(args) => set(*args, context),
         Verb::Start { which, write } => {
             write::run(context, &Command::StartBots { bots: which.bots(context)? }, write)
         }
@@ -145,21 +167,29 @@ pub(super) fn run(args: BotArgs, context: &Context) -> Result<(), CliError> {
             write::run(context, &Command::RemoveBots { bots: which.bots(context)?, positions }, write)
         }
         Verb::Stats(which) => view::stats(&which, context),
+        Verb::Grid(args) => ladder::run(&args, context),
     }
 }
 
 fn add(args: AddArgs, context: &Context) -> Result<(), CliError> {
-    let AddArgs { name, account, strategy, symbol, allocation, values: set, start, write } = args;
+    let AddArgs { name, account, kind, strategy, symbol, allocation, values: set, start, grid, write } = args;
     let mut values = Vec::new();
     for (key, value) in [("symbol", symbol), ("allocation_percent", allocation)] {
         values.extend(value.map(|value| Assignment::new(key, value)));
     }
+    values.extend(grid.assignments());
     values.extend(set);
-    write::run(context, &Command::AddBot(NewBotSpec { account, name, strategy, values, start }), write)
+    let bot_type = match kind {
+        Kind::AiTrend => BotType::AiTrend,
+        Kind::Grid => BotType::Grid,
+    };
+    let new = NewBotSpec { account, name, bot_type, strategy, values, start };
+    write::run(context, &Command::AddBot(new), write)
 }
 
-fn set(args: &SetArgs, context: &Context) -> Result<(), CliError> {
-    let (names, values) = names_and_values(&args.words);
+fn set(args: SetArgs, context: &Context) -> Result<(), CliError> {
+    let (names, mut values) = names_and_values(&args.words);
+    values.extend(args.grid.assignments());
     if names.len() > 1 {
         return Err(CliError::usage("name one bot, or all of them by --all"));
     }

@@ -1,10 +1,11 @@
-//! `config check|show`.
+//! `config check|show|reference`.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::Tone;
 use super::{CliError, Context};
+use crate::config::{Config, KEYS, reference};
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
@@ -18,12 +19,15 @@ enum Verb {
     Check,
     /// Print every value in effect and where it comes from
     Show,
+    /// Print what every key means, its type, default and range, as a Markdown page
+    Reference,
 }
 
 pub(super) fn run(args: &ConfigArgs, context: &Context) -> Result<(), CliError> {
     match args.verb {
         Verb::Check => check(context),
         Verb::Show => show(context),
+        Verb::Reference => print_reference(context),
     }
 }
 
@@ -57,4 +61,22 @@ fn show(context: &Context) -> Result<(), CliError> {
         table.add_row([key.clone(), value.clone(), context.out.paint(tone, source(*from_file))]);
     }
     context.out.table(&table)
+}
+
+fn print_reference(context: &Context) -> Result<(), CliError> {
+    if !context.out.is_json() {
+        return context.out.raw(&reference::markdown());
+    }
+    let defaults = Config::default();
+    let keys: Vec<_> = KEYS
+        .iter()
+        .map(|spec| {
+            let default = defaults.get(spec.key).unwrap_or_default();
+            json!({
+                "key": spec.key, "type": reference::kind(spec, &default), "default": default,
+                "allowed": spec.allowed, "description": spec.description,
+            })
+        })
+        .collect();
+    context.out.json(&json!({ "keys": keys }))
 }

@@ -39,6 +39,11 @@ impl Context {
         self.home.join("tradefleet.db")
     }
 
+    /// Where parameter searches are kept.
+    pub fn research_path(&self) -> PathBuf {
+        self.home.join("research.db")
+    }
+
     pub fn key_path(&self) -> PathBuf {
         self.home.join("master.key")
     }

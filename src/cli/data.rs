@@ -1,8 +1,12 @@
-//! `data`: candle files, downloaded from the exchanges and checked on disk.
+//! `data`: candles, downloaded from the exchanges or imported from files, in the candle store of the home.
 
 mod check;
 mod download;
+mod export;
+mod import;
+mod list;
 mod patience;
+mod store_download;
 
 use clap::{Args, Subcommand};
 
@@ -20,16 +24,25 @@ pub(super) struct DataArgs {
 
 #[derive(Debug, Subcommand)]
 enum DataCommand {
-    /// Download candles from an exchange into candle files, or go on where a download was interrupted
+    /// Download candles from an exchange, or go on where a download was interrupted
     Download(download::DownloadArgs),
-    /// Check candle files: bad rows, missing candles
+    /// Import candle files: CSV, Binance's public archive, freqtrade's feather files
+    Import(import::ImportArgs),
+    /// List the stored series: spans, gaps, sizes
+    List(list::ListArgs),
+    /// Check stored series and candle files: damage, bad rows, missing candles
     Check(check::CheckArgs),
+    /// Export a stored series as CSV or feather
+    Export(export::ExportArgs),
 }
 
 pub(super) fn run(args: &DataArgs, context: &Context) -> Result<(), CliError> {
     match &args.command {
         DataCommand::Download(args) => download::run(args, context),
+        DataCommand::Import(args) => import::run(args, context),
+        DataCommand::List(args) => list::run(args, context),
         DataCommand::Check(args) => check::run(args, context),
+        DataCommand::Export(args) => export::run(args, context),
     }
 }
 

@@ -1,14 +1,17 @@
 //! `db check`: whether the database is sound and the ledger follows from its fills.
 
 use clap::Args;
+use rusqlite::Connection;
 use serde::Serialize;
 
+use super::audit::SealFinding;
 use super::error::Exit;
 use super::output::Tone;
 use super::{CliError, Context, figures};
 use crate::store::check::{self, CheckResult};
 use crate::store::ledger_check::{self, Repaired};
 use crate::store::queries::snapshot;
+use crate::store::{Store, audit};
 
 /// Differences listed for people; `--json` has all.
 const LISTED: usize = 20;
@@ -31,7 +34,8 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<(), CliError> {
     let repaired = if args.repair { repair(context)? } else { Vec::new() };
     let store = context.read_store()?;
     let conn = snapshot(store.conn())?;
-    let checks = check::check(&conn);
+    let mut checks = check::check(&conn);
+    checks.push(seal(context, &store, &conn));
     let failed = checks.iter().filter(|check| !check.ok).count();
     if context.out.is_json() {
         context.out.json(&Answer { ok: failed == 0, checks: &checks, repaired: &repaired })?;
@@ -68,6 +72,19 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<(), CliError> {
 fn repair(context: &Context) -> Result<Vec<Repaired>, CliError> {
     let (actor, now) = (context.actor(), context.now());
     Ok(context.write_store()?.transaction(|conn| ledger_check::repair(conn, &actor, now))?)
+}
+
+/// Whether the audit log is sealed by this master key; without the key at hand only that nobody could say.
+fn seal(context: &Context, store: &Store, conn: &Connection) -> CheckResult {
+    let outcome = audit::verify(conn).map_err(|error| error.to_string()).and_then(|report| {
+        let seal = SealFinding::of(&report, store, context);
+        match (seal.fault(), seal.fix()) {
+            (None, _) => Ok(seal.sentence()),
+            (Some(fault), None) => Err(fault),
+            (Some(fault), Some(fix)) => Err(format!("{fault}; {fix}")),
+        }
+    });
+    CheckResult::new("audit seal", outcome)
 }
 
 fn table(context: &Context, checks: &[CheckResult]) -> Result<(), CliError> {

@@ -7,6 +7,9 @@ use serde_json::json;
 
 use crate::config::ConfigError;
 use crate::control::ControlError;
+use crate::market::candle_export::ExportError;
+use crate::market::candle_file::CandleFileError;
+use crate::market::candle_store::CandleStoreError;
 use crate::market::part_file::PartFileError;
 use crate::store::StoreError;
 use crate::vault::VaultError;
@@ -185,7 +188,12 @@ impl From<ControlError> for CliError {
             | ControlError::KeysUnused { .. }
             | ControlError::ForeignSymbol { .. }
             | ControlError::Import { .. }
+            | ControlError::GridIncomplete { .. }
+            | ControlError::OtherType { .. }
+            | ControlError::NotAGrid { .. }
             | ControlError::NothingToSet => (Exit::Usage, "bad_input"),
+            ControlError::GridRefused { .. } => (Exit::Usage, "grid_refused"),
+            ControlError::GridHolds { .. } => (Exit::Refused, "open_positions"),
             ControlError::NothingSelected { .. }
             | ControlError::NoBot { .. }
             | ControlError::NoTelegram { .. }
@@ -209,5 +217,40 @@ impl From<ControlError> for CliError {
 impl From<serde_json::Error> for CliError {
     fn from(error: serde_json::Error) -> Self {
         Self::new(Exit::Failure, format!("the answer could not be written as JSON: {error}"))
+    }
+}
+
+impl From<CandleFileError> for CliError {
+    fn from(error: CandleFileError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<CandleStoreError> for CliError {
+    fn from(error: CandleStoreError) -> Self {
+        let (exit, hint) = match &error {
+            CandleStoreError::NotFound { .. } => (
+                Exit::NotFound,
+                Some("`data list` shows what is stored; `data download` and `data import` add to it"),
+            ),
+            CandleStoreError::Ambiguous { .. } => (Exit::Usage, Some("write EXCHANGE/SYMBOL:TIMEFRAME")),
+            CandleStoreError::Conflict { .. } => (
+                Exit::Refused,
+                Some("`--on-conflict keep` leaves what is stored, `--on-conflict replace` takes the new"),
+            ),
+            CandleStoreError::Columns { .. } => (Exit::Usage, None),
+            CandleStoreError::File(_) | CandleStoreError::Folder { .. } => (Exit::Failure, None),
+        };
+        Self { hint: hint.map(str::to_owned), ..Self::new(exit, error.to_string()) }
+    }
+}
+
+impl From<ExportError> for CliError {
+    fn from(error: ExportError) -> Self {
+        let exit = match &error {
+            ExportError::File { .. } => Exit::Failure,
+            ExportError::Ending { .. } => Exit::Usage,
+        };
+        Self::new(exit, error.to_string())
     }
 }

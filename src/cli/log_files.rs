@@ -52,16 +52,9 @@ impl LogFiles {
     }
 
     fn remove_old(&self) -> io::Result<()> {
-        let mut ours: Vec<(String, u32, PathBuf)> = fs::read_dir(&self.dir)?
-            .filter_map(Result::ok)
-            .filter_map(|entry| {
-                let (day, number) = parts(entry.file_name().to_str()?)?;
-                Some((day, number, entry.path()))
-            })
-            .collect();
-        ours.sort();
+        let ours = ours(&self.dir)?;
         let excess = ours.len().saturating_sub(self.keep);
-        ours.iter().take(excess).try_for_each(|(_, _, path)| fs::remove_file(path))
+        ours.iter().take(excess).try_for_each(fs::remove_file)
     }
 }
 
@@ -80,6 +73,19 @@ impl Write for LogFiles {
     fn flush(&mut self) -> io::Result<()> {
         self.open.as_mut().map_or(Ok(()), |open| open.file.flush())
     }
+}
+
+/// The log files of a folder, oldest first.
+pub(super) fn ours(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut ours: Vec<(String, u32, PathBuf)> = fs::read_dir(dir)?
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let (day, number) = parts(entry.file_name().to_str()?)?;
+            Some((day, number, entry.path()))
+        })
+        .collect();
+    ours.sort();
+    Ok(ours.into_iter().map(|(_, _, path)| path).collect())
 }
 
 fn today() -> String {

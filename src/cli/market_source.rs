@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, Context};
+use super::{CliError, Context, stored_candles};
 use crate::domain::candle::Candle;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::money::Price;
 use crate::domain::time::{Timeframe, Timestamp};
 use crate::market::feed::Feed;
 use crate::market::instruments::derive_instrument;
+use crate::market::series::SeriesName;
 use crate::market::synthetic::{SyntheticConfig, SyntheticError, SyntheticMarket, SyntheticSymbol};
 use crate::market::tape::{Tape, TapeError, TapeFile, TapeOptions};
 
@@ -20,13 +21,16 @@ const SYNTHETIC_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
 /// Findings of one series that are printed.
 const FINDINGS_SHOWN: usize = 5;
 /// Candles that trading rules are derived from.
-const RULE_CANDLES: usize = 1_000;
+pub(super) const RULE_CANDLES: usize = 1_000;
 
 #[derive(Debug, Args)]
 pub(super) struct MarketArgs {
     /// Candle file (CSV or .csv.gz: open_time_ms,open,high,low,close,volume); several make one tape
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "synthetic")]
     tape: Vec<PathBuf>,
+    /// Play stored candles, such as BTCUSDT:1m or binance/BTCUSDT:1m; several make one tape
+    #[arg(long, value_name = "SERIES", num_args = 1.., conflicts_with_all = ["tape", "synthetic"])]
+    data: Vec<SeriesName>,
     /// Play the deterministic synthetic market instead of a tape
     #[arg(long)]
     synthetic: bool,
@@ -55,7 +59,7 @@ pub(super) struct MarketSource {
 impl MarketArgs {
     /// Whether a market is named at all.
     pub(super) const fn is_given(&self) -> bool {
-        self.synthetic || !self.tape.is_empty()
+        self.synthetic || !self.tape.is_empty() || !self.data.is_empty()
     }
 
     /// Reads the tape or sets up the synthetic market; what is odd about a tape is told.
@@ -64,7 +68,8 @@ impl MarketArgs {
             return synthetic(self.seed, None);
         }
         let tape = self.tape(context)?;
-        let names = self.tape.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy());
+        let files = self.tape.iter().map(|path| path.file_name().unwrap_or_default().to_string_lossy());
+        let names = files.map(std::borrow::Cow::into_owned).chain(self.data.iter().map(ToString::to_string));
         let name = format!("tape {}", names.collect::<Vec<_>>().join(", "));
         Ok(MarketSource { feed: Feed::from_tape(&tape), instruments: instruments_of(&tape), name })
     }
@@ -76,6 +81,9 @@ impl MarketArgs {
 
     /// Reads the tape.
     pub(super) fn tape(&self, context: &Context) -> Result<Tape, CliError> {
+        if !self.data.is_empty() {
+            return stored_candles::tape(context, &self.data);
+        }
         let files = self
             .tape
             .iter()

@@ -26,6 +26,7 @@ mod figures;
 mod filter;
 mod finding;
 mod halt;
+mod incident;
 mod init;
 mod install_service;
 mod keys;
@@ -36,6 +37,7 @@ mod logging;
 mod man;
 mod market_source;
 mod notice;
+mod optimize;
 mod orders;
 mod pnl;
 mod positions;
@@ -46,8 +48,10 @@ mod secrets;
 mod signal;
 mod simulate;
 mod status;
+mod stored_candles;
 mod strategy;
 mod telegram;
+mod top;
 mod trades;
 mod when;
 mod write;
@@ -97,6 +101,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Test a strategy on candles, with the settings of an account
     Backtest(Box<backtest::BacktestArgs>),
+    /// Search a strategy's parameters over candles: grid, random or smart, with walk-forward windows
+    Optimize(Box<optimize::OptimizeArgs>),
     /// Download and check candle files
     Data(data::DataArgs),
     /// Add, change and show accounts
@@ -113,6 +119,8 @@ enum Command {
     Resume(halt::ResumeArgs),
     /// Show the daemon, every account's health, equity and results
     Status(status::StatusArgs),
+    /// Watch the fleet on a full screen: accounts, bots, positions, events
+    Top(top::TopArgs),
     /// Show what is open, at the last prices
     Positions(positions::PositionsArgs),
     /// List orders, oldest first
@@ -133,6 +141,8 @@ enum Command {
     Alert(alert::AlertArgs),
     /// Who did what, in a chain that shows tampering
     Audit(audit::AuditArgs),
+    /// Pack what explains an incident, without secrets
+    Incident(incident::IncidentArgs),
     /// The master key of the exchange keys
     Keys(keys::KeysArgs),
     /// Check that everything is there, private and sound
@@ -173,6 +183,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Demo(args) => demo::run(&args, context),
         Command::Simulate(args) => simulate::run(&args, context),
         Command::Backtest(args) => backtest::run(&args, context),
+        Command::Optimize(args) => optimize::run(&args, context),
         Command::Data(args) => data::run(&args, context),
         Command::Account(args) => account::run(args, context),
         Command::Bot(args) => bot::run(args, context),
@@ -181,6 +192,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Halt(args) => halt::halt(&args, context),
         Command::Resume(args) => halt::resume(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Top(args) => top::run(&args, context),
         Command::Positions(args) => positions::run(&args, context),
         Command::Orders(args) => orders::list(&args, context),
         Command::Order(args) => orders::run(&args, context),
@@ -191,6 +203,7 @@ fn dispatch(command: Command, context: &Context) -> Result<(), CliError> {
         Command::Notice(args) => notice::run(args, context),
         Command::Alert(args) => alert::run(&args, context),
         Command::Audit(args) => audit::run(args, context),
+        Command::Incident(args) => incident::run(&args, context),
         Command::Keys(args) => keys::run(&args, context),
         Command::Doctor(args) => doctor::run(&args, context),
         Command::InstallService(args) => install_service::run(&args, context),

@@ -64,6 +64,11 @@ impl Output {
         self.is_json
     }
 
+    /// Whether text is painted.
+    pub const fn has_color(&self) -> bool {
+        self.has_color
+    }
+
     /// One line of data.
     pub fn line(&self, text: impl AsRef<str>) -> Result<(), CliError> {
         self.raw(&format!("{}\n", text.as_ref()))

@@ -7,6 +7,7 @@ use super::filter::FilterArgs;
 use super::write::{self, WriteArgs};
 use super::{CliError, Context, figures, when};
 use crate::control::Command;
+use crate::store::queries::external::{self, ExternalRow};
 use crate::store::queries::positions::{self, PositionRow};
 use crate::store::queries::snapshot;
 
@@ -34,9 +35,14 @@ enum Verb {
     },
 }
 
+/// In the place of a bot's name.
+const EXTERNAL: &str = "(external)";
+
 #[derive(Serialize)]
 struct Answer<'a> {
     positions: &'a [PositionRow],
+    /// What others hold on the accounts: never touched.
+    external: &'a [ExternalRow],
 }
 
 pub(super) fn run(args: &PositionsArgs, context: &Context) -> Result<(), CliError> {
@@ -48,13 +54,14 @@ pub(super) fn run(args: &PositionsArgs, context: &Context) -> Result<(), CliErro
     let conn = snapshot(store.conn())?;
     let filter = args.filter.resolve(&conn, context)?;
     let positions = positions::list(&conn, &filter)?;
+    let external = external::list(&conn, &filter)?;
     if context.out.is_json() {
-        return context.out.json(&Answer { positions: &positions });
+        return context.out.json(&Answer { positions: &positions, external: &external });
     }
-    if positions.is_empty() {
+    if positions.is_empty() && external.is_empty() {
         return context.out.line("no open positions");
     }
-    table(context, &positions)?;
+    table(context, &positions, &external)?;
     if args.fills {
         for position in &positions {
             context
@@ -66,7 +73,7 @@ pub(super) fn run(args: &PositionsArgs, context: &Context) -> Result<(), CliErro
     Ok(())
 }
 
-fn table(context: &Context, positions: &[PositionRow]) -> Result<(), CliError> {
+fn table(context: &Context, positions: &[PositionRow], external: &[ExternalRow]) -> Result<(), CliError> {
     let out = context.out;
     let columns = [
         "ACCOUNT",
@@ -111,7 +118,24 @@ fn table(context: &Context, positions: &[PositionRow]) -> Result<(), CliError> {
             held(position),
         ]);
     }
-    out.table(&table)
+    for others in external {
+        let known = [
+            others.account.clone(),
+            EXTERNAL.to_owned(),
+            others.symbol.to_string(),
+            others.side.to_string(),
+            others.qty.to_string(),
+            "-".to_owned(),
+            figures::price(others.mark_price),
+        ];
+        let unknown = std::iter::repeat_n("-".to_owned(), columns.len() - known.len());
+        table.add_row(known.into_iter().chain(unknown));
+    }
+    out.table(&table)?;
+    if !external.is_empty() {
+        out.note("(external) is held on the account by others than its bots: left alone");
+    }
+    Ok(())
 }
 
 fn held(position: &PositionRow) -> String {

@@ -57,6 +57,11 @@ impl RunProgress {
     }
 }
 
+/// [`sized_bar`], but nothing where the answer is JSON.
+pub(super) fn sized_bar_of(out: Output) -> ProgressBar {
+    if out.is_json() { ProgressBar::hidden() } else { sized_bar() }
+}
+
 /// A bar on stderr whose length is set later; where there is no terminal it shows nothing.
 pub(super) fn sized_bar() -> ProgressBar {
     ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10)).with_style(sized_style())

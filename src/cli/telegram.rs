@@ -8,7 +8,7 @@ use super::secrets::TokenArgs;
 use super::write::{self, Request, WriteArgs};
 use super::{CliError, Context, Exit, figures, runtime, when};
 use crate::control::command::TelegramValues;
-use crate::control::{AccountKeys, Command};
+use crate::control::{AccountKeys, Assignment, Command};
 use crate::notify::telegram::answer::Answer;
 use crate::notify::telegram::api::{Api, ApiError, Line};
 use crate::notify::text::{Lang, chat};
@@ -60,10 +60,29 @@ struct SetArgs {
     /// en, ko, or default for what the configuration says
     #[arg(long = "lang", value_name = "LANG")]
     language: Option<String>,
+    /// At which hour the day is summed up: 0 to 23, or off
+    #[arg(long, value_name = "HOUR")]
+    daily_hour: Option<String>,
+    /// In which time zone that hour is: UTC, Asia/Seoul, Europe/Berlin
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// How a kind of notice is told: entry=silent, dca=off, exit=on; may be repeated
+    #[arg(long = "notify", value_name = "KIND=on|silent|off", value_parser = write::assignment)]
+    notices: Vec<Assignment>,
     #[command(flatten)]
     token: TokenArgs,
     #[command(flatten)]
     write: WriteArgs,
+}
+
+impl SetArgs {
+    /// As `notice set` takes them.
+    fn notices(&self) -> Vec<Assignment> {
+        let daily = [("daily_hour", &self.daily_hour), ("time_zone", &self.time_zone)];
+        let daily =
+            daily.into_iter().filter_map(|(key, value)| Some(Assignment::new(key, value.as_deref()?)));
+        self.notices.iter().cloned().chain(daily).collect()
+    }
 }
 
 pub(super) fn run(args: &TelegramArgs, context: &Context) -> Result<(), CliError> {
@@ -84,10 +103,16 @@ fn set(args: &SetArgs, context: &Context) -> Result<(), CliError> {
     let keys =
         AccountKeys { bot_token: args.token.read_or_ask(!has_token, context)?, ..AccountKeys::default() };
     let users = (args.no_users || !args.users.is_empty()).then(|| args.users.clone());
-    let values = TelegramValues { chat_id: args.chat, users, language: args.language.clone() };
+    let values = TelegramValues {
+        chat_id: args.chat,
+        users,
+        language: args.language.clone(),
+        notices: args.notices(),
+    };
     if values == TelegramValues::default() && keys.is_empty() {
-        return Err(CliError::usage("nothing was given to set")
-            .hint("--chat ID, --user ID, --lang ko, --token-env NAME"));
+        return Err(CliError::usage("nothing was given to set").hint(
+            "--chat ID, --user ID, --lang ko, --daily-hour 9, --notify entry=silent, --token-env NAME",
+        ));
     }
     let command = Command::SetTelegram { account: args.account.clone(), values };
     let request =

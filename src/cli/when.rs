@@ -3,6 +3,7 @@
 use jiff::civil;
 use jiff::tz::TimeZone;
 
+use super::CliError;
 pub(super) use crate::domain::calendar::{day, millisecond, minute, minute_opt, span};
 use crate::domain::time::{DurationMs, Timestamp};
 
@@ -18,6 +19,25 @@ pub(super) fn parse(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         .ok_or_else(|| {
             format!("`{text}` is not a time; write 2022-06-15, \"2022-06-15 03:00\" (UTC), or 90m, 24h, 7d for ago")
         })
+}
+
+/// Reads both ends of `--from` and `--to`; the end must come after the start.
+pub(super) fn period(
+    from: Option<&str>,
+    to: Option<&str>,
+    now: Timestamp,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), CliError> {
+    let read = |flag: &str, text: Option<&str>| {
+        let read = text.map(|text| parse(text, now)).transpose();
+        read.map_err(|error| CliError::usage(format!("{flag}: {error}")))
+    };
+    let (from, to) = (read("--from", from)?, read("--to", to)?);
+    match (from, to) {
+        (Some(from), Some(to)) if to <= from => {
+            Err(CliError::usage(format!("--to {} is not after --from {}", minute(to), minute(from))))
+        }
+        (_, _) => Ok((from, to)),
+    }
 }
 
 /// Reads a day, `2022-06-15`; it begins at 00:00 UTC.

@@ -7,6 +7,7 @@ use clap::Args;
 use rusqlite::Connection;
 use serde_json::json;
 
+use super::bot::plan;
 use super::output::Tone;
 use super::{CliError, Context, Exit};
 use crate::control::{self, AccountKeys, Applied, Assignment, Authority, Change, Command};
@@ -121,11 +122,13 @@ pub(super) fn report(
         context.out.json(&json!({
             "dry_run": is_rehearsal,
             "changes": applied.changes,
+            "grids": applied.grids.iter().map(plan::to_json).collect::<Vec<_>>(),
             "command_id": applied.command_id.filter(|_| !is_rehearsal),
             "daemon": heard.word(),
         }))?;
     } else {
         print_changes(context, &applied.changes, is_rehearsal)?;
+        applied.grids.iter().try_for_each(|outlook| plan::print(outlook, context))?;
     }
     heard.tell(context)
 }

@@ -4,6 +4,7 @@
 //! all follow. A configuration that exists is valid; all errors of a file are reported at once, with their lines.
 
 pub mod document;
+pub mod reference;
 
 mod alerts;
 mod backup;

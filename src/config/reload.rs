@@ -11,7 +11,7 @@ pub struct Reloaded {
 }
 
 /// Whether a running daemon can take the key over.
-fn is_live(key: &str) -> bool {
+pub(super) fn is_live(key: &str) -> bool {
     ["log.level", "log.accounts", "limits.max_leverage"].contains(&key)
         || ["engine.", "retention.", "watch."].iter().any(|section| key.starts_with(section))
 }

@@ -37,6 +37,7 @@ pub(super) fn perform(turn: &mut Turn<'_>, command: &Command) -> Result<(), Cont
         Command::StartBots { bots } => bots::start(turn, bots),
         Command::StopBots { bots, close } => bots::stop(turn, bots, *close),
         Command::RemoveBots { bots, positions } => bots::remove(turn, bots, *positions),
+        Command::RepairGrids { bots } => bots::repair(turn, bots),
         Command::AddStrategy(new) => strategies::add(turn, new),
         Command::SetStrategy { name, values } => strategies::set(turn, name, values),
         Command::RemoveStrategy { name } => strategies::remove(turn, name),
@@ -62,5 +63,5 @@ pub(super) fn finish(turn: Turn<'_>, command: &Command) -> Result<Applied, Contr
         payload,
     };
     let command_id = Some(commands::insert(turn.conn, &row, turn.by.now)?);
-    Ok(Applied { changes: turn.changes, command_id })
+    Ok(Applied { changes: turn.changes, command_id, grids: turn.grids })
 }

@@ -3,12 +3,12 @@
 use super::account_values::is_spot;
 use super::command::NewBotSpec;
 use super::turn::{Diff, Subject, Turn};
-use super::{Assignment, BotSelection, ControlError, PositionsChoice, Selection, names};
+use super::{Assignment, BotSelection, ControlError, PositionsChoice, Selection, grids, names};
 use crate::domain::ids::StrategyId;
 use crate::domain::kind::{BotType, ExchangeKind};
 use crate::domain::money::Leverage;
 use crate::domain::spelling;
-use crate::engine::settings::{BotSettings, SettingError, SettingKey, SymbolScope};
+use crate::engine::settings::{BotSettings, GridDraft, SettingError, SettingKey, SymbolScope};
 use crate::store::accounts::{self, AccountRow};
 use crate::store::bots::{self, BotRow, NewBot};
 use crate::store::{StoreError, holdings, strategies};
@@ -19,34 +19,39 @@ fn subject<'a>(action: &'static str, account: &'a AccountRow, bot: &str) -> Subj
     Subject { action, account: Some(&account.name), name: format!("bot {}/{bot}", account.name) }
 }
 
+/// A bot's values while they are being put together.
+struct Draft {
+    settings: BotSettings,
+    strategy: Option<StrategyId>,
+    /// `Some` for a grid.
+    grid: Option<GridDraft>,
+}
+
 pub(super) fn add(turn: &mut Turn<'_>, new: &NewBotSpec) -> Result<(), ControlError> {
     names::BOT.check(&new.name)?;
     let account = accounts::find(turn.conn, &new.account)?;
     turn.touch(account.id);
-    let strategy = strategies::find(turn.conn, new.strategy.as_deref().unwrap_or(DEFAULT_STRATEGY))?;
-    let mut settings = defaults_for(account.exchange);
-    let mut strategy_id = Some(strategy.id);
-    for assignment in &new.values {
-        assign(turn, &account, (&mut settings, &mut strategy_id), assignment)?;
+    let is_grid = new.bot_type == BotType::Grid;
+    if new.strategy.is_some() {
+        grids::check_key("strategy", is_grid)?;
     }
-    check_symbol(account.exchange, &settings.symbol)?;
-    insert(
-        turn,
-        &account,
-        &NewBot {
-            account_id: account.id,
-            strategy_id,
-            name: new.name.clone(),
-            bot_type: BotType::AiTrend,
-            settings,
-        },
-        new.start,
-    )
+    let strategy = if is_grid {
+        None
+    } else {
+        Some(strategies::find(turn.conn, new.strategy.as_deref().unwrap_or(DEFAULT_STRATEGY))?.id)
+    };
+    let settings = defaults_for(account.exchange);
+    let mut draft = Draft { settings, strategy, grid: is_grid.then(GridDraft::default) };
+    for assignment in &new.values {
+        assign(turn, &account, &mut draft, assignment)?;
+    }
+    insert(turn, &account, (&new.name, new.bot_type), draft, new.start)
 }
 
 pub(super) fn clone(turn: &mut Turn<'_>, from: &str, name: &str, to: &Selection) -> Result<(), ControlError> {
     let source = accounts::find(turn.conn, from)?;
     let bot = bots::find(turn.conn, source.id, name)?;
+    let grid = grids::draft_of(turn.conn, bot.id)?;
     for account in turn.select(to)? {
         if account.id == source.id {
             continue;
@@ -55,35 +60,49 @@ pub(super) fn clone(turn: &mut Turn<'_>, from: &str, name: &str, to: &Selection)
         if is_spot(account.exchange) {
             settings.max_leverage = Leverage::ONE;
         }
-        check_symbol(account.exchange, &settings.symbol)?;
-        insert(
-            turn,
-            &account,
-            &NewBot {
-                account_id: account.id,
-                strategy_id: bot.strategy_id,
-                name: bot.name.clone(),
-                bot_type: bot.bot_type,
-                settings,
-            },
-            false,
-        )?;
+        let draft = Draft { settings, strategy: bot.strategy_id, grid: grid.clone() };
+        insert(turn, &account, (&bot.name, bot.bot_type), draft, false)?;
     }
     Ok(())
 }
 
-fn insert(turn: &mut Turn<'_>, account: &AccountRow, new: &NewBot, start: bool) -> Result<(), ControlError> {
-    let id = bots::insert(turn.conn, new, turn.by.now).map_err(ControlError::from_limits)?;
+fn insert(
+    turn: &mut Turn<'_>,
+    account: &AccountRow,
+    (name, bot_type): (&str, BotType),
+    mut draft: Draft,
+    start: bool,
+) -> Result<(), ControlError> {
+    check_symbol(account.exchange, &draft.settings.symbol)?;
+    let outlook = match &draft.grid {
+        Some(grid) => Some(grids::judge(turn, account, name, &mut draft.settings, grid)?),
+        None => None,
+    };
+    let new = NewBot {
+        account_id: account.id,
+        strategy_id: draft.strategy,
+        name: name.to_owned(),
+        bot_type,
+        settings: draft.settings,
+    };
+    let id = bots::insert(turn.conn, &new, turn.by.now).map_err(ControlError::from_limits)?;
     let mut added = Diff::default();
     added.compare("strategy", None, strategy_name(turn, new.strategy_id)?);
-    for spec in BotSettings::KEYS {
+    for spec in
+        BotSettings::KEYS.iter().filter(|spec| grids::check_key(spec.key, bot_type == BotType::Grid).is_ok())
+    {
         added.compare(spec.key, None, new.settings.get(spec.key).filter(|value| !value.is_empty()));
+    }
+    if let (Some(grid), Some(outlook)) = (&draft.grid, outlook) {
+        added.compare("type", None, Some(bot_type.to_string()));
+        grids::compare(&mut added, None, grid);
+        grids::put(turn, id, outlook)?;
     }
     if start {
         bots::set_running(turn.conn, id, true, turn.by.now)?;
         added.compare("running", None, Some("on".to_owned()));
     }
-    turn.record(subject("add_bot", account, &new.name), added)
+    turn.record(subject("add_bot", account, name), added)
 }
 
 pub(super) fn set(
@@ -95,11 +114,20 @@ pub(super) fn set(
         return Err(ControlError::NothingToSet);
     }
     for (account, before) in select(turn, selection)? {
-        let mut row = before.clone();
+        let old = grids::draft_of(turn.conn, before.id)?;
+        let mut draft =
+            Draft { settings: before.settings.clone(), strategy: before.strategy_id, grid: old.clone() };
         for assignment in values {
-            assign(turn, &account, (&mut row.settings, &mut row.strategy_id), assignment)?;
+            assign(turn, &account, &mut draft, assignment)?;
         }
-        check_symbol(account.exchange, &row.settings.symbol)?;
+        check_symbol(account.exchange, &draft.settings.symbol)?;
+        let mut row = BotRow { settings: draft.settings, strategy_id: draft.strategy, ..before.clone() };
+        let outlook = match (&old, &draft.grid) {
+            (Some(old), Some(new)) => {
+                grids::judge_edit(turn, (&account, &before), &mut row.settings, (old, new))?
+            }
+            (None, _) | (_, None) => None,
+        };
         bots::update(turn.conn, &row, turn.by.now).map_err(ControlError::from_limits)?;
         let mut changed = Diff::default();
         changed.compare(
@@ -110,13 +138,31 @@ pub(super) fn set(
         for spec in BotSettings::KEYS {
             changed.compare(spec.key, before.settings.get(spec.key), row.settings.get(spec.key));
         }
+        if let Some(grid) = &draft.grid {
+            grids::compare(&mut changed, old.as_ref(), grid);
+        }
+        if let Some(outlook) = outlook {
+            grids::put(turn, before.id, outlook)?;
+        }
         turn.record(subject("set_bot", &account, &row.name), changed)?;
+    }
+    Ok(())
+}
+
+/// Asks for grids to be compared with their exchange and mended. Of several bots, those that are none are passed over.
+pub(super) fn repair(turn: &mut Turn<'_>, selection: &BotSelection) -> Result<(), ControlError> {
+    for (account, bot) in select(turn, selection)? {
+        if bot.bot_type == BotType::Grid || selection.name.is_some() {
+            let asked = grids::repair(turn, &account, &bot)?;
+            turn.record(subject("repair_grid", &account, &bot.name), asked)?;
+        }
     }
     Ok(())
 }
 
 pub(super) fn start(turn: &mut Turn<'_>, selection: &BotSelection) -> Result<(), ControlError> {
     for (account, bot) in select(turn, selection)? {
+        grids::check_start(turn, &account, &bot)?;
         bots::set_running(turn.conn, bot.id, true, turn.by.now)?;
         bots::set_close_requested(turn.conn, bot.id, false, turn.by.now)?;
         let mut changed = Diff::flag("running", bot.is_running, true);
@@ -191,25 +237,32 @@ fn select(turn: &mut Turn<'_>, selection: &BotSelection) -> Result<Vec<(AccountR
     Ok(found)
 }
 
-/// Sets one key of a bot in memory: a setting, or its strategy.
+/// Sets one key of a bot in memory: a setting, its strategy, or a value of its grid.
 fn assign(
     turn: &Turn<'_>,
     account: &AccountRow,
-    (settings, strategy): (&mut BotSettings, &mut Option<StrategyId>),
+    draft: &mut Draft,
     assignment: &Assignment,
 ) -> Result<(), ControlError> {
     let Assignment { key, value } = assignment;
+    grids::check_key(key, draft.grid.is_some())?;
     if key == "strategy" {
-        *strategy = Some(strategies::find(turn.conn, value.trim())?.id);
+        draft.strategy = Some(strategies::find(turn.conn, value.trim())?.id);
         return Ok(());
     }
+    if let Some(grid) = &mut draft.grid
+        && GridDraft::KEYS.iter().any(|spec| spec.key == key)
+    {
+        return Ok(grid.set(key, value, turn.by.limits)?);
+    }
     if !BotSettings::KEYS.iter().any(|spec| spec.key == key) {
-        let known = BotSettings::KEYS.iter().map(|spec: &SettingKey| spec.key).chain(["strategy"]);
-        let hint = spelling::hint(key, known);
+        let of_grids = if draft.grid.is_some() { GridDraft::KEYS } else { &[] };
+        let known = BotSettings::KEYS.iter().chain(of_grids).map(|spec: &SettingKey| spec.key);
+        let hint = spelling::hint(key, known.chain(["strategy"]));
         return Err(SettingError::UnknownKey { group: "bot", key: key.clone(), hint }.into());
     }
-    settings.set(key, value, turn.by.limits)?;
-    if key == "max_leverage" && is_spot(account.exchange) && settings.max_leverage > Leverage::ONE {
+    draft.settings.set(key, value, turn.by.limits)?;
+    if key == "max_leverage" && is_spot(account.exchange) && draft.settings.max_leverage > Leverage::ONE {
         return Err(ControlError::SpotOnly {
             exchange: account.exchange,
             key: key.clone(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::kind::ExchangeKind;
+use crate::domain::kind::{BotType, ExchangeKind};
 use crate::domain::side::PositionMode;
 use crate::domain::time::{Timeframe, Timestamp};
 use crate::strategy::StrategyKind;
@@ -78,8 +78,10 @@ pub struct NewAccount {
 pub struct NewBotSpec {
     pub account: String,
     pub name: String,
-    /// A strategy's name.
+    pub bot_type: BotType,
+    /// A strategy's name; grids follow none.
     pub strategy: Option<String>,
+    /// Keys of the bot's settings, and those of a grid.
     pub values: Vec<Assignment>,
     pub start: bool,
 }
@@ -112,6 +114,9 @@ pub struct TelegramValues {
     pub users: Option<Vec<i64>>,
     /// `en`, `ko`, or `default` for the configuration's.
     pub language: Option<String>,
+    /// Kinds of notices, `daily_hour`, `time_zone`: as in [`Command::SetNotices`].
+    #[serde(default)]
+    pub notices: Vec<Assignment>,
 }
 
 /// Everything that the CLI and chats can change. Holds no secret, so it can be stored and shown.
@@ -170,7 +175,7 @@ pub enum Command {
         name: String,
         to: Selection,
     },
-    /// Keys of the bot's settings, and `strategy`.
+    /// Keys of the bot's settings, `strategy`, and those of a grid.
     SetBots {
         bots: BotSelection,
         values: Vec<Assignment>,
@@ -186,6 +191,10 @@ pub enum Command {
     RemoveBots {
         bots: BotSelection,
         positions: Option<PositionsChoice>,
+    },
+    /// The daemon compares the ladders with the exchange and the ledger, and mends them.
+    RepairGrids {
+        bots: BotSelection,
     },
     AddStrategy(NewStrategy),
     /// Parameters of the strategy's kind, and `timeframe` (`feed` for the feed's own).
@@ -237,6 +246,7 @@ impl Command {
             Self::StartBots { .. } => "start_bots",
             Self::StopBots { .. } => "stop_bots",
             Self::RemoveBots { .. } => "remove_bots",
+            Self::RepairGrids { .. } => "repair_grids",
             Self::AddStrategy(_) => "add_strategy",
             Self::SetStrategy { .. } => "set_strategy",
             Self::RemoveStrategy { .. } => "remove_strategy",

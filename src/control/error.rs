@@ -2,6 +2,7 @@
 
 use crate::config::document::Problem;
 use crate::domain::kind::ExchangeKind;
+use crate::engine::grid::refusal::PlanRefusal;
 use crate::engine::settings::SettingError;
 use crate::store::StoreError;
 use crate::strategy::ParamError;
@@ -59,6 +60,16 @@ pub enum ControlError {
     BuiltIn { name: String },
     #[error("strategy `{name}` is used by {bots}")]
     StrategyInUse { name: String, bots: String },
+    #[error("a grid needs {missing}")]
+    GridIncomplete { missing: String },
+    #[error("grid `{bot}` is refused:{}", reasons(refusals))]
+    GridRefused { bot: String, refusals: Vec<PlanRefusal> },
+    #[error("grid `{bot}` cannot be changed so: {why}")]
+    GridHolds { bot: String, why: String },
+    #[error("`{key}` is a setting of {owner} bots, and this is a bot of type {bot}")]
+    OtherType { key: String, owner: &'static str, bot: &'static str },
+    #[error("bot `{bot}` of account `{account}` is no grid")]
+    NotAGrid { account: String, bot: String },
     #[error("nothing was given to set")]
     NothingToSet,
     #[error("the file has {} error(s):{}", problems.len(), listed(problems))]
@@ -77,6 +88,11 @@ fn held(open: &[String]) -> String {
 
 fn of_name(name: Option<&str>) -> String {
     name.map(|name| format!(" `{name}`")).unwrap_or_default()
+}
+
+fn reasons(refusals: &[PlanRefusal]) -> String {
+    let lines: Vec<_> = refusals.iter().map(|refusal| format!("\n  {refusal}")).collect();
+    lines.concat()
 }
 
 fn listed(problems: &[Problem]) -> String {
@@ -130,6 +146,14 @@ impl ControlError {
                 "one chat with one bot steers one account: give this one another chat, or another bot"
                     .to_owned()
             }
+            Self::GridIncomplete { .. } => {
+                "e.g. --lower 50000 --upper 60000 --grids 20 --investment 1000".to_owned()
+            }
+            Self::GridHolds { .. } => {
+                "let it sell first, or stop it with `bot stop NAME --close` and change it when it is flat"
+                    .to_owned()
+            }
+            Self::OtherType { owner: "grid", .. } => "a grid is added by `bot add --type grid`".to_owned(),
             Self::NothingToSet => "give key=value, e.g. leverage=5".to_owned(),
             Self::Setting(_)
             | Self::Param(_)
@@ -144,6 +168,9 @@ impl ControlError {
             | Self::NoBot { .. }
             | Self::NothingOpen { .. }
             | Self::BuiltIn { .. }
+            | Self::GridRefused { .. }
+            | Self::OtherType { .. }
+            | Self::NotAGrid { .. }
             | Self::Import { .. } => return None,
         };
         Some(hint)

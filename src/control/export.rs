@@ -2,9 +2,9 @@
 
 use rusqlite::Connection;
 
-use super::{ControlError, strategies};
-use crate::domain::kind::{BotType, ExchangeKind};
-use crate::engine::settings::{AccountSettings, BotSettings, PaperSettings, SettingKey};
+use super::{ControlError, grids, strategies};
+use crate::domain::kind::ExchangeKind;
+use crate::engine::settings::{AccountSettings, BotSettings, GridDraft, PaperSettings, SettingKey};
 use crate::store::accounts::AccountRow;
 use crate::store::{bots, strategies as strategy_rows, telegram_bots};
 
@@ -66,14 +66,24 @@ fn account_lines(
         }
         lines.extend(bot.language.map(|language| pair("language", &language)));
     }
-    for bot in bots::list(conn, Some(account.id))?.iter().filter(|bot| bot.bot_type == BotType::AiTrend) {
+    for bot in bots::list(conn, Some(account.id))? {
         lines.push("[[accounts.bots]]".to_owned());
         lines.push(pair("name", &bot.name));
         if let Some(id) = bot.strategy_id {
             lines.push(pair("strategy", &strategy_rows::get(conn, id)?.name));
         }
         lines.push(format!("start = {}", bot.is_running));
-        lines.extend(settings(BotSettings::KEYS, |key| bot.settings.get(key)));
+        let grid = grids::draft_of(conn, bot.id)?;
+        let is_grid = grid.is_some();
+        if is_grid {
+            lines.push(pair("type", bot.bot_type.as_str()));
+        }
+        let own = |key: &str| bot.settings.get(key).filter(|_| grids::check_key(key, is_grid).is_ok());
+        lines.extend(settings(BotSettings::KEYS, own));
+        if let Some(grid) = grid {
+            lines.push("[accounts.bots.grid]".to_owned());
+            lines.extend(settings(GridDraft::KEYS, |key| grid.get(key)));
+        }
     }
     Ok(())
 }

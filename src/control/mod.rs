@@ -7,12 +7,14 @@
 pub mod command;
 pub mod error;
 pub mod export;
+pub mod grids;
 pub mod import;
 
 mod account_values;
 mod accounts;
 mod apply;
 mod bots;
+mod grid_edit;
 mod halts;
 mod names;
 mod notices;
@@ -24,6 +26,7 @@ mod turn;
 pub use apply::apply;
 pub use command::{Assignment, BotSelection, Command, PositionsChoice, Selection};
 pub use error::ControlError;
+pub use grid_edit::{GridEdit, MovedExit, PlacedOrder};
 pub use notices::keys as notice_keys;
 pub use strategies::strategy_params;
 pub use turn::{AccountKeys, Applied, Authority, Change};

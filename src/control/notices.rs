@@ -32,7 +32,8 @@ pub(super) fn set(
     Ok(())
 }
 
-fn set_one(
+/// Sets one key of one account.
+pub(super) fn set_one(
     turn: &Turn<'_>,
     account: &AccountRow,
     wanted: &Assignment,

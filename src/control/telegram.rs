@@ -3,6 +3,7 @@
 use super::ControlError;
 use super::accounts::{REPLACED, SEALED, subject};
 use super::command::TelegramValues;
+use super::notices;
 use super::turn::{Diff, Turn};
 use crate::store::accounts::{self, AccountRow};
 use crate::store::telegram_bots::{self, TelegramBotRow};
@@ -53,6 +54,9 @@ pub(super) fn set(turn: &mut Turn<'_>, name: &str, values: &TelegramValues) -> R
     changed.compare("telegram.chat_id", before.map(|bot| bot.chat_id.to_string()), Some(chat_id.to_string()));
     changed.compare("telegram.language", language_before, Some(word(&row.language)));
     changed.compare("telegram.users", listed(&users_before), listed(&users));
+    for value in &values.notices {
+        notices::set_one(turn, &account, value, &mut changed)?;
+    }
     turn.record(subject("set_telegram", &account), changed)
 }
 

@@ -2,7 +2,7 @@
 
 use super::command::{NewAccount, NewBotSpec, NewStrategy, TelegramValues};
 use super::*;
-use crate::domain::kind::ExchangeKind;
+use crate::domain::kind::{BotType, ExchangeKind};
 use crate::domain::money::Leverage;
 use crate::domain::time::Timestamp;
 use crate::engine::settings::PolicyLimits;
@@ -37,6 +37,7 @@ fn bot(account: &str, name: &str) -> Command {
     Command::AddBot(NewBotSpec {
         account: account.to_owned(),
         name: name.to_owned(),
+        bot_type: BotType::AiTrend,
         strategy: None,
         values: Vec::new(),
         start: true,
@@ -62,6 +63,7 @@ fn every_command() -> Vec<Command> {
                 chat_id: Some(-1),
                 users: Some(vec![7]),
                 language: Some("ko".to_owned()),
+                notices: vec![Assignment::new("entry", "off")],
             },
         },
         Command::RemoveTelegram { account: account.clone() },
@@ -71,6 +73,7 @@ fn every_command() -> Vec<Command> {
         Command::SetBots { bots: bots.clone(), values },
         Command::StartBots { bots: bots.clone() },
         Command::StopBots { bots: bots.clone(), close: true },
+        Command::RepairGrids { bots: bots.clone() },
         Command::RemoveBots { bots, positions: Some(PositionsChoice::Release) },
         Command::AddStrategy(NewStrategy {
             name: "s".to_owned(),

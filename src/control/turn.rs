@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use serde_json::{Map, Value};
 
+use super::grids::GridOutlook;
 use super::{ControlError, Selection};
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
@@ -71,6 +72,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// The row that tells the daemon; `None` when nothing changed.
     pub command_id: Option<i64>,
+    /// What grids that were added or edited come to.
+    pub grids: Vec<GridOutlook>,
 }
 
 /// What one subject had and has, key by key.
@@ -113,12 +116,13 @@ pub(super) struct Turn<'a> {
     pub(super) conn: &'a Connection,
     pub(super) by: Authority<'a>,
     pub(super) changes: Vec<Change>,
+    pub(super) grids: Vec<GridOutlook>,
     touched: Vec<AccountId>,
 }
 
 impl<'a> Turn<'a> {
     pub(super) const fn new(conn: &'a Connection, by: Authority<'a>) -> Self {
-        Self { conn, by, changes: Vec::new(), touched: Vec::new() }
+        Self { conn, by, changes: Vec::new(), grids: Vec::new(), touched: Vec::new() }
     }
 
     /// Keeps the changes of one subject and appends its audit entry; nothing when nothing differs.

@@ -70,6 +70,9 @@ impl Analyst {
         wanted.retain(|(_, _, symbol, _)| view.is_ready(symbol));
         let needed = self.needed(&wanted, view);
         missing.extend(view.unmet(&needed));
+        let is_unknown = |symbol: &&Symbol| view.base_timeframe(symbol).is_none();
+        let unknown = roster.grid_symbols(market).filter(is_unknown);
+        missing.extend(unknown.map(|symbol| format!("the market has no {symbol}, which a bot names")));
         view.subscribe(&needed);
         self.take_plan(&wanted, view);
         missing.dedup();
@@ -86,6 +89,12 @@ impl Analyst {
         let wanted = self.wanted(roster, market, view, &mut Vec::new());
         let mut series: BTreeMap<_, usize> =
             self.needed(&wanted, view).into_iter().map(|series| (series, 0)).collect();
+        // A grid looks at no candles, but its symbol must have a price.
+        for symbol in roster.grid_symbols(market) {
+            if let Some(base) = view.base_timeframe(symbol) {
+                series.entry((symbol.clone(), base)).or_default();
+            }
+        }
         for (_, spec, symbol, timeframe) in &wanted {
             let bars = spec.params.history_bars() as usize;
             let most = series.entry((symbol.clone(), spec.timeframe.unwrap_or(*timeframe))).or_default();

@@ -18,12 +18,24 @@ use crate::exchange::report::{
 /// ORDER_WOULD_IMMEDIATELY_TRIGGER), Bitget error codes (trigger price on the wrong side of the market).
 const WOULD_TRIGGER: [&str; 3] = ["-2021", "43008", "45122"];
 
+/// How exchanges refuse a post-only order that would trade at once: Binance USDS-M error codes (-5022
+/// GTX_ORDER_REJECT); our own book.
+const WOULD_CROSS: [&str; 2] = ["-5022", "would_cross"];
+/// Bitget and Upbit have no code of their own for it, but name the rule. Where such an order is taken and then
+/// cancelled instead, it ends like any other.
+const POST_ONLY: &str = "post_only";
+
 /// Only a definitive refusal, or a request that certainly did not leave, ends an order; all else is unknown.
 pub fn place(answer: Result<Accepted, ExchangeError>) -> PlaceAnswer {
     match answer {
         Ok(accepted) => PlaceAnswer::Accepted { exchange_order_id: accepted.exchange_order_id },
         Err(ExchangeError::Refused { code, reason }) if WOULD_TRIGGER.contains(&code.as_str()) => {
             PlaceAnswer::WouldTrigger { reason }
+        }
+        Err(ExchangeError::Refused { code, reason })
+            if WOULD_CROSS.contains(&code.as_str()) || reason.contains(POST_ONLY) =>
+        {
+            PlaceAnswer::WouldCross { reason }
         }
         Err(ExchangeError::Refused { code, reason }) => PlaceAnswer::Refused { code, reason },
         Err(error) if error.is_definitive() => PlaceAnswer::NotSent { reason: error.to_string() },
@@ -116,12 +128,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stop_behind_the_market_is_told_from_other_refusals() {
+    fn what_came_too_late_for_its_price_is_told_from_other_refusals() {
         let refused = |code: &str| {
             place(Err(ExchangeError::Refused { code: code.to_owned(), reason: "no".to_owned() }))
         };
         for code in WOULD_TRIGGER {
             assert_eq!(refused(code), PlaceAnswer::WouldTrigger { reason: "no".to_owned() });
+        }
+        for code in WOULD_CROSS {
+            assert_eq!(refused(code), PlaceAnswer::WouldCross { reason: "no".to_owned() });
         }
         assert!(matches!(refused("-2022"), PlaceAnswer::Refused { .. }));
     }

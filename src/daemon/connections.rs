@@ -12,7 +12,7 @@ use crate::clock::{SteadyClock, wall_now};
 use crate::config::LiveConfig;
 use crate::domain::ids::AccountId;
 use crate::domain::kind::ExchangeKind;
-use crate::domain::time::DurationMs;
+use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::connect_gate::ConnectGate;
 use crate::exchange::dialect::{self, AccountParts, Credentials, NoHandle};
 use crate::exchange::egress::{BadEgress, Egress};
@@ -22,6 +22,7 @@ use crate::exchange::line::Line;
 use crate::exchange::market_data::MarketData;
 use crate::exchange::server_clock::ServerClock;
 use crate::exchange::{BoxFuture, Sleep};
+use crate::market::candle_store::CandleStore;
 use crate::vault::{Field, Vault, VaultError};
 
 /// An answer that takes longer is lost.
@@ -31,6 +32,9 @@ const REQUEST_TIMEOUT_LEAST: DurationMs = DurationMs::from_ms(500);
 const CANDLE_GRACE: DurationMs = DurationMs::from_secs(10);
 /// At a higher speed the same lag is more of the market's time.
 const CANDLE_GRACE_WALL: DurationMs = DurationMs::from_secs(2);
+
+/// How often a clock that runs fast is asked for its time before the run begins with ours.
+const FAST_CLOCK_TRIES: u32 = 8;
 
 /// Why an account cannot be reached at all.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +69,8 @@ pub struct Connections {
     ways: BTreeMap<(ExchangeKind, Egress), Way>,
     /// Bans that an earlier run was given, by exchange and way out.
     bans: Vec<(ExchangeKind, String, Ban)>,
+    /// What markets read their history from first.
+    candles: Option<CandleStore>,
 }
 
 impl Connections {
@@ -83,6 +89,7 @@ impl Connections {
             clocks: BTreeMap::new(),
             ways: BTreeMap::new(),
             bans: Vec::new(),
+            candles: None,
         }
     }
 
@@ -90,6 +97,12 @@ impl Connections {
     #[must_use]
     pub fn remembering(self, bans: Vec<(ExchangeKind, String, Ban)>) -> Self {
         Self { bans, ..self }
+    }
+
+    /// Markets begin with the history of `candles`, as far as it goes.
+    #[must_use]
+    pub fn warmed_by(self, candles: CandleStore) -> Self {
+        Self { candles: Some(candles), ..self }
     }
 
     pub const fn clock(&self) -> SteadyClock {
@@ -105,7 +118,7 @@ impl Connections {
     pub async fn synchronise(&mut self, kinds: &[ExchangeKind]) {
         if self.config.speed.get() > 1
             && let Some(data) = kinds.first().and_then(|kind| self.market_data(*kind).ok())
-            && let Ok(now) = data.server_time().await
+            && let Some(now) = insist_on_time(data.as_ref()).await
         {
             self.clock = SteadyClock::start(now, self.config.speed);
             self.sleep = Arc::new(RealSleep(self.clock));
@@ -194,7 +207,8 @@ impl Connections {
         let egress = self.config.egress.first().map_or(Ok(Egress::Direct), |way| way.parse())?;
         let way = self.way(kind, &egress)?;
         let lag = CANDLE_GRACE_WALL.times(i64::from(self.config.speed.get()));
-        Ok(LiveMarket::new(data, way.http, Arc::clone(&self.sleep), CANDLE_GRACE.max(lag)))
+        let market = LiveMarket::new(data, way.http, Arc::clone(&self.sleep), CANDLE_GRACE.max(lag));
+        Ok(market.warmed_by(self.candles.clone()))
     }
 
     /// An account's own handle.
@@ -237,6 +251,16 @@ impl Connections {
     pub fn governors(&self) -> impl Iterator<Item = (ExchangeKind, String, &Governor)> {
         self.ways.iter().map(|((kind, egress), way)| (*kind, egress.label(), way.governor.as_ref()))
     }
+}
+
+/// A clock that began at the wrong time would stand still for as long as the exchange's has run ahead.
+async fn insist_on_time(data: &dyn MarketData) -> Option<Timestamp> {
+    for _ in 0..FAST_CLOCK_TRIES {
+        if let Ok(now) = data.server_time().await {
+            return Some(now);
+        }
+    }
+    None
 }
 
 async fn measure(kind: ExchangeKind, data: Arc<dyn MarketData>, clock: Arc<ServerClock>, ours: SteadyClock) {

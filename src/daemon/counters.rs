@@ -78,6 +78,8 @@ impl Counters {
                 | Record::SymbolClosed { .. }
                 | Record::Equity { .. }
                 | Record::Decision(_)
+                | Record::GridFill(_)
+                | Record::GridLines(_)
                 | Record::Notice(_)
                 | Record::StateChanged => 0,
             };

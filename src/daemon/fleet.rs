@@ -3,7 +3,7 @@
 //! the exchanges.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::domain::ids::AccountId;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::time::Timestamp;
+use crate::market::candle_store::CandleStore;
 use crate::market::feed::Feed;
 use crate::store::lease::{Lease, LeaseClaim};
 use crate::store::writer::CommitObserver;
@@ -61,6 +62,13 @@ pub struct RunOptions {
     pub cycles_max: Option<u64>,
     /// How the configuration is read again; `None`: it is not.
     pub reload: Option<Reload>,
+}
+
+impl RunOptions {
+    /// The candle store beside the database.
+    fn candles(&self) -> CandleStore {
+        CandleStore::in_home(self.database.parent().unwrap_or(Path::new(".")))
+    }
 }
 
 /// The market of a run.
@@ -180,6 +188,7 @@ impl Fleet {
         let counters = Arc::new(Counters::default());
         let monitor = watched(&options, &counters, &store, &lease)?;
         let mut terms = RosterTerms::new(config, options.market.stage(config));
+        let candles = options.candles();
         let opening = match options.market {
             MarketPlan::Replay { feed, instruments, speed } => {
                 let settled = settle_instruments(&store, &instruments, config, started_at)?;
@@ -189,7 +198,7 @@ impl Fleet {
             MarketPlan::Live { vault } => {
                 let roster = Roster::read(store.conn(), &terms)?;
                 let bans = limits_log::remembered(store.conn())?;
-                let connections = Connections::new(&config.live, vault).remembering(bans);
+                let connections = Connections::new(&config.live, vault).remembering(bans).warmed_by(candles);
                 Opening::live(connections, &roster, config).await
             }
         };

@@ -16,9 +16,10 @@ use super::pace::Pace;
 use super::roster::Roster;
 use super::timer::WallTimer;
 use crate::clock::SteadyClock;
+use crate::clock::wall_now;
 use crate::config::Config;
 use crate::domain::time::{DurationMs, Timestamp};
-use crate::store::StoreError;
+use crate::store::{StoreError, market_log};
 
 /// Between two looks at what people ask for and how everybody is.
 const ATTEND_EVERY: Duration = Duration::from_millis(100);
@@ -80,6 +81,7 @@ impl Fleet {
         let mut next_clocks = live.clock.now().plus(CLOCKS_EVERY);
         let mut measurements = JoinSet::new();
         let mut driven: u64 = 0;
+        self.keep_rules().await;
         while !self.control.is_stopping() {
             let left = live.clock.wall(next_cycle.since(live.clock.now()));
             tokio::time::sleep(left.min(LOOK_EVERY)).await;
@@ -180,6 +182,17 @@ impl Fleet {
         }
     }
 
+    /// Leaves the exchanges' rules where the command line can read them.
+    async fn keep_rules(&self) {
+        for (market, rules) in &self.terms.instruments {
+            let Some(market) = *market else { continue };
+            let rules = Arc::clone(rules);
+            self.writer
+                .post(move |conn| market_log::keep_instruments(conn, market, &rules, wall_now()))
+                .await;
+        }
+    }
+
     async fn refresh_rules(&mut self) -> Result<(), StoreError> {
         let mut has_changed = false;
         let vitals = Arc::clone(&self.counters.vitals);
@@ -190,6 +203,7 @@ impl Fleet {
         self.follow();
         if has_changed {
             self.terms.instruments.extend(self.desks.instruments(&self.config));
+            self.keep_rules().await;
             self.reload().await?;
         }
         Ok(())

@@ -1,5 +1,5 @@
 //! One exchange's market as it happens: its rules and volumes, its candles over sockets, and the history that
-//! computing begins with. What must be asked for is asked in the background; a cycle never waits for it.
+//! computing begins with ([`super::warm_up`]). What must be asked for is asked in the background; a cycle never waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::desk::MarketView;
 use super::monitor::vitals::MarketVitals;
+use super::warm_up::{Fetched, fetch};
 use crate::clock::Stopwatch;
-use crate::domain::candle::Candle;
 use crate::domain::fee::FEE_ASSETS;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
@@ -18,9 +18,10 @@ use crate::domain::market::{Bar, MarketStep};
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::http::HttpClient;
-use crate::exchange::market_data::{CandlePages, CandleQuery, MarketData, MarketEvent};
+use crate::exchange::market_data::{MarketData, MarketEvent};
 use crate::exchange::socket_runner::{SocketHandle, SocketNews, SocketRunner};
 use crate::exchange::{Answer, Sleep};
+use crate::market::candle_store::CandleStore;
 use crate::market::live_bars::{LiveBars, Series};
 
 /// Prices are read from candles of this length.
@@ -40,13 +41,12 @@ struct Group {
     sockets: Vec<SocketHandle<MarketEvent>>,
 }
 
-/// What came back for one series, asked for at that time.
-type Fetched = (Series, Timestamp, Result<Vec<Candle>, ExchangeError>);
-
 pub struct LiveMarket {
     data: Arc<dyn MarketData>,
     http: HttpClient,
     sleep: Arc<dyn Sleep>,
+    /// What history is read from before the exchange is asked.
+    candles: Option<CandleStore>,
     instruments: BTreeMap<Symbol, Instrument>,
     volumes: BTreeMap<Symbol, Decimal>,
     is_told: bool,
@@ -71,15 +71,18 @@ impl LiveMarket {
         sleep: Arc<dyn Sleep>,
         grace: DurationMs,
     ) -> Self {
+        let polled =
+            data.timeframes().iter().copied().filter(|timeframe| !data.streams(*timeframe)).collect();
         Self {
             data,
             http,
             sleep,
+            candles: None,
             instruments: BTreeMap::new(),
             volumes: BTreeMap::new(),
             is_told: false,
             universe: Arc::default(),
-            bars: LiveBars::new(BASE, grace),
+            bars: LiveBars::new(BASE, grace).polling(polled),
             depth: BTreeMap::new(),
             groups: Vec::new(),
             fetches: JoinSet::new(),
@@ -87,6 +90,12 @@ impl LiveMarket {
             quiet_until: Timestamp::default(),
             silent: Stopwatch::start(),
         }
+    }
+
+    /// History is read from `candles` as far as they have it.
+    #[must_use]
+    pub fn warmed_by(self, candles: Option<CandleStore>) -> Self {
+        Self { candles, ..self }
     }
 
     /// How its sockets go.
@@ -120,7 +129,10 @@ impl LiveMarket {
         // Whoever gives up waiting has not been told.
         self.is_told = false;
         let mut is_told = true;
-        match insist(|| self.data.tickers()).await {
+        // Both at once: at a start, accounts wait for them.
+        let (tickers, instruments) =
+            tokio::join!(insist(|| self.data.tickers()), insist(|| self.data.instruments()));
+        match tickers {
             Ok(tickers) => {
                 let volumes = tickers.into_iter();
                 self.volumes =
@@ -131,7 +143,7 @@ impl LiveMarket {
                 self.complain("24 h volumes", &error);
             }
         }
-        match insist(|| self.data.instruments()).await {
+        match instruments {
             Ok(instruments) => {
                 let instruments: BTreeMap<_, _> =
                     instruments.into_iter().map(|rules| (rules.symbol.clone(), rules)).collect();
@@ -277,7 +289,7 @@ impl LiveMarket {
             let bars = i64::try_from(depth).unwrap_or(i64::MAX);
             let from = missing.from.unwrap_or_else(|| series.1.bar_start(now).minus(length.times(bars)));
             self.fetching.insert(series.clone());
-            self.fetches.spawn(fetch(Arc::clone(&self.data), series, from, now));
+            self.fetches.spawn(fetch(Arc::clone(&self.data), self.candles.clone(), series, (from, now)));
         }
     }
 
@@ -291,7 +303,7 @@ impl LiveMarket {
 }
 
 /// Asks up to three times at once: an answer that was lost is no reason to begin without a market.
-async fn insist<'a, T>(question: impl Fn() -> Answer<'a, T>) -> Result<T, ExchangeError> {
+pub(super) async fn insist<'a, T>(question: impl Fn() -> Answer<'a, T>) -> Result<T, ExchangeError> {
     for _ in 0..2 {
         if let Ok(answer) = question().await {
             return Ok(answer);
@@ -303,23 +315,6 @@ async fn insist<'a, T>(question: impl Fn() -> Answer<'a, T>) -> Result<T, Exchan
 fn hear(bars: &mut LiveBars, event: MarketEvent) {
     let MarketEvent::Candle { symbol, timeframe, candle, is_closed } = event;
     bars.heard(&(symbol, timeframe), candle, is_closed);
-}
-
-/// Page after page, until nothing is left before `until`.
-async fn fetch(data: Arc<dyn MarketData>, series: Series, from: Timestamp, until: Timestamp) -> Fetched {
-    let (symbol, timeframe) = series.clone();
-    let mut pages = CandlePages::new(CandleQuery { symbol, timeframe, from, until }, data.page_len());
-    let mut candles = Vec::new();
-    while let Some(query) = pages.next() {
-        match insist(|| data.candles(query)).await {
-            Ok(found) => {
-                pages.turn(&found);
-                candles.extend(found);
-            }
-            Err(error) => return (series, until, Err(error)),
-        }
-    }
-    (series, until, Ok(candles))
 }
 
 impl MarketView for LiveMarket {

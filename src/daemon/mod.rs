@@ -26,4 +26,5 @@ pub mod supervisor;
 pub mod timer;
 
 mod tellers;
+mod warm_up;
 mod watch;

@@ -15,6 +15,8 @@ use crate::domain::kind::ExchangeKind;
 use crate::domain::side::PositionMode;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::config::{AccountConfig, BotConfig, Halt, Venue};
+use crate::engine::grid::plan::Terms;
+use crate::engine::grid::state::GridSetup;
 use crate::engine::settings::{PaperSettings, PolicyLimits, SymbolScope};
 use crate::exchange::capabilities::{Capabilities, Market};
 use crate::exchange::faults::PaperFaults;
@@ -22,9 +24,10 @@ use crate::exchange::paper;
 use crate::matching::config::BookConfig;
 use crate::store::accounts::AccountRow;
 use crate::store::bots::BotRow;
+use crate::store::grid_configs::GridRow;
 use crate::store::latches::AccountHealth;
 use crate::store::strategies::StrategyRow;
-use crate::store::{StoreError, accounts, bots, holdings, journal, latches, strategies};
+use crate::store::{StoreError, accounts, bots, grid_configs, holdings, journal, latches, strategies};
 use crate::strategy::{ExitPlan, StrategyKind, StrategyParams, StrategySpec};
 
 /// What the roster is read with.
@@ -140,6 +143,15 @@ pub struct Roster {
     pub specs: BTreeMap<StrategyId, StrategySpec>,
     /// What each bot follows that is running, or still holds a position.
     wishes: BTreeMap<MarketId, BTreeSet<(StrategyId, SymbolScope)>>,
+    /// What grid bots trade that are running, or still hold a position.
+    grid_symbols: BTreeMap<MarketId, BTreeSet<Symbol>>,
+}
+
+/// What is known of bots beside their rows.
+struct BotFacts {
+    /// Those that hold something.
+    holding: BTreeSet<BotId>,
+    grids: BTreeMap<BotId, GridRow>,
 }
 
 impl Roster {
@@ -152,7 +164,8 @@ impl Roster {
             by_account.entry(bot.account_id).or_default().push(bot);
         }
         let latches = latches::read_all(conn)?;
-        let holding = journal::bots_with_positions(conn)?;
+        let facts =
+            BotFacts { holding: journal::bots_with_positions(conn)?, grids: grid_configs::all(conn)? };
         let mut closing = holdings::close_requests(conn)?;
         let mut roster = Self { specs, ..Self::default() };
         for account in accounts::list(conn)?.into_iter().filter(|account| account.is_active) {
@@ -165,7 +178,7 @@ impl Roster {
                 continue;
             }
             let bots = by_account.remove(&account.id).unwrap_or_default();
-            roster.admit(&account, &bots, health, &holding, terms);
+            roster.admit(&account, &bots, health, &facts, terms);
             if let (Some(symbols), Some(entrant)) =
                 (closing.remove(&account.id), roster.entrants.get_mut(&account.id))
             {
@@ -183,8 +196,15 @@ impl Roster {
         configuration: Configuration,
         specs: BTreeMap<StrategyId, StrategySpec>,
     ) -> Self {
-        let bots = configuration.account.bots.values().filter(|bot| bot.is_running);
-        let wishes = bots
+        let bots = || configuration.account.bots.values().filter(|bot| bot.is_running);
+        let grid_symbols = bots()
+            .filter(|bot| bot.grid.is_some())
+            .filter_map(|bot| match &bot.settings.symbol {
+                SymbolScope::One(symbol) => Some(symbol.clone()),
+                SymbolScope::Universe => None,
+            })
+            .collect();
+        let wishes = bots()
             .filter_map(|bot| Some((bot.strategy?, bot.settings.symbol.clone())))
             .collect::<BTreeSet<_>>();
         let entrant = Entrant {
@@ -201,6 +221,7 @@ impl Roster {
             left_out: Vec::new(),
             specs,
             wishes: BTreeMap::from([(None, wishes)]),
+            grid_symbols: BTreeMap::from([(None, grid_symbols)]),
         }
     }
 
@@ -209,18 +230,29 @@ impl Roster {
         account: &AccountRow,
         bots: &[BotRow],
         health: AccountHealth,
-        holding: &BTreeSet<BotId>,
+        facts: &BotFacts,
         terms: &RosterTerms,
     ) {
         let market = terms.stage.market_of(account.exchange);
         let wishes = self.wishes.entry(market).or_default();
-        for bot in bots.iter().filter(|bot| bot.is_running || holding.contains(&bot.id)) {
+        for bot in bots.iter().filter(|bot| bot.is_running || facts.holding.contains(&bot.id)) {
             if let Some(strategy) = bot.strategy_id {
                 wishes.insert((strategy, bot.settings.symbol.clone()));
             }
         }
-        let bots =
-            bots.iter().map(|bot| (bot.id, Arc::new(self.bot_config(bot)))).collect::<BTreeMap<_, _>>();
+        for bot in bots.iter().filter(|bot| bot.is_running || facts.holding.contains(&bot.id)) {
+            if let (true, SymbolScope::One(symbol)) =
+                (facts.grids.contains_key(&bot.id), &bot.settings.symbol)
+            {
+                self.grid_symbols.entry(market).or_default().insert(symbol.clone());
+            }
+        }
+        let fees = Terms::of_account(account.exchange, !trades_with_money(account), &account.paper_settings);
+        let setup = |row: GridRow| {
+            Arc::new(GridSetup { config: row.config, terms: fees, repair_asked_at: row.repair_asked_at })
+        };
+        let configured = |bot: &BotRow| self.bot_config(bot, facts.grids.get(&bot.id).cloned().map(setup));
+        let bots = bots.iter().map(|bot| (bot.id, Arc::new(configured(bot)))).collect::<BTreeMap<_, _>>();
         let halt = health
             .halted_at
             .map(|_| Halt { reason: health.halt_reason.unwrap_or_default(), flatten: health.halt_flatten });
@@ -253,13 +285,14 @@ impl Roster {
         self.entrants.insert(account.id, entrant);
     }
 
-    fn bot_config(&self, bot: &BotRow) -> BotConfig {
+    fn bot_config(&self, bot: &BotRow, grid: Option<Arc<GridSetup>>) -> BotConfig {
         let spec = bot.strategy_id.and_then(|id| self.specs.get(&id));
         BotConfig {
             id: bot.id,
             name: bot.name.clone(),
             strategy: bot.strategy_id,
             exit_plan: spec.map_or(ExitPlan::NONE, |spec| spec.params.exit_plan()),
+            grid,
             settings: bot.settings.clone(),
             is_running: bot.is_running,
             close_requested: bot.close_requested,
@@ -283,7 +316,13 @@ impl Roster {
                 SymbolScope::One(symbol) => Some(symbol.clone()),
                 SymbolScope::Universe => None,
             })
+            .chain(self.grid_symbols(market).cloned())
             .collect()
+    }
+
+    /// The symbols of grid bots in one market: they need prices, and no signals.
+    pub fn grid_symbols(&self, market: MarketId) -> impl Iterator<Item = &Symbol> {
+        self.grid_symbols.get(&market).into_iter().flatten()
     }
 
     pub fn running_bots(&self) -> usize {

@@ -12,6 +12,10 @@
 //! | 10 | leg: position of the order among those of its turn |
 //! | 6 | attempt |
 //!
+//! The last 16 bits of a grid's order are instead: 3 bits of a sequence, 7 bits of the line's index, 6 bits of the
+//! sequence, which counts the account's orders within one cycle ([`OrderKey::of_line`]). So a fill finds its line even
+//! from an empty database.
+//!
 //! 28 characters of `[a-z2-7]` fit every exchange's length and alphabet (the narrowest takes 32).
 
 use std::fmt;
@@ -39,6 +43,43 @@ pub struct OrderKey {
     pub leg: u16,
     /// 1..=63: the first attempt is 1.
     pub attempt: u8,
+}
+
+/// Lines of a grid are counted from 0 up to this.
+pub const LINE_MAX: u16 = 0x7F;
+/// Orders of grids within one cycle of an account are counted up to this.
+pub const SEQUENCE_MAX: u16 = 0x1FF;
+const LINE_BITS: u32 = 7;
+const ATTEMPT_BITS: u32 = 6;
+
+impl OrderKey {
+    /// The key of an order for `line` of a grid. What exceeds [`LINE_MAX`] or [`SEQUENCE_MAX`] is cut off.
+    pub fn of_line(
+        (account, bot): (AccountId, BotId),
+        cycle: CycleId,
+        purpose: Purpose,
+        line: u16,
+        sequence: u16,
+    ) -> Self {
+        let sequence = sequence & SEQUENCE_MAX;
+        let leg = ((sequence >> ATTEMPT_BITS) << LINE_BITS) | (line & LINE_MAX);
+        let attempt = u8::try_from(sequence & 0x3F).unwrap_or_default();
+        Self { account, bot: Some(bot), cycle, purpose, leg, attempt }
+    }
+
+    /// Where the order stands among those of its cycle.
+    pub const fn sequence(&self) -> u16 {
+        if self.purpose.has_line() {
+            ((self.leg >> LINE_BITS) << ATTEMPT_BITS) | u16::from_le_bytes([self.attempt, 0])
+        } else {
+            self.leg
+        }
+    }
+
+    /// The grid's line that the order is for.
+    pub fn line(&self) -> Option<u16> {
+        self.purpose.has_line().then_some(self.leg & LINE_MAX)
+    }
 }
 
 /// Our id of an order, sent to the exchange with it.
@@ -163,6 +204,24 @@ mod tests {
             prop_assert_eq!(id.key(), Some(key));
             prop_assert_eq!(id.as_str().len(), 28);
             prop_assert_eq!(id.as_str().parse::<ClientOrderId>(), Ok(id.clone()));
+        }
+
+        #[test]
+        fn a_line_reads_back(
+            ms in 0_i64..(1 << 44),
+            purpose in 0_usize..3,
+            line in 0_u16..=LINE_MAX,
+            sequences in prop::array::uniform2(0_u16..=SEQUENCE_MAX),
+        ) {
+            let purpose = [Purpose::GridEntry, Purpose::GridExit, Purpose::GridBuyIn][purpose];
+            let [id, other] = sequences.map(|sequence| {
+                let owner = (AccountId::new(7), BotId::new(9));
+                let cycle = CycleId::at(Timestamp::from_ms(ms));
+                ClientOrderId::new(&OrderKey::of_line(owner, cycle, purpose, line, sequence))
+            });
+            prop_assert_eq!(id.key().unwrap().line(), Some(line));
+            prop_assert_eq!(id.key().unwrap().sequence(), sequences[0]);
+            prop_assert_eq!(id == other, sequences[0] == sequences[1]);
         }
 
         #[test]

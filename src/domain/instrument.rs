@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
+use super::krw_steps;
 use super::money::{Price, Qty, Quote};
 
 /// An exchange symbol as the exchange writes it: `BTCUSDT`, `KRW-BTC`. Cheap to clone.
@@ -36,6 +37,15 @@ impl Symbol {
     pub fn of_pair(base: &str, quote: &str) -> Option<Self> {
         let text = if quote == "KRW" { format!("KRW-{base}") } else { format!("{base}{quote}") };
         Self::try_new(&text).ok()
+    }
+
+    /// The tick at `price` where `told` is the tick that the exchange told: in Upbit's KRW market ticks grow with the
+    /// price, and a price may stand elsewhere than the market did when the tick was told.
+    pub fn tick_at(&self, price: Price, told: Price) -> Price {
+        if !self.0.starts_with("KRW-") {
+            return told;
+        }
+        Price::try_new(krw_steps::step_for(price.decimal(), told.decimal())).unwrap_or(told)
     }
 
     /// The currency it is quoted in, read from its name: `KRW-BTC` is in KRW, `ETHUSDC` in USDC, all else in USDT.
@@ -79,7 +89,7 @@ impl From<Symbol> for String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instrument {
     pub symbol: Symbol,
-    /// Prices are multiples of this.
+    /// Prices are multiples of this; see [`Instrument::tick_at`].
     pub tick: Price,
     /// Quantities are multiples of this.
     pub step: Qty,
@@ -121,8 +131,14 @@ impl Instrument {
         self.to_tick(price, RoundingStrategy::ToPositiveInfinity)
     }
 
+    /// The tick at `price`.
+    pub fn tick_at(&self, price: Price) -> Price {
+        self.symbol.tick_at(price, self.tick)
+    }
+
     fn to_tick(&self, price: Price, strategy: RoundingStrategy) -> Price {
-        let tick = self.tick.decimal();
+        // Where a band begins is a multiple of its own tick and of the one below: a rounded price fits its own band.
+        let tick = self.tick_at(price).decimal();
         let ticks = (price.decimal() / tick).round_dp_with_strategy(0, strategy).max(Decimal::ONE);
         Price::try_new(ticks * tick).unwrap_or(price)
     }
@@ -152,10 +168,11 @@ impl Instrument {
     }
 
     pub fn check_price(&self, price: Price) -> Result<(), FilterError> {
-        if (price.decimal() % self.tick.decimal()).is_zero() {
+        let tick = self.tick_at(price);
+        if (price.decimal() % tick.decimal()).is_zero() {
             return Ok(());
         }
-        Err(FilterError::OffTick { symbol: self.symbol.clone(), price, tick: self.tick })
+        Err(FilterError::OffTick { symbol: self.symbol.clone(), price, tick })
     }
 }
 
@@ -179,6 +196,28 @@ mod tests {
         assert_eq!(btc().floor_price(price).to_string(), "100.1");
         assert_eq!(btc().ceil_price(price).to_string(), "100.2");
         assert_eq!(btc().floor_price("0.01".parse().unwrap()).to_string(), "0.1");
+    }
+
+    #[test]
+    fn in_krw_the_tick_is_that_of_the_price() {
+        let krw = |told: &str| Instrument {
+            symbol: Symbol::try_new("KRW-ETH").unwrap(),
+            tick: told.parse().unwrap(),
+            ..btc()
+        };
+        for (price, told, floor, ceil) in [
+            ("1000499", "500", "1000000", "1001000"),
+            ("999700", "1000", "999500", "1000000"),
+            ("99.96", "1", "99.9", "100"),
+            ("100.4", "0.1", "100", "101"),
+            ("10003", "5", "10000", "10010"),
+        ] {
+            let price: Price = price.parse().unwrap();
+            let rounded = [krw(told).floor_price(price), krw(told).ceil_price(price)];
+            assert_eq!(rounded.map(|price| price.to_string()), [floor, ceil], "{price} told {told}");
+            assert!(rounded.into_iter().all(|price| krw(told).check_price(price).is_ok()));
+            assert!(krw(told).check_price(price).is_err());
+        }
     }
 
     #[test]

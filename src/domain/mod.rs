@@ -26,4 +26,4 @@ pub mod time;
 
 pub(crate) mod words;
 
-mod client_order_id;
+pub mod client_order_id;

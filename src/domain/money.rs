@@ -82,6 +82,9 @@ macro_rules! decimal_text {
 pub struct Price(Decimal);
 
 impl Price {
+    /// 10^-12, which every price is a multiple of.
+    pub const SMALLEST: Self = Self(Decimal::from_parts(1, 0, 0, false, 12));
+
     pub fn try_new(value: Decimal) -> Result<Self, MoneyError> {
         if value <= Decimal::ZERO {
             return Err(MoneyError::new("price", value, "must be above 0"));
@@ -122,6 +125,9 @@ pub struct Qty(Decimal);
 
 impl Qty {
     pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// 10^-10, which every quantity is a multiple of.
+    pub const SMALLEST: Self = Self(Decimal::from_parts(1, 0, 0, false, 10));
 
     pub fn try_new(value: Decimal) -> Result<Self, MoneyError> {
         if value < Decimal::ZERO {

@@ -29,6 +29,12 @@ pub enum Purpose {
     Exit,
     /// Closes a position because a person said so.
     Flatten,
+    /// Rests on a grid's line and opens what that line trades: a buy of a long grid, a sale of a short one.
+    GridEntry,
+    /// Rests one line further on and closes what the line holds.
+    GridExit,
+    /// Opens at the market, when a grid starts, what the lines beyond the price would have opened before.
+    GridBuyIn,
 }
 
 words!(Purpose {
@@ -40,12 +46,25 @@ words!(Purpose {
     TakeProfit => "take_profit",
     Exit => "exit",
     Flatten => "flatten",
+    GridEntry => "grid_entry",
+    GridExit => "grid_exit",
+    GridBuyIn => "grid_buy_in",
 });
 
 impl Purpose {
     /// Opens or adds to a position (the rest only reduce).
     pub const fn increases(self) -> bool {
-        matches!(self, Self::Entry | Self::Dca1 | Self::Dca2 | Self::Dca3)
+        matches!(self, Self::Entry | Self::Dca1 | Self::Dca2 | Self::Dca3 | Self::GridEntry | Self::GridBuyIn)
+    }
+
+    /// Rests on a line of a grid.
+    pub const fn is_on_line(self) -> bool {
+        matches!(self, Self::GridEntry | Self::GridExit)
+    }
+
+    /// Its client order id says for which line of a grid it is; a buy-in's, for which line first.
+    pub const fn has_line(self) -> bool {
+        matches!(self, Self::GridEntry | Self::GridExit | Self::GridBuyIn)
     }
 
     /// Rests at the exchange to protect a position.

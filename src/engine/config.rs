@@ -10,6 +10,7 @@ use crate::domain::side::PositionSide;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::strategy::ExitPlan;
 
+use super::grid::state::GridSetup;
 use super::settings::{AccountSettings, BotSettings, PolicyLimits};
 
 /// One bot as the machine sees it.
@@ -20,6 +21,8 @@ pub struct BotConfig {
     /// `None` when its strategy was removed: it manages what it holds and opens nothing.
     pub strategy: Option<StrategyId>,
     pub exit_plan: ExitPlan,
+    /// What a grid bot works; `None` for a bot that follows signals.
+    pub grid: Option<Arc<GridSetup>>,
     pub settings: BotSettings,
     pub is_running: bool,
     /// A person asked for its positions to be closed.

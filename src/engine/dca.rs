@@ -61,6 +61,7 @@ impl AccountMachine {
                     leverage: sized.leverage,
                     margin: sized.margin,
                     attempt: 1,
+                    line: None,
                     signal_at: None,
                 });
                 let detail = format!("{adverse} % against the last fill at {last}: adds {}", sized.qty);

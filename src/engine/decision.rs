@@ -58,6 +58,12 @@ pub enum Code {
     /// No stop loss could be placed for it.
     Unprotected,
     Liquidated,
+    /// A grid's line traded, or the grid began to.
+    Grid,
+    /// A grid waits for its trigger price.
+    GridTrigger,
+    /// The price is beyond a grid's stop.
+    GridStop,
 }
 
 words!(Code {
@@ -86,6 +92,9 @@ words!(Code {
     Requested => "requested",
     Unprotected => "unprotected",
     Liquidated => "liquidated",
+    Grid => "grid",
+    GridTrigger => "grid_trigger",
+    GridStop => "grid_stop",
 });
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! From a signal to an entry order: guards, limits and sizing. Each refusal has a reason and its numbers.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::domain::ids::BotId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
@@ -29,7 +32,8 @@ pub(super) struct Sized {
 impl AccountMachine {
     /// Looks at every fresh signal for every running bot.
     pub(super) fn consider_entries(&mut self, cycle: &Cycle) {
-        let bots: Vec<_> = self.config.bots.values().filter(|bot| bot.is_running).cloned().collect();
+        let follows = |bot: &&Arc<BotConfig>| bot.is_running && bot.grid.is_none();
+        let bots: Vec<_> = self.config.bots.values().filter(follows).cloned().collect();
         for bot in bots {
             let Some(strategy) = bot.strategy else { continue };
             for signal in cycle.signals_of(strategy) {
@@ -114,15 +118,19 @@ impl AccountMachine {
     }
 
     /// Open positions and working entries, against the limits of the account and of the bot.
-    fn position_limit(&self, bot: &BotConfig) -> Option<Obstacle> {
+    pub(super) fn position_limit(&self, bot: &BotConfig) -> Option<Obstacle> {
+        // All the lines of a grid become one position.
         let entering = |of: Option<BotId>| {
-            self.orders
+            let opening: BTreeSet<_> = self
+                .orders
                 .working()
                 .filter(|order| order.purpose.increases() && of.is_none_or(|bot| order.bot == Some(bot)))
                 .filter(|order| {
                     order.bot.is_none_or(|bot| !self.held.contains_key(&(bot, order.symbol.clone())))
                 })
-                .count()
+                .map(|order| (order.bot, &order.symbol))
+                .collect();
+            opening.len()
         };
         let limits = &self.config.settings;
         let account = self.held.len() + entering(None);
@@ -139,7 +147,7 @@ impl AccountMachine {
     }
 
     /// In one-way mode opposite positions of two bots, or of a bot and somebody else, would cancel each other out.
-    fn netting(&self, bot: BotId, symbol: &Symbol, side: PositionSide) -> Option<Obstacle> {
+    pub(super) fn netting(&self, bot: BotId, symbol: &Symbol, side: PositionSide) -> Option<Obstacle> {
         if self.config.venue.hedge {
             return None;
         }
@@ -153,10 +161,10 @@ impl AccountMachine {
         let held = self.held.iter().any(|((other, held_symbol), held)| {
             *other != bot && held_symbol == symbol && held.position().side != side
         });
-        let working = self
-            .orders
-            .working()
-            .any(|order| order.purpose.increases() && order.symbol == *symbol && order.position_side != side);
+        let working =
+            self.orders.working().filter(|order| order.bot != Some(bot)).any(|order| {
+                order.purpose.increases() && order.symbol == *symbol && order.position_side != side
+            });
         (held || working).then(|| {
             (
                 Code::WouldNet,
@@ -209,7 +217,7 @@ impl AccountMachine {
     }
 
     /// The account's equity x allocation_percent.
-    fn capital(&self, bot: &BotConfig) -> Result<Quote, Obstacle> {
+    pub(super) fn capital(&self, bot: &BotConfig) -> Result<Quote, Obstacle> {
         let equity = self
             .equity()
             .ok_or_else(|| (Code::NoBalance, "the account's balance is not known yet".to_owned()))?;
@@ -249,6 +257,7 @@ impl AccountMachine {
             leverage: sized.leverage,
             margin: sized.margin,
             attempt: 1,
+            line: None,
             signal_at: Some(signal.bar_close_at),
         });
         self.durable.entry_guards.entry(bot.id).or_default().insert(symbol.clone(), signal.bar_close_at);

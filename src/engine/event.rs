@@ -81,6 +81,10 @@ pub enum PlaceAnswer {
     WouldTrigger {
         reason: String,
     },
+    /// A definitive no to a post-only order: it would have traded at once.
+    WouldCross {
+        reason: String,
+    },
     /// The request certainly never left; the order does not exist.
     NotSent {
         reason: String,

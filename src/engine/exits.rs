@@ -46,6 +46,10 @@ impl AccountMachine {
             self.leave(key, Code::Requested, Purpose::Flatten, "closed on request");
             return;
         }
+        if bot.grid.is_some() {
+            // What it holds, its lines sell.
+            return;
+        }
         self.watch_level(key, levels);
         let Some((code, detail)) = self.due_exit(key, bot, cycle, levels) else {
             self.consider_dca(key, bot, cycle);
@@ -82,10 +86,11 @@ impl AccountMachine {
         }
     }
 
-    /// Whether an order would add to what a person wants halted, stopped or closed.
+    /// Whether an order would add to what a person wants halted, stopped or closed, or rests on a line of a grid that
+    /// is.
     pub(super) fn is_unwanted(&self, order: &Order) -> bool {
         let bot = order.bot.and_then(|bot| self.config.bots.get(&bot));
-        order.purpose.increases()
+        (order.purpose.increases() || order.purpose.is_on_line())
             && (self.config.halt.is_some()
                 || self.config.close_symbols.contains_key(&order.symbol)
                 || bot.is_none_or(|bot| !bot.is_running || bot.close_requested))
@@ -211,7 +216,7 @@ impl AccountMachine {
 
     /// Places the closing order, unless one is working.
     pub(super) fn retry_exit(&mut self, key: &HeldKey) {
-        if self.is_exiting(key) || self.waits_for_level(key) {
+        if self.is_exiting(key) || self.waits_for_level(key) || self.waits_for_lines(key) {
             return;
         }
         let now = self.now;
@@ -221,6 +226,21 @@ impl AccountMachine {
         let (purpose, attempt) = (leaving.purpose, leaving.attempt);
         let intent = Intent { attempt, ..Intent::reduce(key, held, purpose, OrderKind::Market) };
         self.intend(intent);
+    }
+
+    /// Takes a grid's exits back before what it holds is closed at the market; where reduce-only would not keep the two
+    /// from closing more than it holds, the closing order waits for their end.
+    fn waits_for_lines(&mut self, key: &HeldKey) -> bool {
+        let exits: Vec<Order> = self
+            .orders
+            .of(key.0, &key.1)
+            .filter(|order| order.purpose == Purpose::GridExit)
+            .cloned()
+            .collect();
+        for order in &exits {
+            self.cancel(order);
+        }
+        !exits.is_empty() && (self.config.venue.spot || self.is_shared(key))
     }
 
     pub(super) fn withdraw_increasing(&mut self, key: &HeldKey) {

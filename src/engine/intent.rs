@@ -23,6 +23,8 @@ pub(super) struct Intent {
     /// Kept aside until the order has ended; zero for orders that reduce.
     pub margin: Quote,
     pub attempt: u8,
+    /// The grid's line it is for, where its purpose has one.
+    pub line: Option<u16>,
     pub signal_at: Option<Timestamp>,
 }
 
@@ -40,6 +42,7 @@ impl Intent {
             leverage: position.leverage,
             margin: Quote::ZERO,
             attempt: 1,
+            line: None,
             signal_at: None,
         }
     }
@@ -58,7 +61,10 @@ impl AccountMachine {
     pub(super) fn draw_up(&mut self, intent: Intent) -> Order {
         let increases = intent.purpose.increases();
         Order {
-            client_order_id: self.next_order_id(Some(intent.bot), intent.purpose, intent.attempt),
+            client_order_id: match intent.line {
+                Some(line) => self.next_line_order_id(intent.bot, intent.purpose, line),
+                None => self.next_order_id(Some(intent.bot), intent.purpose, intent.attempt),
+            },
             bot: Some(intent.bot),
             symbol: intent.symbol,
             side: if increases { intent.side.entry_side() } else { intent.side.exit_side() },

@@ -47,8 +47,13 @@ impl AccountMachine {
         }
         self.end_if_complete(&fill.client_order_id);
         self.sync_protection(&key);
+        let filled = self.orders.get_mut(&fill.client_order_id).map(|order| order.clone());
         self.orders.settle(&fill.client_order_id, retold_since);
         self.forget_entering(&fill.client_order_id);
+        match filled.filter(|order| order.status.is_final()) {
+            Some(order) => self.line_order_ended(&order),
+            None => self.answer_on_lines(&key),
+        }
     }
 
     /// Adds the fill to its order; true when it is the order's first.
@@ -107,6 +112,10 @@ impl AccountMachine {
         let position = self.held.get(key).map(|held| held.position().id.clone());
         self.record_fill(fill, Some(key.0), position, Quote::ZERO);
         self.record_stats(key.0, -fill.fee.known_value(), None);
+        if purpose.has_line() {
+            self.book_on_lines(key, fill, purpose);
+            return;
+        }
         let kind = if purpose == Purpose::Entry { NoticeKind::Entry } else { NoticeKind::Dca };
         self.notify(kind, Severity::Info, fill_fields(key.0, fill));
     }
@@ -156,6 +165,7 @@ impl AccountMachine {
         self.note_position(key);
         self.record_fill(fill, Some(key.0), Some(position), realized);
         self.record_stats(key.0, realized - fill.fee.known_value(), won);
+        self.book_on_lines(key, fill, purpose);
         if closed {
             self.close(key, fill, purpose, code);
         }
@@ -164,6 +174,11 @@ impl AccountMachine {
     /// What follows once nothing is held any more.
     fn close(&mut self, key: &HeldKey, fill: &Fill, purpose: Purpose, code: Code) {
         let Some(held) = self.held.remove(key) else { return };
+        if purpose == Purpose::GridExit && held.holding.exit.is_none() {
+            // The grid has sold all it had, and goes on.
+            return;
+        }
+        self.end_grid_life(key, purpose);
         // What is still working of its entries would open it anew.
         self.withdraw_increasing(key);
         let cooldown = self.config.settings.exit_cooldown_h.duration();
@@ -186,11 +201,22 @@ impl AccountMachine {
         self.notify(NoticeKind::Exit, Severity::Info, fields);
     }
 
+    /// What a grid held was closed otherwise than by its lines. Where the exchange did it, the grid stops.
+    fn end_grid_life(&mut self, key: &HeldKey, purpose: Purpose) {
+        if let Some(state) = self.durable.grids.get_mut(&key.0) {
+            state.begin_anew();
+        }
+        if purpose.protects() && self.grid_key(key.0).is_some() {
+            self.stop_bot(key, "its stop at the exchange has closed what it held");
+        }
+    }
+
     /// What an exit filled by an order of `purpose` is called.
     fn exit_code(&self, key: &HeldKey, purpose: Purpose) -> Code {
         let held = self.held.get(key);
         match purpose {
             Purpose::TakeProfit => Code::TakeProfit,
+            Purpose::GridExit => Code::Grid,
             Purpose::StopLoss => held.zip(self.bot(key.0)).map_or(Code::StopLoss, |(held, bot)| {
                 Levels::of(held, &bot, &self.config, self.now).stop_code
             }),
@@ -199,7 +225,9 @@ impl AccountMachine {
             | Purpose::Dca2
             | Purpose::Dca3
             | Purpose::Exit
-            | Purpose::Flatten => {
+            | Purpose::Flatten
+            | Purpose::GridEntry
+            | Purpose::GridBuyIn => {
                 held.and_then(|held| held.holding.exit).map_or(Code::Requested, |leaving| leaving.code)
             }
         }
@@ -254,7 +282,14 @@ const fn dca_level(purpose: Purpose) -> Option<u8> {
         Purpose::Dca1 => Some(1),
         Purpose::Dca2 => Some(2),
         Purpose::Dca3 => Some(3),
-        Purpose::Entry | Purpose::StopLoss | Purpose::TakeProfit | Purpose::Exit | Purpose::Flatten => None,
+        Purpose::Entry
+        | Purpose::StopLoss
+        | Purpose::TakeProfit
+        | Purpose::Exit
+        | Purpose::Flatten
+        | Purpose::GridEntry
+        | Purpose::GridExit
+        | Purpose::GridBuyIn => None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::time::Timestamp;
 
 use super::config::{AccountConfig, BotConfig};
 use super::decision::Code;
+use super::grid::GridConfig;
 use super::state::Held;
 
 /// Where a position leaves. `None` where that exit is not in force.
@@ -47,6 +48,13 @@ impl Levels {
     pub fn of(held: &Held, bot: &BotConfig, config: &AccountConfig, now: Timestamp) -> Self {
         let none = Self { stop: None, stop_code: Code::StopLoss, take_profit: None };
         let position = held.position();
+        if let Some(grid) = &bot.grid {
+            return Self {
+                stop: dead_grid_stop(&grid.config, position.side),
+                stop_code: Code::GridStop,
+                ..none
+            };
+        }
         let Some((average, instrument)) =
             position.entry_price_avg().zip(config.instruments.get(&position.symbol))
         else {
@@ -80,6 +88,15 @@ impl Levels {
         let take_profit = self.take_profit.filter(|level| !is_better(*level, price, side));
         take_profit.map(|level| (Code::TakeProfit, level))
     }
+}
+
+/// The stop of the whole of what a grid holds, where it is to rest at the exchange.
+fn dead_grid_stop(grid: &GridConfig, side: PositionSide) -> Option<Price> {
+    let stop = match side {
+        PositionSide::Long => grid.stop_lower,
+        PositionSide::Short => grid.stop_upper,
+    };
+    stop.filter(|_| grid.exchange_stop)
 }
 
 /// Only the stop loss may exit before the strategy's minimum holding time is over.

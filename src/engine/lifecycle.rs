@@ -72,7 +72,11 @@ impl AccountMachine {
             is_resent && self.now.since(order.times.decided_at) <= self.config.venue.horizon
         });
         match answer {
-            PlaceAnswer::Refused { reason, .. } | PlaceAnswer::NotSent { reason } if is_in_doubt => {
+            PlaceAnswer::Refused { reason, .. }
+            | PlaceAnswer::WouldCross { reason }
+            | PlaceAnswer::NotSent { reason }
+                if is_in_doubt =>
+            {
                 self.change(id, OrderStatus::Unknown, &format!("sent again in vain: {reason}"), |_| {});
             }
             PlaceAnswer::Accepted { exchange_order_id } => {
@@ -82,6 +86,14 @@ impl AccountMachine {
                     order.exchange_order_id = Some(exchange_order_id.clone());
                 });
                 self.link(id, &exchange_order_id);
+                self.note_line_accepted(id);
+            }
+            PlaceAnswer::WouldCross { reason } => {
+                let reason = format!("would trade at once: {reason}");
+                self.change(id, OrderStatus::Rejected, &reason, |order| {
+                    order.end_reason = Some(reason.clone());
+                });
+                self.note_crossing(id);
             }
             PlaceAnswer::Refused { code, reason } => {
                 self.fail(id, OrderStatus::Rejected, &format!("refused ({code}): {reason}"));
@@ -188,7 +200,8 @@ impl AccountMachine {
         let venue = self.config.venue;
         let age = self.now.since(order.times.decided_at);
         let is_final = age > venue.horizon;
-        let is_wanted = !order.purpose.increases() || (age <= ENTRY_RESEND_MAX && !self.is_unwanted(&order));
+        let is_fresh = !order.purpose.increases() || age <= ENTRY_RESEND_MAX;
+        let is_wanted = is_fresh && !self.is_unwanted(&order);
         if let Some(ending) = self.orders.ending.get(id).filter(|_| is_final).cloned() {
             self.ask_for_fills();
             self.finish(id, ending);
@@ -276,6 +289,9 @@ impl AccountMachine {
     /// An order of ours was not placed.
     fn fail(&mut self, id: &ClientOrderId, status: OrderStatus, reason: &str) {
         self.change(id, status, reason, |order| order.end_reason = Some(reason.to_owned()));
+        if !self.is_worth_telling(id) {
+            return;
+        }
         let Some(order) = self.orders.get_working(id) else { return };
         let (bot, purpose) = (order.bot, order.purpose);
         let fields = [
@@ -293,6 +309,14 @@ impl AccountMachine {
         if let Some(bot) = bot {
             self.turn.records.push(Record::BotError { bot, error: format!("{purpose} order: {reason}") });
         }
+    }
+
+    /// A whole ladder may be refused at once, again and again: that is told once.
+    fn is_worth_telling(&mut self, id: &ClientOrderId) -> bool {
+        let now = self.now;
+        let Some(key) = id.key().filter(|key| key.purpose.has_line()) else { return true };
+        let grid = key.bot.and_then(|bot| self.durable.grids.get_mut(&bot));
+        grid.is_none_or(|grid| grid.backoff(key.purpose == Purpose::GridExit).refused(now))
     }
 
     /// Moves an order forward and records it; a step that is not forward changes nothing.
@@ -321,7 +345,8 @@ impl AccountMachine {
         let order = self.orders.get_mut(id);
         let protects = order.as_ref().is_some_and(|order| order.purpose.protects());
         let key = order.and_then(|order| Some((order.bot?, order.symbol.clone())));
-        let has_ended = self.orders.get_working(id).is_some_and(|order| order.status.is_final());
+        let ended = self.orders.get_working(id).filter(|order| order.status.is_final()).cloned();
+        let has_ended = ended.is_some();
         self.orders.settle(id, self.durable.retold_since());
         self.forget_entering(id);
         let Some(key) = key else { return };
@@ -330,6 +355,9 @@ impl AccountMachine {
             self.note_protection(&key);
             if protects {
                 self.chase_on(&key);
+            }
+            if let Some(order) = ended.filter(|order| order.purpose.has_line()) {
+                self.line_order_ended(&order);
             }
         } else {
             self.sync_protection(&key);

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::client_order_id::SEQUENCE_MAX;
 use crate::domain::external::ExternalFill;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
@@ -20,6 +21,7 @@ use super::cycle::Cycle;
 use super::decision::{Action, Code, Decision};
 use super::discrepancies::Sighting;
 use super::event::Event;
+use super::grid::state::GridMemory;
 use super::levels::{Basis, Levels};
 use super::orders::OrderBook;
 use super::settings::SymbolScope;
@@ -48,6 +50,9 @@ pub struct AccountMachine {
     pub(super) wallet_suspect: Option<Sighting<Quote>>,
     /// Somebody else's trades that were told.
     pub(super) heard_external: Booked,
+    pub(super) grid_memory: BTreeMap<BotId, GridMemory>,
+    /// Whether the last cycle allowed entries.
+    pub(super) entries_enabled: bool,
     /// Forced closes that waited for the fills before them.
     pub(super) put_off: BTreeMap<(Symbol, TradeId), ExternalFill>,
     pub(super) now: Timestamp,
@@ -84,6 +89,8 @@ impl AccountMachine {
             suspects: BTreeMap::new(),
             wallet_suspect: None,
             heard_external: Booked::default(),
+            grid_memory: BTreeMap::new(),
+            entries_enabled: true,
             put_off: BTreeMap::new(),
             now,
             turn: Turn::default(),
@@ -115,6 +122,7 @@ impl AccountMachine {
             Event::CancelAnswered { id, answer } => self.cancel_answered(&id, &answer),
             Event::QueryAnswered { id, answer } => self.query_answered(&id, answer),
         }
+        self.note_lines();
         std::mem::take(&mut self.turn)
     }
 
@@ -190,6 +198,7 @@ impl AccountMachine {
     fn run_cycle(&mut self, cycle: &Cycle) {
         self.prices = Arc::clone(&cycle.prices);
         self.remember_fee_prices();
+        self.entries_enabled = cycle.entries_enabled;
         if !self.is_ready {
             return;
         }
@@ -197,6 +206,7 @@ impl AccountMachine {
         self.obey_halt();
         self.manage_positions(cycle);
         self.withdraw_excess();
+        self.steer_grids();
         self.finish_closing();
         if !cycle.signals.is_empty() {
             self.consider_entries(cycle);
@@ -209,6 +219,7 @@ impl AccountMachine {
     fn configure(&mut self, config: AccountConfig) {
         self.config = config;
         self.known_levels.clear();
+        self.forget_plans();
         if self.is_ready {
             self.obey_halt();
             self.sync_all_protection();
@@ -255,13 +266,29 @@ impl AccountMachine {
         purpose: Purpose,
         attempt: u8,
     ) -> ClientOrderId {
-        let cycle = CycleId::at(self.now.max(Timestamp::from_ms(self.durable.legs.cycle)));
-        if self.durable.legs.cycle != cycle.get() {
-            self.durable.legs = Legs { cycle: cycle.get(), next: 0 };
-        }
-        let leg = self.durable.legs.next;
-        self.durable.legs.next = leg.wrapping_add(1);
+        let (cycle, leg) = self.next_leg();
         ClientOrderId::new(&OrderKey { account: self.account, bot, cycle, purpose, leg, attempt })
+    }
+
+    /// A fresh client order id of an order for a grid's line.
+    pub(super) fn next_line_order_id(&mut self, bot: BotId, purpose: Purpose, line: u16) -> ClientOrderId {
+        let (cycle, sequence) = self.next_leg();
+        let owner = (self.account, bot);
+        ClientOrderId::new(&OrderKey::of_line(owner, cycle, purpose, line, sequence))
+    }
+
+    /// Where more orders are made at once than an id can count, the rest belongs to the next millisecond.
+    fn next_leg(&mut self) -> (CycleId, u16) {
+        let legs = &mut self.durable.legs;
+        let cycle = CycleId::at(self.now.max(Timestamp::from_ms(legs.cycle)));
+        if legs.cycle != cycle.get() {
+            *legs = Legs { cycle: cycle.get(), next: 0 };
+        } else if legs.next > SEQUENCE_MAX {
+            *legs = Legs { cycle: legs.cycle.saturating_add(1), next: 0 };
+        }
+        let leg = legs.next;
+        legs.next = leg.saturating_add(1);
+        (CycleId::at(Timestamp::from_ms(legs.cycle)), leg)
     }
 
     /// Asks for a working order to be cancelled, once.

@@ -127,7 +127,7 @@ impl OrderBook {
             .cloned()
             .collect();
         orders.sort_by_key(|order| {
-            (order.times.decided_at, order.client_order_id.key().map(|key| (key.cycle, key.leg)))
+            (order.times.decided_at, order.client_order_id.key().map(|key| (key.cycle, key.sequence())))
         });
         orders
     }

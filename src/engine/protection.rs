@@ -10,6 +10,7 @@
 //! For the same reason an order whose fate is unknown keeps nobody waiting for long where the bot is alone: another one
 //! is placed beside it. Where it is not alone, "not found" must be final first.
 
+use crate::domain::ids::BotId;
 use crate::domain::money::{Price, Qty};
 use crate::domain::order::{Order, OrderKind, OrderStatus, Purpose};
 use crate::domain::time::DurationMs;
@@ -59,8 +60,12 @@ impl AccountMachine {
                 (Some(held), false) => {
                     !order.purpose.protects() && order.remaining_qty() > held.position().qty
                 }
-                (Some(held), true) => held.holding.exit.is_some(),
+                (Some(held), true) => {
+                    held.holding.exit.is_some() || order.position_side != held.position().side
+                }
                 (None, false) => true,
+                // The lines of a grid rest before anything is held.
+                (None, true) if order.purpose.has_line() => false,
                 (None, true) => order.purpose != Purpose::Entry || !order.filled_qty.is_zero(),
             }
         };
@@ -85,7 +90,7 @@ impl AccountMachine {
     pub(super) fn sync_to_levels(&mut self, key: &HeldKey, levels: &Levels) {
         let Some(held) = self.held.get(key) else { return };
         let qty = held.position().qty;
-        let wanted = self.protects_at_exchange();
+        let wanted = self.protects_at_exchange(key.0);
         let (stop, take_profit) = if wanted { (levels.stop, levels.take_profit) } else { (None, None) };
         self.sync_one(key, Purpose::StopLoss, stop, qty);
         self.sync_one(key, Purpose::TakeProfit, take_profit, qty);
@@ -101,15 +106,18 @@ impl AccountMachine {
         }
     }
 
-    fn protects_at_exchange(&self) -> bool {
-        self.config.venue.conditional_orders && self.config.settings.auto_exit
+    /// Exits rest at the exchange where auto_exit may exit; a grid's stop, where its owner has asked for it.
+    fn protects_at_exchange(&self, bot: BotId) -> bool {
+        let grid = self.config.bots.get(&bot).and_then(|bot| bot.grid.as_ref());
+        let is_asked_for = grid.map_or(self.config.settings.auto_exit, |setup| setup.config.exchange_stop);
+        self.config.venue.conditional_orders && is_asked_for
     }
 
     /// Whether a stop that should rest for a position has been missing for too long.
     pub(super) fn is_bare_too_long(&self, key: &HeldKey) -> bool {
         let since = self.held.get(key).and_then(|held| held.holding.unprotected_since);
         self.config.close_if_unprotected
-            && self.protects_at_exchange()
+            && self.protects_at_exchange(key.0)
             && since.is_some_and(|since| self.now.since(since) >= UNPROTECTED_GRACE)
     }
 
@@ -201,7 +209,7 @@ impl AccountMachine {
     /// Keeps the position's row telling its levels and whether the stop rests at the exchange.
     fn note_levels(&mut self, key: &HeldKey, levels: &Levels) {
         let is_protected = self.rests(key, Purpose::StopLoss);
-        let is_bare = self.protects_at_exchange() && levels.stop.is_some() && !is_protected;
+        let is_bare = self.protects_at_exchange(key.0) && levels.stop.is_some() && !is_protected;
         let now = self.now;
         let Some(held) = self.held.get_mut(key) else { return };
         let since = is_bare.then(|| held.holding.unprotected_since.unwrap_or(now));

@@ -24,6 +24,7 @@ impl AccountMachine {
         }
         self.ask_about_missing(snapshot);
         self.compare_positions(snapshot);
+        self.match_lots();
         self.obey_halt();
         self.sync_all_protection();
         if !self.config.venue.consistent_snapshots {

@@ -16,6 +16,7 @@ use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 
 use super::booked::BookedTrade;
 use super::decision::Code;
+use super::grid::state::GridState;
 use super::turn::PositionRow;
 
 /// A sweep asks for the fills of this long before the last one too: an exchange may tell a fill late.
@@ -43,6 +44,9 @@ pub struct DurableState {
     /// What the exchange holds on the account beyond what our bots hold: somebody else's, and left alone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub external: BTreeMap<Symbol, External>,
+    /// What each grid bot remembers.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub grids: BTreeMap<BotId, GridState>,
     pub legs: Legs,
     pub last_equity_at: Option<Timestamp>,
     /// The account's clock: when it last did anything. After a crash the fleet's clock may be behind it.

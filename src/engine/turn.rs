@@ -18,6 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
 use super::decision::Decision;
+use super::grid::rows::{GridFill, GridLines};
 
 /// The effects of one event.
 #[derive(Debug, Default)]
@@ -36,7 +37,10 @@ impl Turn {
     /// the same prices brings back need not be: nothing was asked of the exchange, and nothing came from it.
     pub fn must_commit(&self) -> bool {
         let may_wait = |record: &Record| {
-            matches!(record, Record::Decision(_) | Record::Equity { .. } | Record::StateChanged)
+            matches!(
+                record,
+                Record::Decision(_) | Record::Equity { .. } | Record::GridLines(_) | Record::StateChanged
+            )
         };
         !self.requests.is_empty() || !self.records.iter().all(may_wait)
     }
@@ -83,6 +87,10 @@ pub enum Record {
         unrealized: Quote,
     },
     Decision(Decision),
+    /// A fill's effect on its grid's lines, booked with the fill.
+    GridFill(GridFill),
+    /// How the lines of a grid stand now.
+    GridLines(GridLines),
     Notice(Notice),
     /// The state itself changed, nothing else did.
     StateChanged,
@@ -164,6 +172,8 @@ pub enum NoticeKind {
     Entry,
     Exit,
     Dca,
+    /// A grid's line opened or closed.
+    GridFill,
     ExitReported,
     Error,
     Halt,
@@ -182,6 +192,7 @@ words!(NoticeKind {
     Entry => "entry",
     Exit => "exit",
     Dca => "dca",
+    GridFill => "grid_fill",
     ExitReported => "exit_reported",
     Error => "error",
     Halt => "halt",

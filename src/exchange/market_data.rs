@@ -87,6 +87,9 @@ pub trait MarketData: Send + Sync {
     /// Candles the exchange has, shortest first.
     fn timeframes(&self) -> &'static [Timeframe];
 
+    /// Whether sockets tell candles of this length; they are polled otherwise.
+    fn streams(&self, timeframe: Timeframe) -> bool;
+
     /// Closed candles of one page, oldest first: those from `from` on, as many as one call gives
     /// ([`MarketData::page_len`]) and `until` allows. A page may have holes where nothing was traded, and may be empty.
     fn candles<'a>(&'a self, query: &'a CandleQuery) -> Answer<'a, Vec<Candle>>;

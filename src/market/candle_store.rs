@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::column_file::{self, ColumnFileError, EXTENSION, Header, Prepared};
 use super::columns::{Columns, ColumnsError};
-use super::merge::{MergeReport, OnConflict, merge};
+use super::merge::{CONFLICTS_KEPT, MergeReport, OnConflict, merge};
 use super::series::{ExchangeName, SeriesKey, SeriesName};
 use crate::domain::candle::Candle;
 use crate::domain::instrument::Symbol;
@@ -68,7 +68,8 @@ impl CandleStore {
         &self.folder
     }
 
-    fn path(&self, key: &SeriesKey) -> PathBuf {
+    /// Where the series is, or would be.
+    pub fn path(&self, key: &SeriesKey) -> PathBuf {
         let folder = self.folder.join(key.exchange.as_str()).join(key.symbol.as_str());
         folder.join(format!("{}.{EXTENSION}", key.timeframe))
     }
@@ -192,6 +193,19 @@ pub struct Addition {
     pub rows: usize,
     pub first: Timestamp,
     pub last: Timestamp,
+}
+
+impl Addition {
+    /// Counts a later addition to the same series with this one.
+    pub fn then(&mut self, later: Self) {
+        let Self { key: _, report, rows, first, last } = later;
+        (self.rows, self.first, self.last) = (rows, first, last);
+        self.report.added += report.added;
+        self.report.equal += report.equal;
+        self.report.conflicts += report.conflicts;
+        let room = CONFLICTS_KEPT.saturating_sub(self.report.first_conflicts.len());
+        self.report.first_conflicts.extend(report.first_conflicts.into_iter().take(room));
+    }
 }
 
 /// Additions that become durable together, or not at all.

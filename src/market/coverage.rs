@@ -39,26 +39,46 @@ pub struct Coverage {
 
 impl Coverage {
     /// `candles` are ordered and of the period, which is on the grid of the timeframe.
-    pub fn of(candles: &[Candle], timeframe: Timeframe, (from, until): (Timestamp, Timestamp)) -> Self {
+    pub fn of(candles: &[Candle], timeframe: Timeframe, period: (Timestamp, Timestamp)) -> Self {
+        Self::of_times(candles.iter().map(|candle| candle.open_time), timeframe, period)
+    }
+
+    /// As [`Self::of`], by open times.
+    pub fn of_times(
+        times: impl ExactSizeIterator<Item = Timestamp> + DoubleEndedIterator + Clone,
+        timeframe: Timeframe,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Self {
         let bars = |from, until| MissingSpan::between(from, until, timeframe).map_or(0, |span| span.bars);
-        let (first, last) = (candles.first(), candles.last());
-        let pairs = candles.iter().zip(candles.iter().skip(1));
-        let gaps: Vec<_> = pairs
-            .filter_map(|(one, next)| {
-                MissingSpan::between(one.close_time(timeframe), next.open_time, timeframe)
-            })
-            .collect();
-        let before_first = first.map_or_else(|| bars(from, until), |candle| bars(from, candle.open_time));
-        let after_last = last.map_or(0, |candle| bars(candle.close_time(timeframe), until));
+        let close = |open: Timestamp| open.plus(timeframe.duration());
+        let (candles, first, last) = (times.len(), times.clone().next(), times.clone().next_back());
+        let pairs = times.clone().zip(times.skip(1));
+        let gaps = pairs.filter_map(|(one, next)| MissingSpan::between(close(one), next, timeframe));
+        let gaps: Vec<_> = gaps.collect();
+        let before_first = first.map_or_else(|| bars(from, until), |first| bars(from, first));
+        let after_last = last.map_or(0, |last| bars(close(last), until));
         Self {
-            candles: candles.len(),
-            first: first.map(|candle| candle.open_time),
-            last: last.map(|candle| candle.open_time),
+            candles,
+            first,
+            last,
             missing: before_first + gaps.iter().map(|span| span.bars).sum::<u64>() + after_last,
             before_first,
             after_last,
             gaps,
         }
+    }
+
+    /// All that is missing of the period, in order.
+    pub fn missing_spans(
+        &self,
+        timeframe: Timeframe,
+        (from, until): (Timestamp, Timestamp),
+    ) -> Vec<(Timestamp, Timestamp)> {
+        let (Some(first), Some(last)) = (self.first, self.last) else { return vec![(from, until)] };
+        let between = self.gaps.iter().map(|gap| (gap.from, gap.until));
+        let after = (last.plus(timeframe.duration()), until);
+        let spans = std::iter::once((from, first)).chain(between).chain([after]);
+        spans.filter(|(from, until)| from < until).collect()
     }
 }
 
@@ -82,6 +102,8 @@ mod tests {
         let coverage = Coverage::of(&candles, Timeframe::M1, (at(0), at(9)));
         let gap = MissingSpan { from: at(4), until: at(7), bars: 3 };
         assert_eq!((coverage.before_first, coverage.after_last, coverage.missing), (2, 1, 6));
+        let spans = coverage.missing_spans(Timeframe::M1, (at(0), at(9)));
+        assert_eq!(spans, [(at(0), at(2)), (at(4), at(7)), (at(8), at(9))]);
         assert_eq!((coverage.first, coverage.last, coverage.gaps), (Some(at(2)), Some(at(7)), vec![gap]));
     }
 

@@ -8,7 +8,7 @@ use crate::domain::candle::CandleError;
 use crate::domain::money::Price;
 use crate::domain::time::{Timeframe, Timestamp};
 
-/// The one header a candle file may have.
+/// The header of the candle files that are written here.
 pub const COLUMNS: [&str; 6] = ["open_time_ms", "open", "high", "low", "close", "volume"];
 
 /// Longest piece of a bad field that is kept, in characters.
@@ -34,16 +34,22 @@ impl fmt::Display for Severity {
 /// Why a row is not a candle of its series, or (a gap) what is missing before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
-    #[error("has {found} columns, expected {} ({})", COLUMNS.len(), COLUMNS.join(","))]
-    Columns { found: usize },
+    #[error("has {found} columns, expected {expected}{}", named(*expected))]
+    Columns { found: usize, expected: usize },
     #[error("{column} `{text}` is not a plain decimal number")]
     Unreadable { column: &'static str, text: Box<str> },
     #[error("{column} `{text}` is not a finite number")]
     NotFinite { column: &'static str, text: Box<str> },
     #[error("{column} `{text}` is written with an exponent, expected plain decimals")]
     Exponent { column: &'static str, text: Box<str> },
-    #[error("open_time_ms {text} is not between 0 and {max} (milliseconds since 1970)")]
-    TimeOutOfRange { text: Box<str>, max: i64 },
+    #[error("{column} {text} is not between 0 and {max} (milliseconds since 1970)")]
+    TimeOutOfRange { column: &'static str, text: Box<str>, max: i64 },
+    #[error("open time {text} is no time in {unit} since 1970, which the rows before it are written in")]
+    NotInUnit { text: Box<str>, unit: &'static str },
+    #[error("open time `{text}` is neither a number nor a date such as 2022-06-15T03:00:00Z")]
+    NoTime { text: Box<str> },
+    #[error("{column} is missing")]
+    Missing { column: &'static str },
     #[error("{column} {text} must be above 0")]
     PriceNotPositive { column: &'static str, text: Box<str> },
     #[error("{column} {text} is above 10^12 or has more than 12 decimals")]
@@ -66,6 +72,11 @@ pub enum Problem {
     Gap { after: Timestamp, missing: u64 },
 }
 
+/// The columns of our own layout; others are named by their header.
+fn named(expected: usize) -> String {
+    if expected == COLUMNS.len() { format!(" ({})", COLUMNS.join(",")) } else { String::new() }
+}
+
 fn bars(count: u64) -> String {
     if count == 1 { "1 bar".to_owned() } else { format!("{count} bars") }
 }
@@ -79,6 +90,9 @@ impl Problem {
             | Self::NotFinite { .. }
             | Self::Exponent { .. }
             | Self::TimeOutOfRange { .. }
+            | Self::NotInUnit { .. }
+            | Self::NoTime { .. }
+            | Self::Missing { .. }
             | Self::PriceNotPositive { .. }
             | Self::PriceBeyondBound { .. }
             | Self::NegativeVolume { .. }

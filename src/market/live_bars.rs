@@ -18,6 +18,11 @@ use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 /// Closed candles kept of a series.
 const KEPT: usize = 2_000;
 
+/// Between two questions for a candle that nobody streams and that is over.
+const POLL_PAUSE: DurationMs = DurationMs::from_secs(15);
+/// An exchange that has not told it after this has none: nothing was traded.
+const POLL_PATIENCE: DurationMs = DurationMs::from_secs(600);
+
 /// A symbol's candles of one length.
 pub type Series = (Symbol, Timeframe);
 
@@ -39,6 +44,8 @@ struct Track {
     fresh: Vec<Candle>,
     /// Nothing is missing between the last closed candle and now.
     is_current: bool,
+    /// When a candle that nobody streams was asked for last.
+    polled_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -47,6 +54,8 @@ pub struct LiveBars {
     base: Timeframe,
     /// A candle that nothing has closed for so long after its end is over all the same.
     grace: DurationMs,
+    /// Lengths that are not streamed: each candle is asked for when it is over.
+    polled: BTreeSet<Timeframe>,
     tracks: BTreeMap<Series, Track>,
     prices: BTreeMap<Symbol, PriceRange>,
     last_step: Option<Timestamp>,
@@ -54,7 +63,20 @@ pub struct LiveBars {
 
 impl LiveBars {
     pub const fn new(base: Timeframe, grace: DurationMs) -> Self {
-        Self { base, grace, tracks: BTreeMap::new(), prices: BTreeMap::new(), last_step: None }
+        Self {
+            base,
+            grace,
+            polled: BTreeSet::new(),
+            tracks: BTreeMap::new(),
+            prices: BTreeMap::new(),
+            last_step: None,
+        }
+    }
+
+    /// Candles of these lengths are never heard: they are [`Self::missing`] as soon as they are over.
+    #[must_use]
+    pub fn polling(self, polled: BTreeSet<Timeframe>) -> Self {
+        Self { polled, ..self }
     }
 
     pub const fn base(&self) -> Timeframe {
@@ -111,7 +133,9 @@ impl LiveBars {
         }
         // The bar that is going on now may not be over; all before it are.
         let current = series.1.bar_start(at);
-        track.stand_still_until(series.1, current);
+        if !self.polled.contains(&series.1) {
+            track.stand_still_until(series.1, current);
+        }
         track.running = track.running.take().filter(|running| running.open_time >= current);
         if is_history {
             track.fresh.clear();
@@ -161,7 +185,11 @@ impl LiveBars {
     pub fn step(&mut self, at: Timestamp) -> MarketStep {
         let mut closed_bars = Vec::new();
         for ((symbol, timeframe), track) in &mut self.tracks {
-            track.close_overdue(*timeframe, at, self.grace);
+            if self.polled.contains(timeframe) {
+                track.poll_overdue(*timeframe, at, self.grace);
+            } else {
+                track.close_overdue(*timeframe, at, self.grace);
+            }
             let fresh = track.fresh.drain(..);
             closed_bars.extend(fresh.map(|candle| bar(symbol, *timeframe, candle)));
         }
@@ -212,6 +240,18 @@ impl Track {
     fn close_overdue(&mut self, timeframe: Timeframe, at: Timestamp, grace: DurationMs) {
         if self.is_current {
             self.stand_still_until(timeframe, timeframe.bar_start(at.minus(grace)));
+        }
+    }
+
+    /// Asks for the next candle when it is over.
+    fn poll_overdue(&mut self, timeframe: Timeframe, at: Timestamp, grace: DurationMs) {
+        let Some(last) = self.closed.back().filter(|_| self.is_current) else { return };
+        let over_at = last.close_time(timeframe).plus(timeframe.duration()).plus(grace);
+        if at >= over_at.plus(POLL_PATIENCE) {
+            self.stand_still_until(timeframe, timeframe.bar_start(at.minus(grace).minus(POLL_PATIENCE)));
+        } else if at >= over_at && self.polled_at.is_none_or(|asked| at >= asked.plus(POLL_PAUSE)) {
+            self.polled_at = Some(at);
+            self.is_current = false;
         }
     }
 

@@ -4,6 +4,7 @@
 //! is checked: candles are valid, on the grid of their timeframe and strictly ordered. See `docs/market.md`.
 
 pub mod aggregate;
+pub mod candle_export;
 pub mod candle_file;
 pub mod candle_store;
 pub mod column_file;
@@ -22,6 +23,7 @@ pub mod tape_name;
 
 pub(crate) mod pcg;
 
+mod candle_text;
 mod join;
 mod price_range;
 mod source;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::candle_text::{header, row};
 use super::finding::COLUMNS;
 use crate::domain::candle::Candle;
 use crate::domain::time::{Timeframe, Timestamp};
@@ -133,15 +134,6 @@ fn compress(rows: &mut impl Read, to: &Path) -> io::Result<()> {
     io::copy(rows, &mut encoder)?;
     // A name that stands must never name half a file, not even after the power has failed.
     encoder.finish()?.into_inner()?.sync_all()
-}
-
-fn header() -> String {
-    format!("{}\n", COLUMNS.join(","))
-}
-
-fn row(candle: &Candle) -> String {
-    let Candle { open_time, open, high, low, close, volume } = candle;
-    format!("{},{open},{high},{low},{close},{}\n", open_time.ms(), volume.normalize())
 }
 
 /// The open time of a row that has all its columns.

@@ -184,7 +184,7 @@ impl BookOrder {
             Side::Buy => RoundingStrategy::ToPositiveInfinity,
             Side::Sell => RoundingStrategy::ToNegativeInfinity,
         };
-        let tick = self.tick.decimal();
+        let tick = self.symbol.tick_at(price, self.tick).decimal();
         let ticks = (price.decimal() / tick).round_dp_with_strategy(0, strategy).max(Decimal::ONE);
         Price::try_new(ticks * tick).unwrap_or(price)
     }

@@ -10,6 +10,7 @@ use std::fmt;
 
 use rusqlite::{Connection, Row, params};
 
+use super::tries::{self, Messages};
 use super::{StoreError, column, journal};
 use crate::domain::ids::AccountId;
 use crate::domain::time::Timestamp;
@@ -158,22 +159,12 @@ pub fn waiting(conn: &Connection, channel: Channel, limit: u32) -> Result<Vec<Al
 
 /// A message has left.
 pub fn sent(conn: &Connection, id: i64, now: Timestamp) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "UPDATE alert_messages SET status = 'sent', attempts = attempts + 1, sent_at = ?2 WHERE id = ?1",
-    )?
-    .execute(params![id, now.ms()])?;
-    Ok(())
+    tries::sent(conn, Messages::Alerts, id, now)
 }
 
 /// To be tried again, not before `again`; `None`: it is given up.
 pub fn failed(conn: &Connection, id: i64, error: &str, again: Option<Timestamp>) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "UPDATE alert_messages SET attempts = attempts + 1, last_error = ?2, not_before = coalesce(?3, not_before),
-             status = CASE WHEN ?3 IS NULL THEN 'dead' ELSE 'pending' END
-         WHERE id = ?1",
-    )?
-    .execute(params![id, error, again.map(Timestamp::ms)])?;
-    Ok(())
+    tries::failed(conn, Messages::Alerts, id, error, again)
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<AlertRow> {

@@ -8,12 +8,15 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{StoreError, column};
 use crate::domain::ids::AccountId;
+use crate::domain::kind::ExchangeKind;
 use crate::domain::time::Timestamp;
 
 /// What stands in an account's state beside the machine's own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountHealth {
     pub last_cycle_at: Option<Timestamp>,
+    /// The market it trades at; `None`: a tape's.
+    pub market: Option<ExchangeKind>,
     /// In the account's quote currency.
     pub equity: Option<String>,
     pub halted_at: Option<Timestamp>,
@@ -102,6 +105,7 @@ pub fn enrol(conn: &Connection, account: AccountId, from: Timestamp, market: &st
 fn from_row(row: &Row<'_>) -> rusqlite::Result<AccountHealth> {
     Ok(AccountHealth {
         last_cycle_at: column::timestamp_opt(row, "last_cycle_at")?,
+        market: ExchangeKind::from_word(&row.get::<_, String>("market")?),
         equity: row.get("equity")?,
         halted_at: column::timestamp_opt(row, "halted_at")?,
         halt_reason: row.get("halt_reason")?,
@@ -117,7 +121,6 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<AccountHealth> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::kind::ExchangeKind;
     use crate::store::accounts;
     use crate::store::scratch::Scratch;
 

@@ -6,6 +6,7 @@
 
 mod findings;
 mod fold;
+mod grids;
 
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
@@ -46,7 +47,10 @@ const DOUBLES: &str = "one open position a bot and symbol";
 const WALLETS: &str = "wallets equal their fills";
 const ALLOCATIONS: &str = "allocations are at most 100 %";
 
-const CHECKS: [&str; 8] = [POSITIONS, FILLS, STATISTICS, ORDERS, ORPHANS, DOUBLES, WALLETS, ALLOCATIONS];
+const GRIDS: &str = "grids equal their fills";
+
+const CHECKS: [&str; 9] =
+    [POSITIONS, FILLS, STATISTICS, ORDERS, ORPHANS, DOUBLES, WALLETS, ALLOCATIONS, GRIDS];
 
 /// How many rows a check has seen.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,6 +61,7 @@ struct Counts {
     orders: u64,
     wallets: u64,
     accounts: u64,
+    grids: u64,
 }
 
 impl Counts {
@@ -67,6 +72,7 @@ impl Counts {
             ORDERS => (self.orders, "orders"),
             WALLETS => (self.wallets, "wallets"),
             ALLOCATIONS => (self.accounts, "accounts"),
+            GRIDS => (self.grids, "grids"),
             _ => (self.positions, "positions"),
         };
         format!("{count} {what}")
@@ -258,6 +264,7 @@ fn check_account(
     counts.bots += u64::try_from(bots.len()).unwrap_or(0);
     findings.bots(&bots, &folded);
     findings.allocation(&bots);
+    counts.grids += findings.grids(conn, &bots)?;
     counts.orders += findings.orders(conn, &folded)?;
     if let Some(book) = &account.book {
         counts.wallets += 1;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{StoreError, column};
 use crate::domain::instrument::{Instrument, Symbol};
@@ -106,6 +106,30 @@ pub fn instruments(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// The trading rules of one symbol, if the daemon has kept them.
+pub fn instrument_of(
+    conn: &Connection,
+    market: Option<ExchangeKind>,
+    symbol: &Symbol,
+) -> Result<Option<Instrument>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT * FROM instruments WHERE market = ?1 AND symbol = ?2")?;
+    Ok(statement.query_row(params![market_word(market), symbol.as_str()], instrument).optional()?)
+}
+
+/// The last price of a symbol, and its time in the market.
+pub fn last_price(
+    conn: &Connection,
+    market: Option<ExchangeKind>,
+    symbol: &Symbol,
+) -> Result<Option<(Price, Timestamp)>, StoreError> {
+    let mut statement =
+        conn.prepare_cached("SELECT price, at FROM prices WHERE market = ?1 AND symbol = ?2")?;
+    let row = statement.query_row(params![market_word(market), symbol.as_str()], |row| {
+        Ok((column::parsed(row, "price")?, column::timestamp(row, "at")?))
+    });
+    Ok(row.optional()?)
+}
+
 fn instrument(row: &Row<'_>) -> rusqlite::Result<Instrument> {
     Ok(Instrument {
         symbol: column::parsed(row, "symbol")?,
@@ -114,6 +138,18 @@ fn instrument(row: &Row<'_>) -> rusqlite::Result<Instrument> {
         min_qty: column::parsed(row, "min_qty")?,
         min_notional: column::parsed(row, "min_notional")?,
     })
+}
+
+/// Keeps the rules that an exchange has told, so that what is asked without a daemon can be judged by them.
+pub fn keep_instruments(
+    conn: &Connection,
+    market: ExchangeKind,
+    told: &BTreeMap<Symbol, Instrument>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let known = instruments(conn, Some(market))?;
+    let new = told.values().filter(|rules| known.get(&rules.symbol) != Some(rules));
+    new.into_iter().try_for_each(|rules| write_instrument(conn, Some(market), rules, now))
 }
 
 pub fn write_instrument(

@@ -31,6 +31,7 @@ pub mod outbox;
 pub mod queries;
 pub mod rate_limits;
 pub mod reader;
+pub mod research;
 pub mod restore;
 pub mod savepoint;
 pub mod schema;
@@ -44,6 +45,7 @@ mod column;
 pub(crate) mod files;
 mod lock;
 mod setting_columns;
+mod tries;
 
 #[cfg(test)]
 pub(crate) mod scratch;

@@ -51,7 +51,12 @@ pub(super) fn require_known(conn: &Connection) -> Result<(), StoreError> {
 
 /// Applies what is missing, all or nothing.
 pub(super) fn apply(conn: &mut Connection) -> Result<(), StoreError> {
-    runner()
+    run(runner(), conn)
+}
+
+/// Applies what is missing of a set of migrations, all or nothing.
+pub(super) fn run(migrations: Runner, conn: &mut Connection) -> Result<(), StoreError> {
+    migrations
         .set_grouped(true)
         .run(conn)
         .map(|_| ())

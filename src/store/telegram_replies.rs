@@ -5,6 +5,7 @@ use std::fmt;
 use rusqlite::{Connection, Row, params};
 use serde_json::Value;
 
+use super::tries::{self, Messages};
 use super::{StoreError, column};
 use crate::domain::ids::AccountId;
 use crate::domain::time::{DurationMs, Timestamp};
@@ -67,22 +68,12 @@ pub fn pending(
 }
 
 pub fn sent(conn: &Connection, id: i64, now: Timestamp) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "UPDATE telegram_replies SET status = 'sent', attempts = attempts + 1, sent_at = ?2 WHERE id = ?1",
-    )?
-    .execute(params![id, now.ms()])?;
-    Ok(())
+    tries::sent(conn, Messages::Replies, id, now)
 }
 
 /// To be tried again, not before `again`; `None`: it will never arrive.
 pub fn failed(conn: &Connection, id: i64, error: &str, again: Option<Timestamp>) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "UPDATE telegram_replies SET attempts = attempts + 1, last_error = ?2, not_before = coalesce(?3, not_before),
-             status = CASE WHEN ?3 IS NULL THEN 'dead' ELSE 'pending' END
-         WHERE id = ?1",
-    )?
-    .execute(params![id, error, again.map(Timestamp::ms)])?;
-    Ok(())
+    tries::failed(conn, Messages::Replies, id, error, again)
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<ReplyRow> {

@@ -20,6 +20,10 @@ use super::{Store, StoreError};
 const QUEUE_LIMIT: usize = 4_096;
 /// Jobs in one commit: bounds how long the first of a group waits for the last.
 const GROUP_LIMIT: usize = 512;
+/// Turns of a cycle come in a wave: an awaited group that is not full waits this long for the next job, again as long as
+/// jobs keep coming, up to so many times. Little beside a flush, and a wave shares one.
+const GATHER_STEPS: u32 = 20;
+const GATHER_STEP: Duration = Duration::from_micros(50);
 /// How long a group for which nobody waits may grow, in steps.
 const LINGER_STEPS: u32 = 10;
 const LINGER_STEP: Duration = Duration::from_millis(2);
@@ -222,20 +226,32 @@ impl GroupCommit {
         }
     }
 
-    /// Takes in what is waiting already; a group that nobody waits for may grow a little longer.
+    /// Takes in what is waiting already and what comes right after it; a group that nobody waits for may grow longer.
     fn collect(&mut self, group: &mut Group, stop: &mut Option<oneshot::Sender<()>>) {
-        let mut lingered = 0;
+        let (mut gathered, mut lingered) = (0, 0);
+        let mut known = 0;
         while group.len() < GROUP_LIMIT {
             if let Ok(message) = self.inbox.try_recv() {
                 self.accept(message, group, stop);
                 continue;
             }
-            let in_haste = stop.is_some() || group.iter().any(|job| job.is_awaited());
-            if in_haste || lingered == LINGER_STEPS {
+            if stop.is_some() {
                 break;
             }
-            lingered += 1;
-            thread::sleep(LINGER_STEP);
+            if group.iter().any(|job| job.is_awaited()) {
+                let has_grown = group.len() > known;
+                if !has_grown || gathered == GATHER_STEPS {
+                    break;
+                }
+                known = group.len();
+                gathered += 1;
+                thread::sleep(GATHER_STEP);
+            } else if lingered < LINGER_STEPS {
+                lingered += 1;
+                thread::sleep(LINGER_STEP);
+            } else {
+                break;
+            }
         }
     }
 

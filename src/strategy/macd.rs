@@ -80,6 +80,20 @@ impl MacdParams {
         (4 * (self.slow + self.signal)).max(8 * self.rsi_period.max(self.atr_period))
     }
 
+    /// With what only exits and lifetimes depend on at its default.
+    pub(super) fn signal_part(self) -> Self {
+        let default = Self::default();
+        Self {
+            take_profit_pct: default.take_profit_pct,
+            stop_loss_pct: default.stop_loss_pct,
+            min_hold_bars: default.min_hold_bars,
+            trail_activation_pct: default.trail_activation_pct,
+            trail_pct: default.trail_pct,
+            signal_ttl_bars: default.signal_ttl_bars,
+            ..self
+        }
+    }
+
     pub(super) fn exit_plan(&self) -> ExitPlan {
         let on = |pct: Pct| (pct > Pct::ZERO).then_some(pct);
         let trail = on(self.trail_activation_pct).zip(on(self.trail_pct));

@@ -6,6 +6,7 @@
 
 mod ai_trend;
 mod board;
+mod crosses;
 mod ema_cross;
 mod evaluation;
 mod macd;
@@ -30,7 +31,7 @@ pub use momentum::MomentumParams;
 pub use param::{ParamError, ParamInfo};
 pub use params::StrategyParams;
 pub use plan::SignalPlan;
-pub use scan::{BarColumns, Mark, marks, needs_whole_bars};
+pub use scan::{BarColumns, Mark, marks, marks_of_all, needs_whole_bars};
 pub use state::Strategy;
 
 use crate::domain::money::Pct;

@@ -110,6 +110,27 @@ impl StrategyParams {
         }
     }
 
+    /// The same with everything at its default that changes no signal: what only exits and lifetimes depend on. Sets
+    /// that are equal here say the same of every bar.
+    #[must_use]
+    pub fn signal_part(&self) -> Self {
+        match self.clone() {
+            Self::EmaCross(own) => {
+                let signal_ttl_bars = EmaCrossParams::default().signal_ttl_bars;
+                Self::EmaCross(EmaCrossParams { signal_ttl_bars, ..own })
+            }
+            Self::Momentum(own) => {
+                let signal_ttl_bars = MomentumParams::default().signal_ttl_bars;
+                Self::Momentum(MomentumParams { signal_ttl_bars, ..own })
+            }
+            Self::Macd(own) => Self::Macd(own.signal_part()),
+            Self::AiTrend(own) => {
+                let signal_ttl_bars = AiTrendParams::default().signal_ttl_bars;
+                Self::AiTrend(AiTrendParams { signal_ttl_bars, ..own })
+            }
+        }
+    }
+
     /// A signal of lower confidence, 0..=1, opens nothing.
     pub const fn min_confidence(&self) -> f64 {
         each!(self, params => params.min_confidence)

@@ -4,11 +4,9 @@
 //! pushes the strategy itself. What a plain cross does not look at is not computed.
 
 use super::StrategyParams;
-use super::ema_cross::{EmaCrossParams, crossed};
-use super::macd::MacdParams;
+use super::crosses::{Cross, LANES, is_plain_ema, is_plain_macd, together};
 use super::state::Strategy;
 use crate::domain::side::PositionSide;
-use crate::signal::indicator::{Ema, Macd};
 use crate::signal::sample::Sample;
 
 /// A bar's verdict on which somebody can act.
@@ -40,9 +38,6 @@ pub struct BarColumns<'a> {
     pub complete: &'a [bool],
 }
 
-/// Confidence of a cross is never below this.
-const CROSS_CONFIDENCE: f64 = 0.5;
-
 /// Whether the strategy looks at more than closes.
 pub fn needs_whole_bars(params: &StrategyParams) -> bool {
     match params {
@@ -52,25 +47,55 @@ pub fn needs_whole_bars(params: &StrategyParams) -> bool {
     }
 }
 
-fn is_plain_ema(params: &EmaCrossParams) -> bool {
-    params.trend == 0 && params.min_confidence <= CROSS_CONFIDENCE
-}
-
-fn is_plain_macd(params: &MacdParams) -> bool {
-    params.conditions_calm == 0
-        && params.conditions_volatile == 0
-        && params.min_confidence <= CROSS_CONFIDENCE
-}
-
 /// Every bar of the series that can be acted on, in order.
 pub fn marks(params: &StrategyParams, bars: &BarColumns<'_>) -> Vec<Mark> {
-    match params {
-        StrategyParams::EmaCross(own) if is_plain_ema(own) => plain_ema(own, bars),
-        StrategyParams::Macd(own) if is_plain_macd(own) => plain_macd(own, bars),
-        StrategyParams::EmaCross(_)
-        | StrategyParams::Macd(_)
-        | StrategyParams::Momentum(_)
-        | StrategyParams::AiTrend(_) => streamed(params, bars),
+    let Some(mut cross) = Cross::of(params) else { return streamed(params, bars) };
+    let mut marks = Vec::new();
+    cross.advance(bars, 0..bars.close.len(), &mut marks);
+    marks
+}
+
+/// [`marks`] of several parameter sets over one series, each from a bar of its own on; bars are counted from the
+/// beginning of the series.
+pub fn marks_of_all(sets: &[(&StrategyParams, usize)], bars: &BarColumns<'_>) -> Vec<Vec<Mark>> {
+    let mut all: Vec<Vec<Mark>> = sets.iter().map(|_| Vec::new()).collect();
+    let mut waiting: Vec<(usize, (Cross, usize))> = Vec::new();
+    for (place, (params, first)) in sets.iter().enumerate() {
+        if let Some(cross) = Cross::of(params) {
+            waiting.push((place, (cross, *first)));
+        } else if let Some(marks) = all.get_mut(place) {
+            *marks = streamed(params, &bars.since(*first));
+            for mark in marks {
+                mark.bar += first;
+            }
+        }
+    }
+    while !waiting.is_empty() {
+        let group = waiting.split_off(waiting.len().saturating_sub(LANES));
+        let (places, crosses): (Vec<usize>, Vec<(Cross, usize)>) = group.into_iter().unzip();
+        for (place, found) in places.into_iter().zip(together(crosses, bars)) {
+            if let Some(marks) = all.get_mut(place) {
+                *marks = found;
+            }
+        }
+    }
+    all
+}
+
+impl BarColumns<'_> {
+    /// Without the bars before `first`.
+    fn since(&self, first: usize) -> Self {
+        Self {
+            high: self.high.get(first..).unwrap_or_default(),
+            low: self.low.get(first..).unwrap_or_default(),
+            close: self.close.get(first..).unwrap_or_default(),
+            volume: self.volume.get(first..).unwrap_or_default(),
+            complete: self.complete.get(first..).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn is_complete(&self, bar: usize) -> bool {
+        self.complete.get(bar).is_none_or(|complete| *complete)
     }
 }
 
@@ -85,7 +110,7 @@ fn streamed(params: &StrategyParams, bars: &BarColumns<'_>) -> Vec<Mark> {
             low: *low,
             close: *close,
             volume: *volume,
-            complete: is_complete(bars, bar),
+            complete: bars.is_complete(bar),
         };
         let evaluation = strategy.push_sample(&sample);
         if evaluation.is_actionable() {
@@ -96,62 +121,6 @@ fn streamed(params: &StrategyParams, bars: &BarColumns<'_>) -> Vec<Mark> {
                 exit_short: evaluation.exit_short,
             });
         }
-    }
-    marks
-}
-
-fn is_complete(bars: &BarColumns<'_>, bar: usize) -> bool {
-    bars.complete.get(bar).is_none_or(|complete| *complete)
-}
-
-fn plain_macd(params: &MacdParams, bars: &BarColumns<'_>) -> Vec<Mark> {
-    let mut lines = Macd::new(params.fast, params.slow, params.signal);
-    crosses(
-        bars,
-        |close| lines.push(close).map(|lines| lines.histogram),
-        |bar, side| {
-            let allowed = side == PositionSide::Long || params.allow_short;
-            let entry = Some(side).filter(|_| allowed && is_complete(bars, bar));
-            Mark { bar, entry, exit_long: false, exit_short: false }
-        },
-    )
-}
-
-fn plain_ema(params: &EmaCrossParams, bars: &BarColumns<'_>) -> Vec<Mark> {
-    let (mut fast, mut slow) = (Ema::new(params.fast), Ema::new(params.slow));
-    let gap = |close| {
-        let (fast, slow) = (fast.push(close), slow.push(close));
-        Some(fast? - slow?)
-    };
-    crosses(bars, gap, |bar, side| {
-        let allowed = side == PositionSide::Long || params.allow_short;
-        let exits = |of: PositionSide| params.exit_on_cross && side != of;
-        Mark {
-            bar,
-            entry: Some(side).filter(|_| allowed && is_complete(bars, bar)),
-            exit_long: exits(PositionSide::Long),
-            exit_short: exits(PositionSide::Short),
-        }
-    })
-}
-
-/// The bars on which a difference of two lines changes its sign, as far as they can be acted on.
-fn crosses(
-    bars: &BarColumns<'_>,
-    mut difference: impl FnMut(f64) -> Option<f64>,
-    mark: impl Fn(usize, PositionSide) -> Mark,
-) -> Vec<Mark> {
-    let mut previous = None;
-    let mut marks = Vec::new();
-    for (bar, close) in bars.close.iter().enumerate() {
-        let now = difference(*close);
-        if let Some(side) = crossed(previous, now) {
-            let mark = mark(bar, side);
-            if mark.entry.is_some() || mark.exit_long || mark.exit_short {
-                marks.push(mark);
-            }
-        }
-        previous = now;
     }
     marks
 }
@@ -187,6 +156,36 @@ mod tests {
                 let params = StrategyParams::from_json(kind, &params).unwrap();
                 prop_assert!(!needs_whole_bars(&params));
                 prop_assert_eq!(marks(&params, &bars), streamed(&params, &bars));
+            }
+        }
+
+        /// Several sets at once say what each says alone, from the bar it begins with.
+        #[test]
+        fn sets_that_go_together_say_what_each_says_alone(
+            moves in prop::collection::vec(-3_i32..=3, 0..200),
+            sets in prop::collection::vec((any::<bool>(), 1_u32..6, 1_u32..9, 1_u32..5, any::<bool>(), 0_usize..40), 1..20),
+        ) {
+            let mut price = 100;
+            let close: Vec<f64> = moves.iter().map(|step| { price = (price + step).max(1); f64::from(price) }).collect();
+            let bars = BarColumns { high: &close, low: &close, close: &close, volume: &close, complete: &[] };
+            let read = |kind, params| StrategyParams::from_json(kind, &params).unwrap();
+            let sets: Vec<(StrategyParams, usize)> = sets.into_iter().map(|(macd, fast, more, signal, shorts, first)| {
+                let params = if macd {
+                    read(StrategyKind::Macd, json!({"fast": fast, "slow": fast + more, "signal": signal, "conditions_calm": 0, "conditions_volatile": 0, "allow_short": shorts}))
+                } else {
+                    // Some of them are no plain crosses.
+                    let trend = if signal == 4 { 9 } else { 0 };
+                    read(StrategyKind::EmaCross, json!({"fast": fast, "slow": fast + more, "trend": trend, "allow_short": shorts}))
+                };
+                (params, first)
+            }).collect();
+            let given: Vec<(&StrategyParams, usize)> = sets.iter().map(|(params, first)| (params, *first)).collect();
+            for ((params, first), found) in sets.iter().zip(marks_of_all(&given, &bars)) {
+                let mut alone = streamed(params, &bars.since(*first));
+                for mark in &mut alone {
+                    mark.bar += first;
+                }
+                prop_assert_eq!(found, alone);
             }
         }
     }

@@ -67,6 +67,35 @@ fn bots_share_the_capital_and_coarser_bars_are_built() {
     assert_ne!(results["summary"]["funding"], "0");
 }
 
+/// What is paid is the rate times what is held at each time of the file, and nothing at other times.
+#[test]
+fn funding_of_a_file_is_paid_on_what_is_held() {
+    let home = Home::empty();
+    let tape = candles(&home, "X-BTCUSDT-1h-a.csv", 900);
+    let line =
+        format!("backtest {PLAIN} --param allow_short=false --tape {tape} --symbol BTCUSDT --timeframe 1h");
+    let unfunded = home.json(&line);
+    let first = &unfunded["trades"][0];
+    assert_eq!(first["side"], "long", "{first}");
+    let ms = |key: &str| first[key].as_i64().unwrap();
+    let inside = ms("entry_time_ms") + 3_600_000;
+    assert!(inside < ms("exit_time_ms"));
+    let file = home.write("rates.csv", &format!("funding_time_ms,rate\n{inside},0.0010\n"));
+    let funded = home.json(&format!("{line} --funding-file {file}"));
+    assert_eq!(home.json(&format!("{line} --funding-file BTCUSDT={file} --every-bar")), funded);
+    assert_eq!(unfunded["summary"]["funding"], "0");
+    // The bar that closes then tells the price: rows are an hour apart, and this one opened an hour before.
+    let rows = std::fs::read_to_string(&tape).unwrap();
+    let row = rows.lines().find(|row| row.starts_with(&(inside - 3_600_000).to_string())).unwrap();
+    let close: rust_decimal::Decimal = row.split(',').nth(4).unwrap().parse().unwrap();
+    let qty: rust_decimal::Decimal = first["qty"].as_str().unwrap().parse().unwrap();
+    let paid: rust_decimal::Decimal = funded["summary"]["funding"].as_str().unwrap().parse().unwrap();
+    assert_eq!(paid, -(close * qty * rust_decimal::dec!(0.001)).normalize());
+    let bad = home.write("bad.csv", "a,b\n1,2\n");
+    home.run(&format!("{line} --funding-file {bad}")).fails(2, &["header is `a,b`", "funding_time_ms"]);
+    home.run(&format!("{line} --funding-file ETHUSDT={file}")).fails(2, &["ETHUSDT is not traded"]);
+}
+
 #[test]
 fn bad_input_is_named() {
     let home = Home::empty();

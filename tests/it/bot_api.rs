@@ -16,6 +16,9 @@ use crate::harness::Home;
 
 pub(crate) const TOKEN: &str = "700:AA-canary_token_of_a_bot";
 
+/// A minute in all: a machine may be busy.
+const LOOKS_MAX: u32 = 12_000;
+
 /// One call of a bot, but for its questions for updates.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -134,7 +137,7 @@ impl BotApi {
 
     #[track_caller]
     pub(crate) fn wait_for(&self, method: &str, number: usize) -> Call {
-        for _ in 0..4_000 {
+        for _ in 0..LOOKS_MAX {
             let calls = self.calls(method);
             if calls.len() >= number {
                 assert_eq!(calls.len(), number, "too many: {calls:?}");
@@ -147,7 +150,7 @@ impl BotApi {
 
     #[track_caller]
     pub(crate) fn wait_until(&self, mut is_so: impl FnMut() -> bool) {
-        for _ in 0..4_000 {
+        for _ in 0..LOOKS_MAX {
             if is_so() {
                 return;
             }

@@ -40,6 +40,25 @@ fn audited(home: &Home) -> Vec<Value> {
 }
 
 #[test]
+fn a_grid_is_drawn_for_the_phone() {
+    let (home, api, _daemon) = listening();
+    let grid = "--type grid --lower 10000 --upper 100000 --grids 31 --trigger 50000 --investment 900";
+    home.run(&format!("bot add ladder --account a {grid}")).ok();
+    let answer = api.ask(TOKEN, 1001, "/grid");
+    for words in ["ladder BTCUSDT, stopped", "Line", "buy 0, sell 0, cycles 0"] {
+        assert!(answer.text().contains(words), "no {words:?} in {}", answer.text());
+    }
+    // Not all of its 31 lines, and the last price between them.
+    assert!(answer.text().lines().count() < 30, "{}", answer.text());
+    assert!(
+        answer
+            .text()
+            .lines()
+            .any(|line| line.trim_start().starts_with("&gt;") || line.trim_start().starts_with('>'))
+    );
+}
+
+#[test]
 fn every_command_is_answered_in_english() {
     let (_home, api, _daemon) = listening();
     api.wait_until(|| api.calls("SetMyCommands").len() == 3);

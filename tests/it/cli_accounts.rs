@@ -159,3 +159,29 @@ fn without_a_daemon_the_cli_says_when_a_change_counts() {
     assert_eq!((document["daemon"].as_str(), document["command_id"].as_i64()), (Some("none"), Some(2)));
     assert_eq!(document["changes"][0]["key"], "leverage");
 }
+
+#[test]
+fn telegram_set_takes_notices_too_and_all_or_nothing() {
+    let home = Home::with_account();
+    let token = [("T", "701:token-of-a")];
+    let set =
+        "telegram set a --token-env T --chat 1001 --daily-hour 9 --time-zone Asia/Seoul --notify dca=off";
+    home.run_with(set, &token).ok();
+    let shown = home.json("notice show a")["notices"].clone();
+    assert_eq!(
+        (&shown["daily_hour"], &shown["time_zone"], &shown["dca"]),
+        (&"9".into(), &"Asia/Seoul".into(), &"off".into())
+    );
+    let before = (home.fingerprint(), shown);
+    home.run("telegram set a --chat 1002 --notify dcs=off").fails(2, &["dcs", "dca"]);
+    home.run("telegram set a --chat 1002 --notify dca=loud").fails(2, &["on, silent or off"]);
+    home.run("telegram set a --chat 1002 --daily-hour 24").fails(2, &["0 to 23, or off"]);
+    home.run("telegram set a --chat 1002 --time-zone Mars/Base").fails(2, &["IANA"]);
+    assert_eq!((home.fingerprint(), home.json("notice show a")["notices"].clone()), before);
+    home.run("telegram set a --daily-hour off --notify dca=on --notify entry=silent").ok();
+    let shown = home.json("notice show a")["notices"].clone();
+    assert_eq!(
+        (&shown["daily_hour"], &shown["dca"], &shown["entry"]),
+        (&"off".into(), &"on".into(), &"silent".into())
+    );
+}

@@ -85,3 +85,24 @@ fn completions_and_manual_pages_are_written() {
     home.run(&format!("man {pages}")).ok();
     assert!(std::path::Path::new(&pages).join("tradefleet-account-add.1").exists());
 }
+
+#[test]
+fn the_configuration_reference_is_what_the_program_says() {
+    let home = Home::empty();
+    let said = home.run("config reference").ok().stdout;
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/config.md");
+    let written = fs::read_to_string(page).unwrap();
+    assert!(said == written, "docs/config.md is stale: cargo run -- config reference > docs/config.md");
+    let keys = home.json("config reference")["keys"].as_array().unwrap().clone();
+    for key in &keys {
+        let name = key["key"].as_str().unwrap();
+        let (section, name) = name.split_once('.').unwrap();
+        assert!(
+            said.contains(&format!("## [{section}]")) && said.contains(&format!("| `{name}` |")),
+            "{key}"
+        );
+        assert!(
+            !key["description"].as_str().unwrap().is_empty() && !key["type"].as_str().unwrap().is_empty()
+        );
+    }
+}

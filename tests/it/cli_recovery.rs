@@ -122,6 +122,11 @@ fn the_seal_shows_what_the_chain_alone_cannot() {
     home.run("audit verify").fails(5, &["audit"]);
     home.sql("UPDATE audit_anchor SET sealed_entries = entries, sealed_head = head");
     home.run("audit verify").fails(5, &["not made with this master key"]);
+    let checked = home.run("--json db check");
+    assert_eq!(checked.code, 5);
+    let checks = checked.json()["checks"].clone();
+    let seal = checks.as_array().unwrap().iter().find(|check| check["name"] == "audit seal").unwrap().clone();
+    assert_eq!(seal["ok"], false, "{seal}");
 }
 
 #[test]

@@ -133,6 +133,30 @@ async fn what_cannot_be_meant_is_refused() {
     assert!(!stage.home.file("tapes").exists());
 }
 
+#[tokio::test]
+async fn a_download_into_the_store_asks_only_for_what_is_missing() {
+    let stage = Stage::start().await;
+    let home = &stage.home;
+    let line = format!(
+        "data download --exchange binance --symbol BTCUSDT --timeframe 1h --from {} --until {}",
+        stage.day(2),
+        stage.day(1)
+    );
+    let told = home.json(&line);
+    assert_eq!(
+        (&told["files"][0]["was_complete"], &told["files"][0]["coverage"]["candles"]),
+        (&json!(false), &json!(24))
+    );
+    assert_eq!(home.json(&line)["files"][0]["was_complete"], true);
+    let longer = line.replace(&stage.day(1), &stage.day(0));
+    assert_eq!(home.json(&longer)["files"][0]["coverage"]["candles"], 48);
+    let listed = home.json("data list");
+    assert_eq!(listed["series"][0]["series"], "binance/BTCUSDT:1h");
+    assert_eq!((&listed["series"][0]["candles"], &listed["series"][0]["missing"]), (&json!(48), &json!(0)));
+    home.run(&line.replace("1h", "1m")).ok();
+    home.run("run --data BTCUSDT:1m --cycles 5").ok();
+}
+
 #[test]
 fn a_check_tells_bad_rows_and_gaps() {
     let home = Home::empty();

@@ -128,6 +128,9 @@ pub(crate) fn ledger(home: &Home) -> Vec<String> {
     lines.iter().map(|line| home.run(&format!("--json {line}")).ok().stdout).collect()
 }
 
+/// A minute in all: a machine may be busy.
+const LOOKS_MAX: u32 = 12_000;
+
 /// The running daemon.
 pub(crate) struct Daemon {
     child: Child,
@@ -175,7 +178,7 @@ impl Daemon {
     /// Looks again and again until `is_so`; fails when the daemon ends before, or never gets there.
     #[track_caller]
     pub(crate) fn wait_until(&mut self, mut is_so: impl FnMut() -> bool) {
-        for _ in 0..6_000 {
+        for _ in 0..LOOKS_MAX {
             if is_so() {
                 return;
             }

@@ -214,6 +214,9 @@ async fn books_agree(stage: &Stage) {
     rehearsal.come_to_rest().await;
     rehearsal.assert_equal_books().await;
     rehearsal.assert_equal_cash(stage).await;
+    // The exchange's rules are known to the command line from here on.
+    let grid = "bot add ladder --account a --type grid --lower 100 --upper 100.0001 --grids 3 --investment 1";
+    rehearsal.home.run(&format!("{grid} --symbol {}", stage.symbols[0])).fails(2, &["the tick is"]);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! they are in no byte of what it writes or says.
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -16,6 +17,8 @@ const API_SECRET: &str = "canary-live-secret-77123";
 const TOKEN: &str = "77123:canary-live-token";
 const WEBHOOK: &str = "http://127.0.0.1:9/services/canary-live-webhook";
 const MAIL_PASSWORD: &str = "canary-live-mail-password";
+const HEARTBEAT: &str = "http://127.0.0.1:9/canary-live-heartbeat";
+const CHAT: &str = "-1009988776655";
 
 fn all_bytes(folder: &Path, seen: &mut Vec<(String, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -26,6 +29,19 @@ fn all_bytes(folder: &Path, seen: &mut Vec<(String, String)>) {
             seen.push((path.display().to_string(), bytes_of(&path)));
         }
     }
+}
+
+/// The files of an archive, by name.
+fn unpacked(path: &Path) -> Vec<(String, String)> {
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let mut files = Vec::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let mut text = String::new();
+        file.read_to_string(&mut text).unwrap();
+        files.push((format!("bundle {}", file.name().unwrap()), text));
+    }
+    files
 }
 
 #[tokio::test]
@@ -53,14 +69,16 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
          [telegram]\napi_url = \"http://127.0.0.1:9\"\n\
          [alerts]\nslack_webhook = \"env:HOOK\"\nslack_severity = \"info\"\nsmtp_host = \"127.0.0.1\"\n\
          smtp_port = 9\nsmtp_tls = \"none\"\nsmtp_user = \"fleet\"\nsmtp_password = \"env:MAIL\"\n\
-         email_from = \"a@example.org\"\nemail_to = [\"b@example.org\"]\nemail_severity = \"info\"\n\
+         email_from = \"a@example.org\"\nemail_to = [\"b@example.org\"]\nemail_severity = \"info\"\nheartbeat_url = \"env:BEAT\"\nheartbeat_seconds = 5\n\
          [log]\nlevel = \"trace\"\nformat = \"json\"\ndir = \"{logs}\"\n"
     );
     fs::write(home.file("config.toml"), config).unwrap();
     let fleet = home.write(
         "fleet.toml",
-        "[[accounts]]\nname='a'\nexchange='binance'\napi_key='env:K'\napi_secret='env:S'\n\
-         [accounts.telegram]\nbot_token='env:T'\nchat_id=-5\n",
+        &format!(
+            "[[accounts]]\nname='a'\nexchange='binance'\napi_key='env:K'\napi_secret='env:S'\n\
+             [accounts.telegram]\nbot_token='env:T'\nchat_id={CHAT}\n"
+        ),
     );
     let secrets = [("K", API_KEY), ("S", API_SECRET), ("T", TOKEN), master[0]];
     home.run_with(&format!("account import {fleet}"), &secrets).ok();
@@ -88,6 +106,7 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         .env("TRADEFLEET_HOME", home.path())
         .envs(master)
         .envs(outward)
+        .env("BEAT", HEARTBEAT)
         .stdin(Stdio::null())
         .stdout(fs::File::create(&stdout).unwrap())
         .stderr(fs::File::create(&stderr).unwrap())
@@ -97,6 +116,11 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
         assert!(daemon.try_wait().unwrap().is_none(), "{}", bytes_of(Path::new(&stderr)));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let bundle = home.write("bundle.zip", "");
+    fs::remove_file(&bundle).unwrap();
+    let everything = [master[0], outward[0], outward[1], ("BEAT", HEARTBEAT)];
+    let packed =
+        home.run_with(&format!("--json incident bundle --since 1h --out {bundle}"), &everything).ok();
     // Half of what is said is said of a wrong key.
     let wrong = [("K", API_SECRET), ("S", API_KEY), master[0]];
     let rekeyed = home.run_with("account set a --api-key-env K --api-secret-env S", &wrong);
@@ -117,6 +141,15 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     }
     all_bytes(home.path().as_path(), &mut seen);
     all_bytes(Path::new(&logs), &mut seen);
+    let files = unpacked(Path::new(&bundle));
+    let held = |name: &str| files.iter().find(|(file, _)| file.ends_with(name)).unwrap().1.clone();
+    // What is asserted to be absent was looked for in something.
+    assert!(held("metrics.txt").contains("tradefleet_build_info"), "{packed:?}");
+    assert!(held("config.json").contains("env:MAIL") && held("config.json").contains("env:HOOK"));
+    assert!(held("status.json").contains("\"account\": \"a\"") && held("tradefleet.log").len() > 1_000);
+    assert!(held("audit.json").contains("add_account"), "{}", held("audit.json"));
+    assert!(files.iter().all(|(_, text)| !text.contains(CHAT)), "the chat is in the bundle");
+    seen.extend(files);
     assert!(
         seen.iter().any(|(name, text)| name.contains("tradefleet.20") && text.len() > 1_000),
         "nothing was logged"
@@ -132,4 +165,5 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
     for entry in fs::read_dir(&logs).unwrap() {
         assert_eq!(mode(&entry.unwrap().path()), 0o600);
     }
+    assert_eq!(mode(Path::new(&bundle)), 0o600);
 }

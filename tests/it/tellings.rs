@@ -13,8 +13,8 @@ use crate::fleet::{Daemon, Tape, list, three_bots};
 use crate::harness::Home;
 
 const RUN: &str = "--json run --synthetic --speed 60";
-/// Twenty seconds in all.
-const LOOKS_MAX: u32 = 1_000;
+/// A minute in all: a machine may be busy.
+const LOOKS_MAX: u32 = 3_000;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const WEBHOOK: &str = "/services/canary-of-a-webhook";
 

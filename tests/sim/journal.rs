@@ -74,6 +74,8 @@ impl Journal {
             | Record::SymbolClosed { .. }
             | Record::Equity { .. }
             | Record::Decision(_)
+            | Record::GridFill(_)
+            | Record::GridLines(_)
             | Record::StateChanged => {}
         }
         Ok(())

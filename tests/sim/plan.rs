@@ -139,6 +139,7 @@ impl Plan {
             },
             is_running: true,
             close_requested: false,
+            grid: None,
         }
     }
 

@@ -1,43 +1,27 @@
 //! The account of a backtest as it was typed: settings, paper book, bots.
 
+use std::path::PathBuf;
+
 use super::BacktestArgs;
 use super::market::Source;
-use crate::backtest::funding::FundingRates;
+use crate::backtest::funding::{FundingRates, read_rates};
 use crate::backtest::setup::{BotSetup, Setup};
 use crate::cli::{CliError, Context};
 use crate::control::{Assignment, strategy_params};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Pct;
-use crate::domain::spelling;
 use crate::domain::time::Timeframe;
-use crate::engine::settings::{
-    AccountSettings, BotSettings, PaperSettings, PolicyLimits, SettingError, SettingKey, SymbolScope,
-};
+use crate::engine::settings::{BotSettings, PaperSettings, PolicyLimits, SymbolScope};
 use crate::store::strategies;
 use crate::strategy::{StrategyKind, StrategyParams, StrategySpec};
 
 /// As many as an account may have.
 const BOTS_MAX: usize = 10;
-/// Settings that a backtest has no use for.
-const MEANINGLESS: [&str; 7] = [
-    "dry_run",
-    "margin_mode",
-    "fault_latency_ms",
-    "fault_failure_pct",
-    "fault_lost_answer_pct",
-    "fault_hang",
-    "fault_panic",
-];
-/// Settings of the backtest itself, each for several of an account's.
-const SHORTHANDS: [(&str, &[&str]); 4] = [
-    ("fee_pct", &["maker_fee_pct", "taker_fee_pct"]),
-    ("tp_pct", &["long_tp_pct", "short_tp_pct"]),
-    ("sl_pct", &["long_sl_pct", "short_sl_pct"]),
-    ("dca", &["dca_enabled"]),
-];
-const FUNDING: &str = "funding_pct";
-
-pub(super) fn setup(args: &BacktestArgs, context: &Context, source: &Source) -> Result<Setup, CliError> {
+pub(in crate::cli) fn setup(
+    args: &BacktestArgs,
+    context: &Context,
+    source: &Source,
+) -> Result<Setup, CliError> {
     let config = context.config()?;
     let mut setup = Setup {
         settings: if args.plain { Setup::plain_settings() } else { Setup::settings() },
@@ -55,11 +39,31 @@ pub(super) fn setup(args: &BacktestArgs, context: &Context, source: &Source) -> 
         setup.paper.set("initial_balance", capital).map_err(bad)?;
     }
     for Assignment { key, value } in &args.settings {
-        set(&mut setup, key, value)?;
+        setup.set(key, value).map_err(bad)?;
+    }
+    for text in &args.funding_files {
+        let (symbol, path) = funding_file(text, source)?;
+        let rates = read_rates(&path).map_err(bad)?;
+        if setup.funding.tables.insert(symbol.clone(), rates).is_some() {
+            return Err(CliError::usage(format!("--funding-file: {symbol} has two files")));
+        }
     }
     setup.bots = bots(args, context, source, config.limits)?;
     check_shares(&setup.bots)?;
     Ok(setup)
+}
+
+/// Whose rates a file holds: the symbol before it, or the only one that is traded.
+fn funding_file(text: &str, source: &Source) -> Result<(Symbol, PathBuf), CliError> {
+    let named = text.split_once('=').and_then(|(symbol, path)| Some((Symbol::try_new(symbol).ok()?, path)));
+    let symbols = source.market.symbols();
+    match (named, symbols.as_slice()) {
+        (Some((symbol, path)), _) if symbols.contains(&symbol) => Ok((symbol, path.into())),
+        (Some((symbol, _)), _) => Err(CliError::usage(format!("--funding-file: {symbol} is not traded"))),
+        (None, [only]) => Ok((only.clone(), text.into())),
+        (None, _) => Err(CliError::usage(format!("--funding-file {text}: several symbols are traded"))
+            .hint("`SYMBOL=FILE` says whose rates it holds")),
+    }
 }
 
 fn bad(error: impl std::error::Error) -> CliError {
@@ -68,36 +72,6 @@ fn bad(error: impl std::error::Error) -> CliError {
 
 fn quote_asset(source: &Source) -> String {
     source.market.lanes.first().map_or("USDT", |lane| lane.symbol.quote_asset()).to_owned()
-}
-
-fn set(setup: &mut Setup, key: &str, value: &str) -> Result<(), CliError> {
-    if MEANINGLESS.contains(&key) {
-        return Err(CliError::usage(format!(
-            "`{key}` means nothing in a backtest, which is always on paper"
-        )));
-    }
-    if key == FUNDING {
-        let pct = value.parse::<Pct>().map_err(bad)?;
-        if pct.decimal().abs() > 10.into() {
-            return Err(CliError::usage(format!("{FUNDING} = `{value}` is not allowed: -10 to 10")));
-        }
-        setup.funding.every_eight_hours = Some(pct);
-        return Ok(());
-    }
-    if let Some((_, keys)) = SHORTHANDS.iter().find(|(short, _)| *short == key) {
-        return keys.iter().try_for_each(|key| set(setup, key, value));
-    }
-    let is_of = |keys: &[SettingKey]| keys.iter().any(|known| known.key == key);
-    if is_of(AccountSettings::KEYS) {
-        setup.settings.set(key, value, setup.limits).map_err(bad)
-    } else if is_of(PaperSettings::KEYS) {
-        setup.paper.set(key, value).map_err(bad)
-    } else {
-        let known = AccountSettings::KEYS.iter().chain(PaperSettings::KEYS).map(|known| known.key);
-        let short = SHORTHANDS.iter().map(|(short, _)| *short).chain([FUNDING]);
-        let hint = spelling::hint(key, known.chain(short).filter(|known| !MEANINGLESS.contains(known)));
-        Err(bad(SettingError::UnknownKey { group: "backtest", key: key.to_owned(), hint }))
-    }
 }
 
 fn bots(

@@ -10,7 +10,7 @@ use crate::cli::CliError;
 use crate::cli::output::{Output, Tone};
 use crate::control::strategy_params;
 use crate::domain::ids::StrategyId;
-use crate::domain::kind::ExchangeKind;
+use crate::domain::kind::{BotType, ExchangeKind};
 use crate::domain::money::{Leverage, Pct};
 use crate::domain::side::PositionSide;
 use crate::engine::config::{BotConfig, Sourced};
@@ -58,6 +58,7 @@ pub(in crate::cli) fn effective(
         name: bot.name.clone(),
         strategy: bot.strategy_id,
         exit_plan,
+        grid: None,
         settings: bot.settings.clone(),
         is_running: bot.is_running,
         close_requested: bot.close_requested,
@@ -87,15 +88,18 @@ fn percent([long, short]: &[Sourced<Pct>; 2]) -> String {
 
 impl Effective {
     pub(in crate::cli) fn to_json(&self, bot: &BotRow) -> Value {
-        let [long_tp, short_tp] = &self.take_profit;
-        let [long_sl, short_sl] = &self.stop_loss;
+        let is_grid = bot.bot_type == BotType::Grid;
+        // A grid closes by its lines and its stops.
+        let exits = |sides: &[Sourced<Pct>; 2]| sides.map(|side| (!is_grid).then(|| sourced(&side)));
+        let [long_tp, short_tp] = exits(&self.take_profit);
+        let [long_sl, short_sl] = exits(&self.stop_loss);
         json!({
             "name": bot.name, "id": bot.id, "strategy": self.strategy, "type": bot.bot_type,
             "symbol": bot.settings.symbol, "allocation_percent": bot.settings.allocation_percent,
             "running": bot.is_running, "close_requested": bot.close_requested,
             "leverage": sourced(&self.leverage),
-            "long_take_profit_pct": sourced(long_tp), "short_take_profit_pct": sourced(short_tp),
-            "long_stop_loss_pct": sourced(long_sl), "short_stop_loss_pct": sourced(short_sl),
+            "long_take_profit_pct": long_tp, "short_take_profit_pct": short_tp,
+            "long_stop_loss_pct": long_sl, "short_stop_loss_pct": short_sl,
             "total_trades": bot.total_trades, "winning_trades": bot.winning_trades,
             "total_pnl": bot.total_pnl, "last_trade_at": bot.last_trade_at, "last_error": bot.last_error,
         })
@@ -140,6 +144,8 @@ pub(in crate::cli) fn table<'a>(
     ];
     let mut table = out.new_table(&columns, &[4, 8, 9]);
     for (account, bot, effective) in rows {
+        let is_grid = bot.bot_type == BotType::Grid;
+        let none = || "(none)".to_owned();
         let state = match (bot.is_running, bot.close_requested) {
             (_, true) => out.paint(Tone::Warning, "closing"),
             (true, false) => out.paint(Tone::Good, "running"),
@@ -147,13 +153,13 @@ pub(in crate::cli) fn table<'a>(
         };
         table.add_row([
             account.map_or_else(|| bot.name.clone(), |account| format!("{account}/{}", bot.name)),
-            effective.strategy.clone().unwrap_or_else(|| "(none)".to_owned()),
+            if is_grid { "grid".to_owned() } else { effective.strategy.clone().unwrap_or_else(none) },
             bot.settings.symbol.to_string(),
             state,
             format!("{} %", bot.settings.allocation_percent),
             format!("{} ({})", effective.leverage.value, effective.leverage.source.as_str()),
-            percent(&effective.take_profit),
-            percent(&effective.stop_loss),
+            if is_grid { "-".to_owned() } else { percent(&effective.take_profit) },
+            if is_grid { "-".to_owned() } else { percent(&effective.stop_loss) },
             bot.total_trades.to_string(),
             bot.total_pnl.to_string(),
         ]);

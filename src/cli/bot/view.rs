@@ -6,24 +6,31 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::effective::{Effective, Strategies, effective, table};
+use super::plan;
 use super::select::WhichArgs;
 use crate::cli::output::Tone;
-use crate::cli::{CliError, Context};
-use crate::control::{BotSelection, Selection};
+use crate::cli::{CliError, Context, figures};
+use crate::control::grids::{self, GridOutlook};
+use crate::control::{BotSelection, ControlError, Selection};
 use crate::domain::ids::AccountId;
 use crate::engine::settings::BotSettings;
 use crate::store::accounts::{self, AccountRow};
 use crate::store::bots::{self, BotRow};
+use crate::store::queries::grid;
 use crate::store::{Store, holdings};
 
 /// A bot with its account and effective values.
-struct Found {
-    account: AccountRow,
-    bot: BotRow,
+pub(super) struct Found {
+    pub(super) account: AccountRow,
+    pub(super) bot: BotRow,
     effective: Effective,
 }
 
-fn find(selection: &BotSelection, store: &Store, context: &Context) -> Result<Vec<Found>, CliError> {
+pub(super) fn find(
+    selection: &BotSelection,
+    store: &Store,
+    context: &Context,
+) -> Result<Vec<Found>, CliError> {
     let conn = store.conn();
     let limits = context.config()?.limits;
     let accounts = match &selection.accounts {
@@ -92,10 +99,13 @@ pub(super) fn show(which: &WhichArgs, context: &Context) -> Result<(), CliError>
                 map.insert("open_positions".to_owned(), Value::from(open));
                 map.insert("last_started_at".to_owned(), json!(one.bot.last_started_at));
                 map.insert("last_stopped_at".to_owned(), json!(one.bot.last_stopped_at));
+                if let Some(grid) = grid_json(one, &store, context)? {
+                    map.insert("grid".to_owned(), grid);
+                }
             }
             documents.push(document);
         } else {
-            print(one, open, context)?;
+            print(one, open, &store, context)?;
         }
     }
     match documents.as_slice() {
@@ -105,7 +115,40 @@ pub(super) fn show(which: &WhichArgs, context: &Context) -> Result<(), CliError>
     }
 }
 
-fn print(one: &Found, open: u32, context: &Context) -> Result<(), CliError> {
+/// What a grid comes to now, or why it is refused; `None` for other bots.
+fn outlook(
+    one: &Found,
+    store: &Store,
+    context: &Context,
+) -> Result<Option<Result<GridOutlook, String>>, CliError> {
+    let limits = context.config()?.limits;
+    match grids::outlook(store.conn(), &one.account, &one.bot, limits, context.now()) {
+        Ok(outlook) => Ok(outlook.map(Ok)),
+        Err(refused @ ControlError::GridRefused { .. }) => Ok(Some(Err(refused.to_string()))),
+        Err(other) => Err(other.into()),
+    }
+}
+
+fn grid_json(one: &Found, store: &Store, context: &Context) -> Result<Option<Value>, CliError> {
+    Ok(outlook(one, store, context)?.map(|outlook| match outlook {
+        Ok(outlook) => plan::to_json(&outlook),
+        Err(refused) => json!({ "refused": refused }),
+    }))
+}
+
+/// What `bot show` says of a grid in place of a strategy and its exits.
+fn grid_lines(outlook: &Result<GridOutlook, String>) -> Vec<(&'static str, String)> {
+    match outlook {
+        Ok(outlook) => {
+            let mut lines = vec![("grid", plan::headline(outlook))];
+            lines.extend(plan::lines(outlook));
+            lines
+        }
+        Err(refused) => vec![("refused", refused.clone())],
+    }
+}
+
+fn print(one: &Found, open: u32, store: &Store, context: &Context) -> Result<(), CliError> {
     let (out, bot) = (&context.out, &one.bot);
     let title = format!("{}/{}", one.account.name, bot.name);
     let state = if bot.is_running { "running" } else { "stopped" };
@@ -113,18 +156,22 @@ fn print(one: &Found, open: u32, context: &Context) -> Result<(), CliError> {
     let strategy = one.effective.strategy.clone().unwrap_or_else(|| "(none)".to_owned());
     let at = |at: Option<crate::domain::time::Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
     let mut lines = vec![
-        ("strategy", strategy),
         ("symbol", bot.settings.symbol.to_string()),
         ("allocation", format!("{} % of the account's equity", bot.settings.allocation_percent)),
     ];
-    lines.extend(one.effective.lines());
-    lines.push((
-        "positions",
-        format!(
-            "{open} open, at most {} (account: {})",
-            bot.settings.max_positions, one.account.settings.max_positions
-        ),
-    ));
+    if let Some(outlook) = outlook(one, store, context)? {
+        lines.extend(grid_lines(&outlook));
+    } else {
+        lines.insert(0, ("strategy", strategy));
+        lines.extend(one.effective.lines());
+        lines.push((
+            "positions",
+            format!(
+                "{open} open, at most {} (account: {})",
+                bot.settings.max_positions, one.account.settings.max_positions
+            ),
+        ));
+    }
     lines
         .push(("trades", format!("{}, {} won, PnL {}", bot.total_trades, bot.winning_trades, bot.total_pnl)));
     lines.push(("started", at(bot.last_started_at)));
@@ -156,13 +203,14 @@ pub(super) fn stats(which: &WhichArgs, context: &Context) -> Result<(), CliError
         let bots: Vec<_> = found
             .iter()
             .map(|one| {
-                json!({
+                Ok(json!({
                     "account": one.account.name, "name": one.bot.name, "total_trades": one.bot.total_trades,
                     "winning_trades": one.bot.winning_trades, "win_rate_pct": win_rate(&one.bot),
                     "total_pnl": one.bot.total_pnl, "last_trade_at": one.bot.last_trade_at,
-                })
+                    "grid": grid::figures(store.conn(), one.bot.id)?,
+                }))
             })
-            .collect();
+            .collect::<Result<_, CliError>>()?;
         return context.out.json(&json!({ "bots": bots }));
     }
     let mut table =
@@ -177,5 +225,26 @@ pub(super) fn stats(which: &WhichArgs, context: &Context) -> Result<(), CliError
             one.bot.last_trade_at.map_or_else(|| "never".to_owned(), |at| at.to_string()),
         ]);
     }
-    context.out.table(&table)
+    context.out.table(&table)?;
+    grid_stats(&found, &store, context)
+}
+
+fn grid_stats(found: &[Found], store: &Store, context: &Context) -> Result<(), CliError> {
+    let out = context.out;
+    let columns = ["GRID", "INVESTED", "CYCLES", "PROFIT", "OF INVESTED", "A DAY", "UNREALIZED", "FEES"];
+    let mut table = out.new_table(&columns, &[1, 2, 3, 4, 5, 6, 7]);
+    for one in found {
+        let Some(grid) = grid::figures(store.conn(), one.bot.id)? else { continue };
+        table.add_row([
+            format!("{}/{}", one.account.name, one.bot.name),
+            grid.investment.to_string(),
+            grid.cycles.to_string(),
+            figures::profit(out, grid.realized_profit),
+            figures::share(grid.profit_pct),
+            figures::or_dash(grid.profit_per_day),
+            figures::profit_opt(out, grid.unrealized_profit),
+            grid.fees.to_string(),
+        ]);
+    }
+    if table.is_empty() { Ok(()) } else { out.table(&table) }
 }

@@ -1,6 +1,6 @@
-//! `data download`: candles of an exchange into candle files, page by page.
+//! `data download`: candles of an exchange into the candle store, or into candle files, page by page.
 //!
-//! A file holds whole days, so that its name says all that is in it: what is there under its name is complete, what
+//! A candle file holds whole days, so that its name says all that is in it: what is there under its name is complete, what
 //! is not there yet is in a part file, from which the next attempt goes on.
 
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use super::describe;
 use super::patience::patiently;
 use crate::cli::{CliError, Context, Exit, progress, runtime, when};
 use crate::daemon::connections::{ConnectError, Connections};
+use crate::domain::candle::Candle;
 use crate::domain::instrument::Symbol;
 use crate::domain::kind::ExchangeKind;
 use crate::domain::spelling;
@@ -23,6 +24,7 @@ use crate::exchange::Sleep;
 use crate::exchange::error::ExchangeError;
 use crate::exchange::market_data::{CandlePages, CandleQuery, MarketData};
 use crate::market::candle_file::read_candles;
+use crate::market::candle_store::CandleStore;
 use crate::market::coverage::Coverage;
 use crate::market::part_file::PartFile;
 use crate::market::tape_name::TapeName;
@@ -44,26 +46,26 @@ pub(super) struct DownloadArgs {
     /// First day that is not wanted any more [default: today, which is not over]
     #[arg(long, value_name = "DAY")]
     until: Option<String>,
-    /// Where the files go; created if absent
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    dir: PathBuf,
+    /// Write candle files into this folder, created if absent, instead of the candle store
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
 }
 
 /// The days that are wanted.
-type Period = (Timestamp, Timestamp);
+pub(super) type Period = (Timestamp, Timestamp);
 
 /// What came of one series.
 #[derive(Serialize)]
-struct Downloaded {
-    file: PathBuf,
-    symbol: Symbol,
-    timeframe: Timeframe,
-    from: Timestamp,
-    until: Timestamp,
-    /// The file was there before; nothing was asked for.
-    was_complete: bool,
-    coverage: Coverage,
-    bad_rows: u64,
+pub(super) struct Downloaded {
+    pub(super) file: PathBuf,
+    pub(super) symbol: Symbol,
+    pub(super) timeframe: Timeframe,
+    pub(super) from: Timestamp,
+    pub(super) until: Timestamp,
+    /// All of it was there before; nothing was asked for.
+    pub(super) was_complete: bool,
+    pub(super) coverage: Coverage,
+    pub(super) bad_rows: u64,
 }
 
 pub(super) fn run(args: &DownloadArgs, context: &Context) -> Result<(), CliError> {
@@ -93,14 +95,20 @@ async fn download(
     let source = Source {
         data: connections.market_data(args.exchange).map_err(unreachable)?,
         sleep: connections.sleep(),
-        bar: if context.out.is_json() { ProgressBar::hidden() } else { progress::sized_bar() },
+        bar: progress::sized_bar_of(context.out),
     };
     source.check_symbols(&args.symbol).await?;
-    std::fs::create_dir_all(&args.dir).map_err(|error| CliError::file(&args.dir, &error))?;
+    if let Some(dir) = &args.dir {
+        std::fs::create_dir_all(dir).map_err(|error| CliError::file(dir, &error))?;
+    }
+    let store = CandleStore::in_home(context.home());
     let mut downloaded = Vec::new();
     for symbol in &args.symbol {
         for timeframe in &args.timeframe {
-            downloaded.push(source.series(&args.dir, symbol, *timeframe, period).await?);
+            downloaded.push(match &args.dir {
+                Some(dir) => source.series(dir, symbol, *timeframe, period).await?,
+                None => source.stored_series(&store, symbol, *timeframe, period).await?,
+            });
         }
     }
     source.bar.finish_and_clear();
@@ -139,8 +147,8 @@ fn period(args: &DownloadArgs, now: Timestamp) -> Result<Period, CliError> {
 }
 
 /// Where the candles come from, and who hears how far it is.
-struct Source {
-    data: Arc<dyn MarketData>,
+pub(super) struct Source {
+    pub(super) data: Arc<dyn MarketData>,
     sleep: Arc<dyn Sleep>,
     bar: ProgressBar,
 }
@@ -177,9 +185,7 @@ impl Source {
             self.fill(&mut part, symbol, timeframe, period).await?;
             if part.candles() == 0 {
                 part.discard()?;
-                let (from, until) = (when::day(period.0), when::day(period.1));
-                let what = format!("{kind} has no {timeframe} candles of {symbol} from {from} until {until}");
-                return Err(CliError::new(Exit::NotFound, what));
+                return Err(self.has_none(symbol, timeframe, period));
             }
             part.finish(&file)?;
         }
@@ -196,6 +202,12 @@ impl Source {
         })
     }
 
+    pub(super) fn has_none(&self, symbol: &Symbol, timeframe: Timeframe, period: Period) -> CliError {
+        let (kind, from, until) = (self.data.kind(), when::day(period.0), when::day(period.1));
+        let what = format!("{kind} has no {timeframe} candles of {symbol} from {from} until {until}");
+        CliError::new(Exit::NotFound, what)
+    }
+
     async fn fill(
         &self,
         part: &mut PartFile,
@@ -203,10 +215,23 @@ impl Source {
         timeframe: Timeframe,
         (from, until): Period,
     ) -> Result<(), CliError> {
-        let bars = |until: Timestamp| until.since(from).ms() / timeframe.duration().ms();
-        let query = CandleQuery { symbol: symbol.clone(), timeframe, from: part.next(), until };
+        let span = (part.next(), until);
+        self.pages(symbol, timeframe, (from, until), span, |found| Ok(part.append(&found, timeframe)?)).await
+    }
+
+    /// Asks for all candles of `span`, which is part of `period`, and hands them on page by page.
+    pub(super) async fn pages(
+        &self,
+        symbol: &Symbol,
+        timeframe: Timeframe,
+        period: Period,
+        span: Period,
+        mut take: impl FnMut(Vec<Candle>) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let bars = |until: Timestamp| until.since(period.0).ms() / timeframe.duration().ms();
+        let query = CandleQuery { symbol: symbol.clone(), timeframe, from: span.0, until: span.1 };
         let mut pages = CandlePages::new(query, self.data.page_len());
-        self.bar.set_length(bars(until).unsigned_abs());
+        self.bar.set_length(bars(period.1).unsigned_abs());
         let on_wait = |error: &ExchangeError| self.bar.set_message(format!("{symbol} {timeframe}: {error}"));
         while let Some(query) = pages.next() {
             self.bar.set_position(bars(query.from).unsigned_abs());
@@ -216,7 +241,7 @@ impl Source {
                 self.given_up(&format!("candles of {symbol} {timeframe} from {}", query.from), &error)
             })?;
             pages.turn(&found);
-            part.append(&found, timeframe)?;
+            take(found)?;
         }
         Ok(())
     }

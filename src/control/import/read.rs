@@ -5,8 +5,8 @@ use crate::config::document::{self, Entry, Fields, Node, Problem, Problems, tabl
 use crate::control::command::{NewAccount, NewBotSpec, NewStrategy, TelegramValues};
 use crate::control::strategies::parse_timeframe;
 use crate::control::{AccountKeys, Assignment};
-use crate::domain::kind::ExchangeKind;
-use crate::engine::settings::{AccountSettings, BotSettings, PaperSettings};
+use crate::domain::kind::{BotType, ExchangeKind};
+use crate::engine::settings::{AccountSettings, BotSettings, GridDraft, PaperSettings};
 use crate::strategy::{StrategyKind, StrategyParams};
 use crate::vault::Secret;
 
@@ -138,7 +138,10 @@ impl Reader<'_> {
         let users: Option<Vec<i64>> =
             users.iter().map(|user| self.number("users", user, node.line)).collect();
         let users = users.filter(|users| !users.is_empty());
-        Some((node.line, TelegramValues { chat_id: Some(chat_id), users, language }))
+        Some((
+            node.line,
+            TelegramValues { chat_id: Some(chat_id), users, language, ..TelegramValues::default() },
+        ))
     }
 
     fn number(&mut self, key: &str, text: &str, line: usize) -> Option<i64> {
@@ -155,21 +158,44 @@ impl Reader<'_> {
         let name = self.required(&mut own, "name", node.line);
         let strategy = own.scalar("strategy", &mut self.problems).map(|(text, _)| text.to_owned());
         let start = self.flag(&mut own, "start").unwrap_or(false);
+        let bot_type = self.bot_type(&mut own);
         let is_setting = |entry: &&Entry| BotSettings::KEYS.iter().any(|spec| spec.key == entry.key);
         let settings: Vec<Entry> = entries.iter().filter(is_setting).cloned().collect();
         let limits = self.options.limits;
         let mut scratch = BotSettings::default();
-        let values = self.values(&settings, |key, value| {
+        let mut values = self.values(&settings, |key, value| {
             scratch.set(key, value, limits).map_err(|error| error.to_string())
         });
+        let mut grid = GridDraft::default();
+        let entries = own.table("grid", &mut self.problems);
+        values.extend(
+            self.values(entries, |key, value| {
+                grid.set(key, value, limits).map_err(|error| error.to_string())
+            }),
+        );
         for spec in BotSettings::KEYS {
             own.take(spec.key);
         }
         own.finish(&mut self.problems);
         Some((
             node.line,
-            NewBotSpec { account: account.to_owned(), name: name?.to_owned(), strategy, values, start },
+            NewBotSpec {
+                account: account.to_owned(),
+                name: name?.to_owned(),
+                bot_type,
+                strategy,
+                values,
+                start,
+            },
         ))
+    }
+
+    fn bot_type(&mut self, fields: &mut Fields<'_>) -> BotType {
+        let Some((text, line)) = fields.scalar("type", &mut self.problems) else { return BotType::AiTrend };
+        BotType::from_word(text).unwrap_or_else(|| {
+            self.problems.add(line, format!("type = `{text}` is not allowed: ai_trend or grid"));
+            BotType::AiTrend
+        })
     }
 
     /// Plain values by key; each passes through `check`.

@@ -1,7 +1,9 @@
 //! Grid bots: orders that rest on a ladder of price lines, and earn what lies between two of them.
 //!
 //! [`plan`] is the arithmetic: which lines, how much on each, what a round trip earns, and every reason why a grid
-//! is refused. [`difference`] compares two ladders.
+//! is refused; [`difference`] compares two ladders. [`lots`] pairs what lines open with what they close. The rest is a
+//! chapter of the account machine: `steering` begins and stops a grid, `lines` gives its lines the orders they lack,
+//! `booking` takes in fills.
 //!
 //! # Words
 //!
@@ -18,10 +20,17 @@ use crate::domain::money::{Leverage, Price, Quote};
 use crate::domain::words::words;
 
 pub mod difference;
+pub mod ladder;
+pub mod lots;
 pub mod plan;
 pub mod refusal;
+pub mod rows;
+pub mod state;
 
+mod booking;
+mod lines;
 mod spacing;
+mod steering;
 
 /// How the lines are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

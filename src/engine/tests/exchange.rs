@@ -7,6 +7,7 @@ use crate::engine::event::*;
 use crate::engine::turn::Request;
 use crate::matching::event::BookEvent;
 use crate::matching::order::BookOrder;
+use crate::matching::refusal::Refusal;
 
 impl Rig {
     pub(super) fn perform(&mut self, request: &Request) -> Vec<Event<'static>> {
@@ -57,6 +58,9 @@ impl Rig {
         match self.book.place(order, &rules, self.now) {
             Ok(_) if fate == Some(Fate::LostAnswer) => PlaceAnswer::Unknown { reason },
             Ok(accepted) => PlaceAnswer::Accepted { exchange_order_id: accepted.exchange_order_id },
+            Err(refusal @ Refusal::WouldCross { .. }) => {
+                PlaceAnswer::WouldCross { reason: refusal.to_string() }
+            }
             Err(refusal) => {
                 PlaceAnswer::Refused { code: refusal.code().to_owned(), reason: refusal.to_string() }
             }

@@ -70,6 +70,7 @@ pub(super) fn bot(n: u32) -> BotConfig {
         name: format!("bot-{n}"),
         strategy: Some(StrategyId::new(n)),
         exit_plan: ExitPlan::NONE,
+        grid: None,
         settings: BotSettings { symbol: SymbolScope::Universe, ..BotSettings::default() },
         is_running: true,
         close_requested: false,

@@ -7,7 +7,7 @@ use super::exchange::{report, told};
 use super::fixtures::*;
 use crate::domain::fill::Fill;
 use crate::domain::funding::FundingPayment;
-use crate::domain::ids::{AccountId, ClientOrderId, CycleId};
+use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId};
 use crate::domain::instrument::Symbol;
 use crate::domain::market::MarketStep;
 use crate::domain::money::Price;
@@ -20,6 +20,7 @@ use crate::engine::config::AccountConfig;
 use crate::engine::cycle::Cycle;
 use crate::engine::decision::{Action, Decision};
 use crate::engine::event::*;
+use crate::engine::grid::rows::{GridFill, GridLineRow};
 use crate::engine::machine::AccountMachine;
 use crate::engine::orders::ENDED_MIN;
 use crate::engine::state::{DurableState, SavedAccount};
@@ -74,6 +75,9 @@ pub(super) struct Rig {
     pub fills: Vec<BookedFill>,
     pub funding: Vec<FundingPayment>,
     pub adjustments: Vec<CashAdjustment>,
+    pub grid_fills: Vec<GridFill>,
+    /// Lines of all grids as they were last recorded.
+    pub lines: BTreeMap<(BotId, u16), GridLineRow>,
     /// Records that have no list of their own, as text.
     pub others: Vec<String>,
     pub rows: BTreeMap<ClientOrderId, PositionRow>,
@@ -110,6 +114,8 @@ impl Rig {
             fills: Vec::new(),
             funding: Vec::new(),
             adjustments: Vec::new(),
+            grid_fills: Vec::new(),
+            lines: BTreeMap::new(),
             others: Vec::new(),
             rows: BTreeMap::new(),
             orders: BTreeMap::new(),
@@ -277,6 +283,12 @@ impl Rig {
             }
             Record::Decision(decision) => self.decisions.push(decision),
             Record::Notice(notice) => self.notices.push(notice),
+            Record::GridFill(fill) => self.grid_fills.push(fill),
+            Record::GridLines(lines) => {
+                for row in lines.changed {
+                    self.lines.insert((lines.bot, row.line), row);
+                }
+            }
             other @ Record::BotStopped { bot, .. } => {
                 edit_bot(&mut self.config, bot, |bot| bot.is_running = false);
                 self.others.push(format!("{other:?}"));

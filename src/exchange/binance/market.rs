@@ -81,6 +81,10 @@ impl MarketData for BinanceMarket {
         &Timeframe::ALL
     }
 
+    fn streams(&self, timeframe: Timeframe) -> bool {
+        self.timeframes().contains(&timeframe)
+    }
+
     fn candles<'a>(&'a self, query: &'a CandleQuery) -> Answer<'a, Vec<Candle>> {
         Box::pin(self.page(query))
     }

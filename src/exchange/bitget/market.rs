@@ -108,6 +108,10 @@ impl MarketData for BitgetMarket {
         &TIMEFRAMES
     }
 
+    fn streams(&self, timeframe: Timeframe) -> bool {
+        self.timeframes().contains(&timeframe)
+    }
+
     fn candles<'a>(&'a self, query: &'a CandleQuery) -> Answer<'a, Vec<Candle>> {
         Box::pin(self.page(query))
     }

@@ -150,7 +150,15 @@ pub fn cancel(symbol: &Symbol, id: &ClientOrderId) -> Call {
         Some(Purpose::StopLoss) => cancel_plan(symbol, OrderName::Client(id.as_str()), "loss_plan"),
         Some(Purpose::TakeProfit) => cancel_plan(symbol, OrderName::Client(id.as_str()), "profit_plan"),
         Some(
-            Purpose::Entry | Purpose::Dca1 | Purpose::Dca2 | Purpose::Dca3 | Purpose::Exit | Purpose::Flatten,
+            Purpose::Entry
+            | Purpose::Dca1
+            | Purpose::Dca2
+            | Purpose::Dca3
+            | Purpose::Exit
+            | Purpose::Flatten
+            | Purpose::GridEntry
+            | Purpose::GridExit
+            | Purpose::GridBuyIn,
         )
         | None => cancel_order(symbol, OrderName::Client(id.as_str())),
     }

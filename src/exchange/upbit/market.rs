@@ -125,6 +125,10 @@ impl MarketData for UpbitMarket {
         &TIMEFRAMES
     }
 
+    fn streams(&self, timeframe: Timeframe) -> bool {
+        calls::minutes(timeframe).is_some()
+    }
+
     fn candles<'a>(&'a self, query: &'a CandleQuery) -> Answer<'a, Vec<Candle>> {
         Box::pin(self.page(query))
     }

@@ -139,12 +139,13 @@ fn what_is_no_candle_file_is_named() {
         ("", "is empty"),
         ("\r\n\n", "is empty"),
         (HEADER, "has a header but no rows"),
+        ("time,open,high,low,close,volume\n", "has a header but no rows"),
         (
-            "time,open,high,low,close,volume\n",
-            "header is `time,open,high,low,close,volume`, expected `open_time_ms,open,high,low,close,volume`",
+            "time,open,high,low,last,volume\n",
+            "header is `time,open,high,low,last,volume`, expected `open_time_ms,open,high,low,close,volume`",
         ),
         ("open_time_ms,open,high,low,close\n", "header is `open_time_ms,open,high,low,close`, expected"),
-        ("0,1,1,1,1,1\n", "header is `0,1,1,1,1,1`, expected"),
+        ("0,1,1,1,1\n", "header is `0,1,1,1,1`, expected"),
     ] {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{text:?}: {error}");

@@ -99,3 +99,52 @@ fn a_price_bar_spans_what_was_seen_since_the_last_step() {
     let quiet = bars.step(at(3 * MINUTE + 30_000)).price_bars[0].candle;
     assert_eq!((quiet.high, quiet.low, quiet.volume), (quiet.open, quiet.close, Decimal::ZERO));
 }
+
+#[test]
+fn a_day_that_nobody_streams_is_asked_for_when_it_is_over() {
+    let day = Timeframe::D1.duration();
+    let days = |n: i64| at(n * day.ms());
+    let daily = (series().0, Timeframe::D1);
+    let bar_of = |n: i64, price: u32| Candle { open_time: days(n), ..flat(0, price) };
+    let mut bars =
+        LiveBars::new(Timeframe::M1, DurationMs::from_secs(10)).polling(BTreeSet::from([Timeframe::D1]));
+    bars.follow(&BTreeSet::from([daily.clone()]));
+    let noon = days(2).plus(DurationMs::from_secs(43_200));
+    bars.fetched(&daily, &[bar_of(0, 10), bar_of(1, 11)], noon);
+    let mut closed_at = |secs: i64, told: &[Candle]| -> (bool, Vec<String>) {
+        let now = days(3).plus(DurationMs::from_secs(secs));
+        let step = bars.step(now);
+        let asked = bars.missing() == [Missing { series: daily.clone(), from: Some(days(2)) }];
+        if asked {
+            bars.fetched(&daily, told, now);
+        }
+        let closed = step
+            .closed_bars
+            .iter()
+            .chain(bars.step(now).closed_bars.iter())
+            .map(|bar| bar.candle.close.to_string())
+            .collect();
+        (asked, closed)
+    };
+    assert_eq!(closed_at(-3_600, &[]), (false, vec![]), "it goes on");
+    assert_eq!(closed_at(9, &[]), (false, vec![]), "within its grace");
+    assert_eq!(closed_at(10, &[]), (true, vec![]), "not told yet: no candle is made up");
+    assert_eq!(closed_at(24, &[]), (false, vec![]), "asked a short while ago");
+    assert_eq!(closed_at(25, &[bar_of(2, 13)]), (true, vec!["13".to_owned()]));
+    assert_eq!(closed_at(60, &[]), (false, vec![]), "once a day");
+}
+
+#[test]
+fn a_polled_day_without_a_trade_stands_still_in_the_end() {
+    let daily = (series().0, Timeframe::D1);
+    let mut bars =
+        LiveBars::new(Timeframe::M1, DurationMs::from_secs(10)).polling(BTreeSet::from([Timeframe::D1]));
+    bars.follow(&BTreeSet::from([daily.clone()]));
+    bars.fetched(&daily, &[flat(0, 10)], at(Timeframe::D1.duration().ms() + 1));
+    let over = at(2 * Timeframe::D1.duration().ms());
+    let closes_at =
+        |bars: &mut LiveBars, secs: i64| bars.step(over.plus(DurationMs::from_secs(secs))).closed_bars.len();
+    assert_eq!(closes_at(&mut bars, 609), 0);
+    bars.fetched(&daily, &[], over.plus(DurationMs::from_secs(609)));
+    assert_eq!(closes_at(&mut bars, 610), 1);
+}

@@ -1,6 +1,7 @@
 //! What a chat is shown of its account. Reads one state, and nothing of any other account.
 
 mod account;
+mod grid;
 mod history;
 mod trading;
 
@@ -26,7 +27,7 @@ pub(in crate::notify) fn show(conn: &Connection, member: &Member, view: &View) -
         View::Bots => account::bots(&conn, member)?,
         View::Positions => trading::positions(&conn, member)?,
         View::Orders => trading::orders(&conn, member)?,
-        View::Grid(name) => trading::grid(&conn, member, name.as_deref())?,
+        View::Grid(name) => grid::grid(&conn, member, name.as_deref())?,
         View::Pnl => history::pnl(&conn, member)?,
         View::Daily => history::daily(&conn, member)?,
         View::Why(symbol) => history::why(&conn, member, symbol.as_ref())?,

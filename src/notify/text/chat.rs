@@ -62,6 +62,8 @@ pub const TIME: Phrase = phrase("Time (UTC)", "시각(UTC)");
 pub const PURPOSE: Phrase = phrase("Purpose", "목적");
 pub const PROFIT: Phrase = phrase("Profit", "수익");
 pub const LINE: Phrase = phrase("Line", "단계");
+pub const CYCLES: Phrase = phrase("cycles", "왕복");
+pub const PER_DAY: Phrase = phrase("a day", "하루");
 
 pub const DRY_RUN: Phrase = phrase("DRY RUN", "모의 거래(DRY RUN)");
 pub const DRY_RUN_PAPER: Phrase = phrase("DRY RUN (paper)", "모의 거래(DRY RUN, paper)");

@@ -10,6 +10,13 @@ pub struct Ema {
     value: f64,
 }
 
+/// An average that is running: the next value is `value + (input - value) x smoothing`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Average {
+    pub value: f64,
+    pub smoothing: f64,
+}
+
 impl Ema {
     pub fn new(period: u32) -> Self {
         let period = period.max(1);
@@ -19,6 +26,14 @@ impl Ema {
     /// Bars until the first value.
     pub const fn warmup(&self) -> u32 {
         self.period
+    }
+
+    /// Where it stands; `None` while warming up.
+    pub const fn running(&self) -> Option<Average> {
+        if self.seen < self.period {
+            return None;
+        }
+        Some(Average { value: self.value, smoothing: self.smoothing })
     }
 
     pub fn push(&mut self, value: f64) -> Option<f64> {

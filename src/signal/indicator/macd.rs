@@ -1,6 +1,6 @@
 //! Moving average convergence and divergence (Gerald Appel).
 
-use super::ema::Ema;
+use super::ema::{Average, Ema};
 
 /// One bar's MACD, in the unit of the price.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +40,11 @@ impl Macd {
     /// Bars until the first value.
     pub const fn warmup(&self) -> u32 {
         self.slow.warmup() + self.signal.warmup() - 1
+    }
+
+    /// Its fast, slow and signal averages; `None` while one of them is warming up.
+    pub fn running(&self) -> Option<[Average; 3]> {
+        Some([self.fast.running()?, self.slow.running()?, self.signal.running()?])
     }
 
     pub fn push(&mut self, close: f64) -> Option<MacdValue> {

@@ -17,7 +17,7 @@ mod window;
 pub use adx::{Adx, Directional};
 pub use atr::{Atr, TrueRange, natr};
 pub use bollinger::{Bollinger, BollingerBands};
-pub use ema::Ema;
+pub use ema::{Average, Ema};
 pub use macd::{Macd, MacdValue};
 pub use roc::Roc;
 pub use rsi::Rsi;

@@ -15,7 +15,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::audit::{self, AuditEntry};
-use super::{StoreError, holdings};
+use super::{StoreError, grids, holdings};
 use crate::domain::fee::Paid;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId};
 use crate::domain::money::{Quote, parse_decimal};
@@ -172,6 +172,8 @@ fn record_one(
         Record::SymbolClosed { symbol, asked_at } => holdings::forget_close(conn, account, symbol, *asked_at),
         Record::Equity { at, wallet, unrealized } => write_equity(conn, account, *at, *wallet, *unrealized),
         Record::Decision(decision) => write_decision(conn, account, decision),
+        Record::GridFill(fill) => grids::journal::write_fill(conn, fill),
+        Record::GridLines(lines) => grids::journal::write_lines(conn, lines),
         Record::Notice(notice) => write_notice(conn, account, turn.at, notice),
         Record::StateChanged => Ok(()),
     }

@@ -40,7 +40,7 @@ impl Findings<'_> {
         });
     }
 
-    fn compare<T: PartialEq + ToString>(
+    pub(super) fn compare<T: PartialEq + ToString>(
         &mut self,
         check: &'static str,
         subject: &str,

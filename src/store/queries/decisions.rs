@@ -1,6 +1,7 @@
 //! What an account decided last.
 
 use rusqlite::{Connection, params};
+use serde::Serialize;
 
 use crate::domain::ids::AccountId;
 use crate::domain::instrument::Symbol;
@@ -34,6 +35,39 @@ pub fn recent(
     let rows = statement.query_map(params![account.get(), symbol.map(Symbol::as_str), limit], |row| {
         Ok(RecentDecision {
             at: column::timestamp(row, "at")?,
+            bot: row.get("bot")?,
+            symbol: column::parsed(row, "symbol")?,
+            action: row.get("action")?,
+            code: row.get("code")?,
+            detail: row.get("detail")?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A decision of any account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FleetDecision {
+    pub at: Timestamp,
+    pub account: String,
+    pub bot: String,
+    pub symbol: Symbol,
+    pub action: String,
+    pub code: String,
+    pub detail: String,
+}
+
+/// The latest decisions of all accounts that are not older than `since`, newest first.
+pub fn since(conn: &Connection, since: Timestamp, limit: u32) -> Result<Vec<FleetDecision>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT d.at, a.name AS account, b.name AS bot, d.symbol, d.action, d.code, d.detail
+         FROM decisions d JOIN accounts a ON a.id = d.account_id JOIN bot_instances b ON b.id = d.bot_id
+         WHERE d.at >= ?1 ORDER BY d.at DESC, a.name, b.name, d.symbol, d.action, d.code LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![since.ms(), limit], |row| {
+        Ok(FleetDecision {
+            at: column::timestamp(row, "at")?,
+            account: row.get("account")?,
             bot: row.get("bot")?,
             symbol: column::parsed(row, "symbol")?,
             action: row.get("action")?,

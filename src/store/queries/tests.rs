@@ -309,3 +309,32 @@ fn fees_are_listed_by_the_asset_they_were_paid_in() {
     assert_eq!(days[0].fees, quote("2.6265"), "worth, not amounts");
     assert_eq!(line(&days[0].fees_by_asset), ["BNB 0.0014 1 0.0004", "USDT 1.6265 1.6265 0"]);
 }
+
+#[test]
+fn what_others_hold_is_listed_apart() {
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    let external = r#"{"BTCUSDT":{"long":"0.5","short":"0","open_orders":1},"XRPUSDT":{"long":"7","short":"3"},
+        "ETHUSDT":{"open_orders":2}}"#;
+    store
+        .conn()
+        .execute(
+            "UPDATE account_state SET state = json_set(state, '$.external', json(?1)) WHERE account_id = 1",
+            [external],
+        )
+        .unwrap();
+    let line = |filter: &Filter| -> Vec<String> {
+        let rows = super::external::list(store.conn(), filter).unwrap();
+        let notional = |row: &super::external::ExternalRow| row.notional.map(|notional| notional.to_string());
+        rows.iter()
+            .map(|row| format!("{} {} {} {} {:?}", row.account, row.symbol, row.side, row.qty, notional(row)))
+            .collect()
+    };
+    assert_eq!(
+        line(&Filter::default()),
+        ["alpha BTCUSDT long 0.5 Some(\"10300\")", "alpha XRPUSDT long 7 None", "alpha XRPUSDT short 3 None"]
+    );
+    assert_eq!(line(&of_account(2)), [""; 0]);
+    assert_eq!(line(&Filter { symbol: Symbol::try_new("BTCUSDT").ok(), ..Filter::default() }).len(), 1);
+    assert_eq!(line(&Filter { bot: Some("trend".to_owned()), ..Filter::default() }), [""; 0]);
+}

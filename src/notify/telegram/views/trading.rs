@@ -1,19 +1,18 @@
-//! `/positions`, `/orders`, `/grid`.
+//! `/positions`, `/orders`.
 
 use rusqlite::Connection;
 
 use super::{own, profit, sheet};
 use crate::domain::figures;
-use crate::domain::kind::BotType;
+use crate::domain::figures::signed;
 use crate::domain::order::OrderStatus;
 use crate::domain::side::{PositionSide, Side};
-use crate::domain::{calendar, figures::signed};
 use crate::notify::telegram::answer::Answer;
 use crate::notify::telegram::gate::Member;
 use crate::notify::telegram::table;
 use crate::notify::text::chat;
+use crate::store::StoreError;
 use crate::store::queries::{orders, positions};
-use crate::store::{StoreError, bots, grids};
 
 pub(super) fn positions(conn: &Connection, member: &Member) -> Result<Answer, StoreError> {
     let lang = member.lang;
@@ -107,48 +106,4 @@ pub(super) fn orders(conn: &Connection, member: &Member) -> Result<Answer, Store
         label(chat::STATE),
     ];
     Ok(sheet(member, "", &table::lines(&header, &rows, &[3, 4]), &[]))
-}
-
-pub(super) fn grid(conn: &Connection, member: &Member, name: Option<&str>) -> Result<Answer, StoreError> {
-    let lang = member.lang;
-    let all = bots::list(conn, Some(member.account))?;
-    let named = name.map(|name| all.iter().find(|bot| bot.name == name));
-    let mut grids = all.iter().filter(|bot| bot.bot_type == BotType::Grid);
-    let bot = match (named, name) {
-        (Some(Some(bot)), _) if bot.bot_type == BotType::Grid => bot,
-        (Some(Some(bot)), _) => return Ok(Answer::plain(&chat::Sentence::NotAGrid(&bot.name).text(lang))),
-        (_, Some(name)) => {
-            let error = StoreError::NotFound { what: "bot", name: name.to_owned() };
-            return Ok(Answer::plain(&chat::refusal(&error.into(), lang)));
-        }
-        (_, None) => match (grids.next(), grids.next()) {
-            (None, _) => return Ok(Answer::plain(chat::NO_GRID.text(lang))),
-            (Some(bot), None) => bot,
-            (Some(_), Some(_)) => return Ok(Answer::plain(chat::WHICH_GRID.text(lang))),
-        },
-    };
-    let Some(ladder) = grids::ladder(conn, bot.id)? else {
-        return Ok(Answer::plain(chat::NO_GRID.text(lang)));
-    };
-    let rows: Vec<_> = ladder
-        .lines
-        .iter()
-        .map(|line| {
-            vec![
-                line.index.to_string(),
-                figures::price(Some(line.price)),
-                line.status.clone(),
-                profit(line.profit),
-            ]
-        })
-        .collect();
-    let label = |phrase: chat::Phrase| phrase.text(lang);
-    let header = [label(chat::LINE), label(chat::PRICE), label(chat::STATE), label(chat::PROFIT)];
-    let price = figures::price(ladder.current_price);
-    let footer = [
-        format!("{} {price}, {} {}", label(chat::PRICE), label(chat::PROFIT), profit(ladder.realized_profit)),
-        bot.last_trade_at.map(calendar::minute).unwrap_or_default(),
-    ];
-    let what = format!("{} {}", bot.name, bot.settings.symbol);
-    Ok(sheet(member, &what, &table::lines(&header, &rows, &[0, 1, 3]), &footer))
 }

@@ -69,6 +69,11 @@ fn korean(error: &ControlError) -> Option<String> {
         | ControlError::BuiltIn { .. }
         | ControlError::StrategyInUse { .. }
         | ControlError::NothingToSet
+        | ControlError::GridIncomplete { .. }
+        | ControlError::GridRefused { .. }
+        | ControlError::GridHolds { .. }
+        | ControlError::OtherType { .. }
+        | ControlError::NotAGrid { .. }
         | ControlError::Import { .. } => return None,
     })
 }

@@ -1,0 +1,97 @@
+//! Which line opens where, on which side, and closes where.
+
+use crate::domain::instrument::Instrument;
+use crate::domain::money::{Price, Qty};
+use crate::domain::side::PositionSide;
+
+use super::Direction;
+use super::plan::Plan;
+
+/// A refused post-only order moves so many ticks at most.
+const TICKS_MAX: u8 = 20;
+
+/// One line as it is traded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rung {
+    pub line: u16,
+    pub side: PositionSide,
+    /// Where it opens.
+    pub entry: Price,
+    /// Where it closes: one line further on.
+    pub exit: Price,
+}
+
+/// The lines of a plan that open something, from the lowest. A neutral grid is long on the lines below `anchor`, the
+/// price it began at, and short on those above; the line right above it opens nothing.
+pub fn rungs(plan: &Plan, direction: Direction, anchor: Option<Price>) -> Vec<Rung> {
+    let spaces = plan.lines.iter().zip(plan.lines.iter().skip(1));
+    let rung = |(low, high): (&super::plan::Line, &super::plan::Line)| {
+        let is_long = match direction {
+            Direction::Long => true,
+            Direction::Short => false,
+            Direction::Neutral => anchor.is_none_or(|anchor| low.price < anchor),
+        };
+        if is_long {
+            Rung { line: low.index, side: PositionSide::Long, entry: low.price, exit: high.price }
+        } else {
+            Rung { line: high.index, side: PositionSide::Short, entry: high.price, exit: low.price }
+        }
+    };
+    spaces.map(rung).collect()
+}
+
+impl Rung {
+    /// Whether an entry may rest at its line while the market is at `price`.
+    pub fn can_rest(&self, price: Price) -> bool {
+        is_beyond(price, self.entry, self.side)
+    }
+
+    /// Whether the price is nearer to the exit than to the entry.
+    pub fn is_past_middle(&self, price: Price) -> bool {
+        let middle = (self.entry.decimal() + self.exit.decimal()) / rust_decimal::Decimal::TWO;
+        match self.side {
+            PositionSide::Long => price.decimal() >= middle,
+            PositionSide::Short => price.decimal() <= middle,
+        }
+    }
+
+    /// Where the entry goes: on its line. Refused there more than once since it would have crossed, it goes further
+    /// back tick by tick.
+    pub fn entry_price(&self, tick: Price, refusals: u8) -> Price {
+        let ticks = refusals.saturating_sub(1).min(TICKS_MAX);
+        by_ticks(self.entry, tick, ticks, self.side == PositionSide::Short)
+    }
+
+    /// Where the exit goes: on its line. Refused there since it would have crossed, it goes a tick beyond the market
+    /// where that has passed the line, and further tick by tick.
+    pub fn exit_price(&self, instrument: &Instrument, tick: Price, market: Price, refusals: u8) -> Price {
+        let up = self.side == PositionSide::Long;
+        let is_passed = !is_beyond(self.exit, market, self.side);
+        let base = match (is_passed && refusals > 0, self.side) {
+            (false, _) => self.exit,
+            (true, PositionSide::Long) => by_ticks(instrument.ceil_price(market), tick, 1, up),
+            (true, PositionSide::Short) => by_ticks(instrument.floor_price(market), tick, 1, up),
+        };
+        by_ticks(base, tick, refusals.saturating_sub(1).min(TICKS_MAX), up)
+    }
+}
+
+/// Whether `price` is beyond `other` on the side where a position on `side` wins.
+fn is_beyond(price: Price, other: Price, side: PositionSide) -> bool {
+    match side {
+        PositionSide::Long => price > other,
+        PositionSide::Short => price < other,
+    }
+}
+
+fn by_ticks(price: Price, tick: Price, count: u8, up: bool) -> Price {
+    let distance = tick.decimal() * rust_decimal::Decimal::from(count);
+    let moved = if up { price.decimal() + distance } else { price.decimal() - distance };
+    Price::try_new(moved).unwrap_or(price)
+}
+
+/// Whether a lot is enough for an order. On futures an order that only reduces needs no more than the smallest
+/// quantity; on a spot exchange a sale must be worth the smallest order too.
+pub fn is_sellable(qty: Qty, exit: Price, instrument: &Instrument, spot: bool) -> bool {
+    instrument.check_qty(qty).is_ok() && (!spot || instrument.check_notional(exit, qty).is_ok())
+}

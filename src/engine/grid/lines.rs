@@ -1,0 +1,367 @@
+//! What the lines of a working grid lack, and the orders that give it to them.
+//!
+//! A line that holds something closes it one line further on; a line that holds nothing opens at its price while the
+//! market is beyond it; everything rests post-only. What was filled of an order that still rests is closed once the
+//! market is nearer to the exit than to the entry. Less than the exchange takes is dust: it stays with its line and
+//! goes with the next round.
+
+use std::collections::BTreeMap;
+
+use crate::domain::ids::BotId;
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::money::{Leverage, Price, Qty, Quote};
+use crate::domain::order::{Order, OrderKind, Purpose, TimeInForce};
+use crate::domain::side::PositionSide;
+use crate::engine::config::BotConfig;
+use crate::engine::decision::Code;
+use crate::engine::entries::Obstacle;
+use crate::engine::intent::Intent;
+use crate::engine::machine::{AccountMachine, HeldKey};
+use crate::engine::turn::Record;
+
+use super::Direction;
+use super::ladder::{Rung, is_sellable, rungs};
+use super::plan::Plan;
+use super::rows::{GridLineRow, GridLines};
+use super::state::{GridMemory, GridState};
+
+/// So many entries of a grid are under way at most; the next follow when these are answered. Placing a long ladder
+/// thus never outlasts the time in which an order may still be sent.
+const IN_FLIGHT_MAX: usize = 50;
+
+/// An order that a line lacks.
+#[derive(Debug, Clone, Copy)]
+struct Lacking {
+    rung: Rung,
+    price: Price,
+    qty: Qty,
+}
+
+#[derive(Debug, Default)]
+struct Wants {
+    cancels: Vec<Order>,
+    exits: Vec<Lacking>,
+    /// The nearest to the market first.
+    entries: Vec<Lacking>,
+}
+
+/// What one look at the lines is made with.
+struct View<'a> {
+    state: &'a GridState,
+    memory: &'a GridMemory,
+    plan: &'a Plan,
+    instrument: &'a Instrument,
+    price: Price,
+    held: Option<PositionSide>,
+    /// By line, and whether it is the exit.
+    working: BTreeMap<(u16, bool), &'a Order>,
+}
+
+impl View<'_> {
+    fn look(&self, rung: Rung, wants: &mut Wants) {
+        let (entry, exit) = (self.order(rung.line, false), self.order(rung.line, true));
+        let lot = self.state.lots.get(rung.line).qty;
+        let is_against = self.held.is_some_and(|side| side != rung.side);
+        if let Some(entry) = entry.filter(|entry| is_against || self.is_spent(entry, lot, exit)) {
+            wants.cancels.push(entry.clone());
+        }
+        match exit {
+            Some(exit) => {
+                let is_final_lot = entry.is_none() && exit.status.is_resting();
+                if is_final_lot && exit.remaining_qty() != lot {
+                    wants.cancels.push(exit.clone());
+                }
+            }
+            None if is_sellable(lot, rung.exit, self.instrument, self.plan.terms.spot) => {
+                let is_due =
+                    entry.is_none_or(|entry| !entry.filled_qty.is_zero() && rung.is_past_middle(self.price));
+                if is_due && !self.is_held_back(rung.line, true) {
+                    let refusals = self.crossed(rung.line, true);
+                    let price = rung.exit_price(self.instrument, self.plan.tick, self.price, refusals);
+                    wants.exits.push(Lacking { rung, price, qty: lot });
+                }
+            }
+            None => {
+                let is_free = entry.is_none() && !is_against && !self.is_held_back(rung.line, false);
+                if is_free && rung.can_rest(self.price) {
+                    let price = rung.entry_price(self.plan.tick, self.crossed(rung.line, false));
+                    wants.entries.push(Lacking { rung, price, qty: self.plan.qty_per_line });
+                }
+            }
+        }
+    }
+
+    /// What was filled of it has been closed meanwhile: the line begins again with its whole quantity.
+    fn is_spent(&self, entry: &Order, lot: Qty, exit: Option<&Order>) -> bool {
+        let is_partial = entry.status.is_resting() && !entry.filled_qty.is_zero();
+        is_partial && exit.is_none() && lot < self.instrument.min_qty
+    }
+
+    fn order(&self, line: u16, is_exit: bool) -> Option<&Order> {
+        self.working.get(&(line, is_exit)).copied()
+    }
+
+    fn is_held_back(&self, line: u16, is_exit: bool) -> bool {
+        self.memory.held_back.contains(&(line, is_exit))
+    }
+
+    fn crossed(&self, line: u16, is_exit: bool) -> u8 {
+        self.memory.crossed.get(&(line, is_exit)).copied().unwrap_or_default()
+    }
+}
+
+impl AccountMachine {
+    /// Gives the lines of a grid that has begun what they lack. Changes nothing where they lack nothing.
+    pub(super) fn work_lines(&mut self, key: &HeldKey) {
+        let (Some(bot), Ok(price)) = (self.bot(key.0), self.price(&key.1)) else { return };
+        let (Some(plan), Some(instrument)) = (self.plan_of(key.0), self.instrument(&key.1)) else { return };
+        let Some(wants) = self.wants(key, &bot, &plan, &instrument, price) else { return };
+        for order in wants.cancels {
+            self.cancel(&order);
+        }
+        let leverage = self.grid_leverage(&bot);
+        if !self.backs_off(key.0, true) {
+            for lacking in wants.exits {
+                self.intend_on_line(key, Purpose::GridExit, lacking, leverage, Quote::ZERO);
+            }
+        }
+        if !self.backs_off(key.0, false) {
+            self.buy_in(key, &bot, &plan, price, leverage);
+            self.open_lines(key, &bot, wants.entries, leverage);
+        }
+    }
+
+    fn wants(
+        &self,
+        key: &HeldKey,
+        bot: &BotConfig,
+        plan: &Plan,
+        instrument: &Instrument,
+        price: Price,
+    ) -> Option<Wants> {
+        let setup = bot.grid.as_ref()?;
+        let state = self.durable.grids.get(&key.0)?;
+        let view = View {
+            state,
+            memory: self.grid_memory.get(&key.0)?,
+            plan,
+            instrument,
+            price,
+            held: self.held.get(key).map(|held| held.position().side),
+            working: self.line_orders(key.0, &key.1),
+        };
+        let mut wants = Wants::default();
+        let is_buying_in = |line: u16| {
+            state.buying_in.is_some_and(|(first, last)| (first.min(last)..=first.max(last)).contains(&line))
+        };
+        for rung in rungs(plan, setup.config.direction, state.anchor) {
+            if !is_buying_in(rung.line) {
+                view.look(rung, &mut wants);
+            }
+        }
+        wants.entries.sort_by_key(|lacking| (lacking.price.decimal() - price.decimal()).abs());
+        Some(wants)
+    }
+
+    /// The working orders on a grid's lines, by line and whether they close.
+    fn line_orders<'a>(&'a self, bot: BotId, symbol: &'a Symbol) -> BTreeMap<(u16, bool), &'a Order> {
+        let on_line = |order: &'a Order| {
+            let line = order.client_order_id.key()?.line()?;
+            order.purpose.is_on_line().then_some(((line, order.purpose == Purpose::GridExit), order))
+        };
+        self.orders.of(bot, symbol).filter_map(on_line).collect()
+    }
+
+    fn open_lines(&mut self, key: &HeldKey, bot: &BotConfig, entries: Vec<Lacking>, leverage: Leverage) {
+        let in_flight = |order: &&Order| order.purpose == Purpose::GridEntry && order.status.is_in_flight();
+        let under_way = self.orders.of(key.0, &key.1).filter(in_flight).count();
+        let Some(first) = entries.first() else { return };
+        if let Some(obstacle) = self.grid_obstacle(key.0, &key.1, first.rung.side) {
+            self.explain_grid(key, obstacle);
+            return;
+        }
+        let capital = match self.capital(bot) {
+            Ok(capital) => capital,
+            Err(obstacle) => return self.explain_grid(key, obstacle),
+        };
+        let mut used = self.margin_used(key.0);
+        for lacking in entries.into_iter().take(IN_FLIGHT_MAX.saturating_sub(under_way)) {
+            let margin = lacking.price.notional(lacking.qty).margin_at(leverage);
+            if used + margin > capital {
+                let detail = format!(
+                    "line {} needs margin {margin}, the grid uses {used} of its capital {capital}",
+                    lacking.rung.line
+                );
+                self.explain_grid(key, (Code::CapitalExhausted, detail));
+                return;
+            }
+            used += margin;
+            self.intend_on_line(key, Purpose::GridEntry, lacking, leverage, margin);
+        }
+    }
+
+    /// What a grid that has just begun lacks on the lines beyond the market, by one order at the market.
+    fn buy_in(&mut self, key: &HeldKey, bot: &BotConfig, plan: &Plan, price: Price, leverage: Leverage) {
+        let Some((first, last)) = self.durable.grids.get(&key.0).and_then(|state| state.buying_in) else {
+            return;
+        };
+        let is_under_way = self.orders.of(key.0, &key.1).any(|order| order.purpose == Purpose::GridBuyIn);
+        if is_under_way {
+            return;
+        }
+        let is_short = bot.grid.as_ref().is_some_and(|setup| setup.config.direction == Direction::Short);
+        let side = if is_short { PositionSide::Short } else { PositionSide::Long };
+        let state = self.grid_state(key.0);
+        let lacking = (first.min(last)..=first.max(last))
+            .map(|line| plan.qty_per_line.minus(state.lots.get(line).qty))
+            .fold(Qty::ZERO, Qty::plus);
+        if lacking.is_zero() {
+            state.buying_in = None;
+            self.turn.records.push(Record::StateChanged);
+            return;
+        }
+        let obstacle = self.grid_obstacle(key.0, &key.1, side);
+        let sized = match obstacle {
+            Some(obstacle) => Err(obstacle),
+            None => self.fit(bot, &key.1, price, lacking, leverage),
+        };
+        match sized {
+            Ok(sized) => {
+                self.intend(Intent {
+                    bot: key.0,
+                    symbol: key.1.clone(),
+                    side,
+                    purpose: Purpose::GridBuyIn,
+                    kind: OrderKind::Market,
+                    qty: sized.qty,
+                    leverage,
+                    margin: sized.margin,
+                    attempt: 1,
+                    line: Some(first),
+                    signal_at: None,
+                });
+            }
+            Err(obstacle) => self.explain_grid(key, obstacle),
+        }
+    }
+
+    fn intend_on_line(
+        &mut self,
+        key: &HeldKey,
+        purpose: Purpose,
+        lacking: Lacking,
+        leverage: Leverage,
+        margin: Quote,
+    ) {
+        self.intend(Intent {
+            bot: key.0,
+            symbol: key.1.clone(),
+            side: lacking.rung.side,
+            purpose,
+            kind: OrderKind::Limit { price: lacking.price, time_in_force: TimeInForce::PostOnly },
+            qty: lacking.qty,
+            leverage,
+            margin,
+            attempt: 1,
+            line: Some(lacking.rung.line),
+            signal_at: None,
+        });
+    }
+
+    /// What forbids a grid to open anything. Gates and cooldowns are about signals: a grid has none.
+    pub(super) fn grid_obstacle(&self, bot: BotId, symbol: &Symbol, side: PositionSide) -> Option<Obstacle> {
+        if !self.entries_enabled {
+            return Some((Code::EngineOff, "engine.enabled is off in the configuration".to_owned()));
+        }
+        if side == PositionSide::Short && self.config.venue.spot {
+            return Some((Code::NoShortsOnSpot, "a spot exchange has no short positions".to_owned()));
+        }
+        if let Some(why) = self.durable.blocked.get(symbol) {
+            return Some((Code::SymbolBlocked, why.clone()));
+        }
+        self.netting(bot, symbol, side)
+    }
+
+    fn backs_off(&self, bot: BotId, is_exit: bool) -> bool {
+        self.durable.grids.get(&bot).is_some_and(|state| {
+            if is_exit { state.exits.waits(self.now) } else { state.entries.waits(self.now) }
+        })
+    }
+
+    /// The least of what the grid was given and what the bot may use.
+    fn grid_leverage(&self, bot: &BotConfig) -> Leverage {
+        let own = bot.grid.as_ref().map_or(Leverage::ONE, |setup| setup.config.leverage);
+        let least = own.min(self.leverage(bot));
+        // What is filled binds margin at the position's leverage.
+        let held = self.grid_key(bot.id).and_then(|key| self.held.get(&key));
+        held.map_or(least, |held| least.min(held.position().leverage))
+    }
+
+    /// Adds to the turn how the lines stand of every grid that the turn has touched.
+    pub(in crate::engine) fn note_lines(&mut self) {
+        if self.durable.grids.is_empty() && self.grid_memory.is_empty() {
+            return;
+        }
+        let bot_of = |record: &Record| {
+            if let Record::OrderIntended(order) | Record::OrderChanged { order, .. } = record {
+                order.bot
+            } else if let Record::GridFill(fill) = record {
+                Some(fill.bot)
+            } else {
+                None
+            }
+        };
+        let mut touched: Vec<BotId> = self.turn.records.iter().filter_map(bot_of).collect();
+        touched.extend(
+            self.grid_memory.iter().filter(|(_, memory)| memory.rows.is_empty()).map(|(bot, _)| *bot),
+        );
+        touched.sort_unstable();
+        touched.dedup();
+        for bot in touched {
+            if let Some(lines) = self.lines_of(bot) {
+                self.turn.records.push(Record::GridLines(lines));
+            }
+        }
+    }
+
+    /// The lines that stand otherwise than last recorded.
+    fn lines_of(&mut self, bot: BotId) -> Option<GridLines> {
+        let key = self.grid_key(bot)?;
+        let plan = self.plan_of(bot)?;
+        let direction = self.bot(bot)?.grid.as_ref()?.config.direction;
+        let state = self.durable.grids.get(&bot);
+        let rungs = rungs(&plan, direction, state.and_then(|state| state.anchor));
+        let working = self.line_orders(bot, &key.1);
+        let rows: Vec<GridLineRow> = plan
+            .lines
+            .iter()
+            .map(|line| {
+                let rung = rungs.iter().find(|rung| rung.line == line.index);
+                let is_long = rung.is_none_or(|rung| rung.side == PositionSide::Long);
+                let lot = state.map(|state| state.lots.get(line.index)).unwrap_or_default();
+                let order = |is_exit| working.get(&(line.index, is_exit)).copied();
+                GridLineRow::of(line.index, line.price, is_long, lot, (order(false), order(true)))
+            })
+            .collect();
+        let count = |has: fn(&GridLineRow) -> bool| {
+            u32::try_from(rows.iter().filter(|row| has(row)).count()).unwrap_or(u32::MAX)
+        };
+        let mut lines = GridLines {
+            bot,
+            current_price: self.prices.get(&key.1).copied(),
+            active_buys: count(|row| row.buy.is_some()),
+            active_sells: count(|row| row.sell.is_some()),
+            count: u16::try_from(rows.len()).unwrap_or(u16::MAX),
+            changed: Vec::new(),
+        };
+        let known = &mut self.grid_memory.entry(bot).or_default().rows;
+        known.retain(|line, _| usize::from(*line) < rows.len());
+        for row in rows {
+            if known.get(&row.line) != Some(&row) {
+                known.insert(row.line, row.clone());
+                lines.changed.push(row);
+            }
+        }
+        (!lines.changed.is_empty()).then_some(lines)
+    }
+}

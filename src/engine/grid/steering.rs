@@ -1,0 +1,350 @@
+//! A grid bot's life: it waits for its trigger, begins, keeps the right orders on its lines, and stops.
+//!
+//! What rests is derived: each line's lot and the orders that work for it say what it lacks. So the same look at the
+//! lines places a new grid, answers a fill, mends what a restart finds, and follows an edit; and since a line whose
+//! order may still do something gets no other, no two orders of a line ever rest on one side.
+
+use std::sync::Arc;
+
+use crate::domain::ids::{BotId, ClientOrderId};
+use crate::domain::money::Price;
+use crate::domain::order::{Order, OrderStatus, Purpose};
+use crate::domain::side::PositionSide;
+use crate::engine::config::BotConfig;
+use crate::engine::decision::{Action, Code};
+use crate::engine::machine::{AccountMachine, HeldKey};
+use crate::engine::settings::SymbolScope;
+use crate::engine::turn::{NoticeKind, Record, Severity};
+
+use super::Direction;
+use super::ladder::{Rung, rungs};
+use super::plan::Plan;
+use super::state::{Backoff, GridMemory, GridSetup, GridState};
+
+/// How an order ended that we took back ourselves.
+const OWN_CANCEL: &str = "cancelled by us";
+
+impl AccountMachine {
+    /// A cycle's look at all grids.
+    pub(in crate::engine) fn steer_grids(&mut self) {
+        let bots: Vec<Arc<BotConfig>> =
+            self.config.bots.values().filter(|bot| bot.grid.is_some()).cloned().collect();
+        for bot in bots {
+            if let Some(memory) = self.grid_memory.get_mut(&bot.id) {
+                memory.held_back.clear();
+            }
+            self.steer_grid(&bot);
+        }
+    }
+
+    fn steer_grid(&mut self, bot: &BotConfig) {
+        let (Some(setup), Some(key)) = (bot.grid.as_ref(), self.grid_key(bot.id)) else { return };
+        self.follow_repair(&key, setup);
+        let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(bot, &key.1);
+        if !may_trade || self.is_leaving(&key) {
+            return;
+        }
+        let Ok(price) = self.price(&key.1) else { return };
+        let Some(plan) = self.plan_of(bot.id) else { return };
+        self.follow_ladder(bot.id, setup, &plan);
+        let is_started = self.durable.grids.get(&bot.id).is_some_and(|state| state.is_started);
+        let stop = passed_stop(setup, price);
+        match (is_started, stop) {
+            (true, Some((name, stop))) => self.stop_grid(&key, setup, (name, stop), price),
+            (false, Some(_)) => {}
+            (true, None) => self.work_lines(&key),
+            (false, None) => {
+                if self.may_begin(bot, setup, &key, price) {
+                    self.begin_grid(bot.id, setup, &key.1, price, &plan);
+                    self.work_lines(&key);
+                }
+            }
+        }
+    }
+
+    /// A person wants the grid mended: what waits is tried at once, lots are matched with what is held, every line is
+    /// recorded anew, and a real exchange is asked for everything. Once followed, the same wish does nothing.
+    fn follow_repair(&mut self, key: &HeldKey, setup: &GridSetup) {
+        let known = self.durable.grids.get(&key.0).and_then(|state| state.repaired);
+        if setup.repair_asked_at.is_none() || setup.repair_asked_at == known {
+            return;
+        }
+        let state = self.grid_state(key.0);
+        state.repaired = setup.repair_asked_at;
+        state.entries = Backoff::default();
+        state.exits = Backoff::default();
+        self.grid_memory.insert(key.0, GridMemory::default());
+        self.trim_lots(key);
+        self.doubt(&key.1);
+        self.turn.records.push(Record::StateChanged);
+    }
+
+    /// The lines of a plan that was edited: what is held stays with its line, or moves to the last one.
+    fn follow_ladder(&mut self, bot: BotId, setup: &GridSetup, plan: &Plan) {
+        let ladder = ladder_name(setup, plan);
+        let known = self.durable.grids.get(&bot).and_then(|state| state.ladder.as_ref());
+        if known == Some(&ladder) {
+            return;
+        }
+        let anchor = self.durable.grids.get(&bot).and_then(|state| state.anchor);
+        let rungs = rungs(plan, setup.config.direction, anchor);
+        let misfits = self.misfits(bot, plan, &rungs);
+        let state = self.grid_state(bot);
+        state.lots.reseat(rungs.iter().map(|rung| rung.line));
+        if misfits.is_empty() {
+            state.ladder = Some(ladder);
+        }
+        self.turn.records.push(Record::StateChanged);
+        for order in misfits {
+            self.cancel(&order);
+        }
+    }
+
+    /// Orders that rest where the plan has no line for them.
+    fn misfits(&self, bot: BotId, plan: &Plan, rungs: &[Rung]) -> Vec<Order> {
+        let fits = |order: &Order| {
+            let line = order.client_order_id.key().and_then(|key| key.line());
+            let rung = rungs.iter().find(|rung| Some(rung.line) == line && rung.side == order.position_side);
+            rung.is_some_and(|rung| {
+                if order.purpose == Purpose::GridEntry {
+                    order.kind.price() == Some(rung.entry) && order.qty == plan.qty_per_line
+                } else {
+                    order.kind.price() == Some(rung.exit)
+                }
+            })
+        };
+        let on_line = |order: &&Order| order.bot == Some(bot) && order.purpose.is_on_line();
+        self.orders.working().filter(on_line).filter(|order| !fits(order)).cloned().collect()
+    }
+
+    /// Whether the trigger has been reached and nothing forbids to begin.
+    fn may_begin(&mut self, bot: &BotConfig, setup: &GridSetup, key: &HeldKey, price: Price) -> bool {
+        if let Some(trigger) = setup.config.trigger {
+            let waits_above = self.durable.grids.get(&bot.id).and_then(|state| state.waits_above);
+            let is_above = waits_above.unwrap_or(price > trigger);
+            if waits_above.is_none() {
+                self.grid_state(bot.id).waits_above = Some(is_above);
+                self.turn.records.push(Record::StateChanged);
+            }
+            let is_reached = if is_above { price <= trigger } else { price >= trigger };
+            if !is_reached {
+                let way = if is_above { "down to" } else { "up to" };
+                let detail = format!("waits for the price, now {price}, to come {way} {trigger}");
+                self.explain_grid(key, (Code::GridTrigger, detail));
+                return false;
+            }
+        }
+        let sides: &[PositionSide] = match setup.config.direction {
+            Direction::Long => &[PositionSide::Long],
+            Direction::Short => &[PositionSide::Short],
+            Direction::Neutral => &[PositionSide::Long, PositionSide::Short],
+        };
+        let obstacle = if self.held.contains_key(key) { None } else { self.position_limit(bot) };
+        let obstacle =
+            obstacle.or_else(|| sides.iter().find_map(|side| self.grid_obstacle(bot.id, &key.1, *side)));
+        match obstacle {
+            Some(obstacle) => {
+                self.explain_grid(key, obstacle);
+                false
+            }
+            None => true,
+        }
+    }
+
+    fn begin_grid(
+        &mut self,
+        bot: BotId,
+        setup: &GridSetup,
+        symbol: &crate::domain::instrument::Symbol,
+        price: Price,
+        plan: &Plan,
+    ) {
+        let config = &setup.config;
+        let rungs = rungs(plan, config.direction, Some(price));
+        let holds = self.durable.grids.get(&bot).is_some_and(|state| !state.lots.is_empty());
+        let beyond: Vec<u16> =
+            rungs.iter().filter(|rung| !rung.can_rest(price)).map(|rung| rung.line).collect();
+        let wants = config.buy_in && !holds && config.direction != Direction::Neutral;
+        // A long grid buys in from the lowest of them up, a short one from the highest down.
+        let range = beyond.first().copied().zip(beyond.last().copied()).filter(|_| wants);
+        let buying_in = if config.direction == Direction::Short { range.map(|(a, b)| (b, a)) } else { range };
+        let state = self.grid_state(bot);
+        state.is_started = true;
+        state.anchor = Some(price);
+        state.buying_in = buying_in;
+        self.turn.records.push(Record::StateChanged);
+        let detail = format!(
+            "begins at {price}: {} {} lines from {} to {}, {} each",
+            plan.lines.len(),
+            config.direction,
+            config.lower,
+            config.upper,
+            plan.qty_per_line
+        );
+        self.decide(bot, symbol, (Action::Entered, Code::Grid), detail);
+    }
+
+    /// Beyond its stop: the bot stops, and closes what it holds where it was told to.
+    fn stop_grid(&mut self, key: &HeldKey, setup: &GridSetup, stop: (&str, Price), price: Price) {
+        let reason = format!("the price {price} has reached {} {}", stop.0, stop.1);
+        self.stop_bot(key, &reason);
+        if setup.config.close_on_stop && self.held.contains_key(key) {
+            self.leave(key, Code::GridStop, Purpose::Flatten, &reason);
+        } else {
+            self.decide(key.0, &key.1, (Action::Exited, Code::GridStop), reason);
+        }
+        self.obey_halt();
+    }
+
+    /// Stops a grid by itself, which people are told.
+    pub(in crate::engine) fn stop_bot(&mut self, key: &HeldKey, reason: &str) {
+        let Some(bot) = self.config.bots.get_mut(&key.0).filter(|bot| bot.is_running) else { return };
+        Arc::make_mut(bot).is_running = false;
+        self.turn.records.push(Record::BotStopped { bot: key.0, reason: reason.to_owned() });
+        let fields =
+            [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", reason.to_owned())];
+        self.notify(NoticeKind::Error, Severity::Warning, fields);
+    }
+
+    /// An order of a line has ended. What was not taken waits for the next cycle.
+    pub(in crate::engine) fn line_order_ended(&mut self, order: &Order) {
+        let (Some(bot), Some(line)) = (order.bot, order.client_order_id.key().and_then(|key| key.line()))
+        else {
+            return;
+        };
+        if order.purpose == Purpose::GridBuyIn {
+            if !order.filled_qty.is_zero()
+                && let Some(state) = self.durable.grids.get_mut(&bot)
+            {
+                state.buying_in = None;
+                self.turn.records.push(Record::StateChanged);
+            }
+        } else if order.status != OrderStatus::Filled && order.end_reason.as_deref() != Some(OWN_CANCEL) {
+            let is_exit = order.purpose == Purpose::GridExit;
+            self.grid_memory.entry(bot).or_default().held_back.insert((line, is_exit));
+        }
+        let key = (bot, order.symbol.clone());
+        if self.is_leaving(&key) {
+            self.retry_exit(&key);
+        } else {
+            self.answer_on_lines(&key);
+        }
+    }
+
+    /// Between two cycles: something happened on a line.
+    pub(in crate::engine) fn answer_on_lines(&mut self, key: &HeldKey) {
+        let Some(bot) = self.bot(key.0) else { return };
+        let Some(setup) = bot.grid.as_ref() else { return };
+        let is_working = self.durable.grids.get(&key.0).is_some_and(|state| state.is_started);
+        let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(&bot, &key.1);
+        let is_on_ladder = self.plan_of(key.0).is_some_and(|plan| {
+            let known = self.durable.grids.get(&key.0).and_then(|state| state.ladder.as_ref());
+            known == Some(&ladder_name(setup, &plan))
+        });
+        if self.is_ready() && is_working && may_trade && is_on_ladder && !self.is_leaving(key) {
+            self.work_lines(key);
+        }
+    }
+
+    /// A post-only order would have traded at once: the next one goes a tick further.
+    pub(in crate::engine) fn note_crossing(&mut self, id: &ClientOrderId) {
+        let Some(key) = id.key() else { return };
+        let (Some(bot), Some(line)) = (key.bot, key.line()) else { return };
+        let is_exit = key.purpose == Purpose::GridExit;
+        let crossed = &mut self.grid_memory.entry(bot).or_default().crossed;
+        let times = crossed.entry((line, is_exit)).or_default();
+        *times = times.saturating_add(1);
+    }
+
+    /// An order of a line rests: what was refused before does not count any more, and the next may follow.
+    pub(in crate::engine) fn note_line_accepted(&mut self, id: &ClientOrderId) {
+        let Some(key) = id.key() else { return };
+        let (Some(bot), Some(line)) = (key.bot, key.line()) else { return };
+        let is_exit = key.purpose == Purpose::GridExit;
+        if let Some(memory) = self.grid_memory.get_mut(&bot) {
+            memory.crossed.remove(&(line, is_exit));
+        }
+        if let Some(state) = self.durable.grids.get_mut(&bot) {
+            *state.backoff(is_exit) = Backoff::default();
+        }
+        let in_flight = |order: &Order| order.purpose == Purpose::GridEntry && order.status.is_in_flight();
+        let is_last = !self.orders.working().any(|order| order.bot == Some(bot) && in_flight(order));
+        if let Some(key) = self.grid_key(bot).filter(|_| is_last) {
+            self.answer_on_lines(&key);
+        }
+    }
+
+    /// Says once what keeps a grid from opening.
+    pub(in crate::engine) fn explain_grid(&mut self, key: &HeldKey, (code, detail): (Code, String)) {
+        let memory = self.grid_memory.entry(key.0).or_default();
+        if memory.explained != Some(code) {
+            memory.explained = Some(code);
+            self.decide(key.0, &key.1, (Action::Skipped, code), detail);
+        }
+    }
+
+    pub(in crate::engine) fn grid_state(&mut self, bot: BotId) -> &mut GridState {
+        self.durable.grids.entry(bot).or_default()
+    }
+
+    /// A grid trades one symbol.
+    pub(in crate::engine) fn grid_key(&self, bot: BotId) -> Option<HeldKey> {
+        let config = self.config.bots.get(&bot).filter(|bot| bot.grid.is_some())?;
+        match &config.settings.symbol {
+            SymbolScope::One(symbol) => Some((bot, symbol.clone())),
+            SymbolScope::Universe => None,
+        }
+    }
+
+    /// The plan of a grid; `None`, and said once, when its market does not allow it any more.
+    pub(in crate::engine) fn plan_of(&mut self, bot: BotId) -> Option<Arc<Plan>> {
+        if let Some(plan) = self.grid_memory.get(&bot).and_then(|memory| memory.plan.as_ref()) {
+            return plan.as_ref().ok().cloned();
+        }
+        let key = self.grid_key(bot)?;
+        let instrument = self.instrument(&key.1)?;
+        let config = self.bot(bot)?;
+        let setup = config.grid.as_ref()?;
+        let plan = Plan::of(&setup.config, &instrument, setup.terms)
+            .map(Arc::new)
+            .map_err(|refusals| refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+        if let Err(error) = &plan {
+            let error = format!("the grid cannot be worked: {error}");
+            self.turn.records.push(Record::BotError { bot, error });
+        }
+        let found = plan.as_ref().ok().cloned();
+        self.grid_memory.entry(bot).or_default().plan = Some(plan);
+        found
+    }
+
+    /// Another configuration may mean another plan.
+    pub(in crate::engine) fn forget_plans(&mut self) {
+        for memory in self.grid_memory.values_mut() {
+            memory.plan = None;
+            memory.explained = None;
+        }
+        let bots = &self.config.bots;
+        self.grid_memory.retain(|bot, _| bots.contains_key(bot));
+    }
+}
+
+/// The stop that `price` has reached, and what it is called.
+fn passed_stop(setup: &GridSetup, price: Price) -> Option<(&'static str, Price)> {
+    let lower = setup.config.stop_lower.filter(|stop| price <= *stop).map(|stop| ("stop_lower", stop));
+    let upper = setup.config.stop_upper.filter(|stop| price >= *stop).map(|stop| ("stop_upper", stop));
+    lower.or(upper)
+}
+
+/// Two plans of one name have the same lines, sides and quantities.
+fn ladder_name(setup: &GridSetup, plan: &Plan) -> String {
+    let config = &setup.config;
+    format!(
+        "{} {} {} to {} x{} {}",
+        config.direction,
+        config.mode,
+        config.lower,
+        config.upper,
+        plan.lines.len(),
+        plan.qty_per_line
+    )
+}

@@ -1,0 +1,247 @@
+//! Grids, step by step: placing, answering, stopping, editing.
+
+use super::fixtures::*;
+use super::grid_setup::*;
+use super::rig::Fate;
+use crate::domain::order::Purpose;
+use crate::engine::decision::{Action, Code};
+use crate::engine::grid::rows::LineStatus;
+use crate::engine::grid::{Direction, GridConfig};
+use crate::engine::turn::NoticeKind;
+
+#[test]
+fn lines_below_the_price_buy_and_what_they_bought_is_sold_one_line_up() {
+    let mut rig = grid_rig(grid());
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95"]);
+    rig.price("95");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 closes at 100"]);
+    assert_eq!(rig.lines[&(ONE, 1)].status, LineStatus::SellPlaced);
+    rig.bar(["95", "100", "95", "99"], &[]);
+    // Sold, and bought again below.
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95"]);
+    let [bought, sold] = &rig.grid_fills[..] else { panic!("{:?}", rig.grid_fills) };
+    assert_eq!((bought.line, bought.profit), (1, None));
+    // 0.51 x (100 - 95) - 0.02 % of 0.51 x 195
+    assert_eq!(sold.profit, Some(quote("2.53011")));
+    assert_eq!(rig.held().to_string(), "0");
+    assert_eq!(rig.noticed(NoticeKind::GridFill), 2);
+    rig.price("112");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "2 opens at 100", "3 opens at 105"]);
+}
+
+#[test]
+fn a_buy_in_buys_what_the_lines_above_sell() {
+    let mut rig = grid_rig(GridConfig { buy_in: true, ..grid() });
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95"]);
+    rig.price("101");
+    // Lines 2 and 3 open at or above 100, and hold what was bought.
+    assert_eq!(rig.held().to_string(), "1.02");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "2 closes at 105", "3 closes at 110"]);
+    rig.bar(["101", "112", "101", "112"], &[]);
+    assert_eq!(rig.held().to_string(), "0");
+    assert_eq!(rig.ladder().len(), 4);
+    assert_eq!(rig.intended(Purpose::GridBuyIn).len(), 1);
+}
+
+#[test]
+fn a_short_grid_is_the_mirror() {
+    let mut rig = grid_rig(GridConfig { direction: Direction::Short, buy_in: true, ..grid() });
+    rig.price("99");
+    assert_eq!(rig.ladder(), ["1 closes at 90", "2 closes at 95", "3 opens at 105", "4 opens at 110"]);
+    rig.bar(["99", "99", "89", "89"], &[]);
+    assert_eq!(rig.held().to_string(), "0");
+    assert_eq!(
+        rig.grid_fills.iter().filter(|fill| fill.profit.is_some_and(|won| won > quote("0"))).count(),
+        2
+    );
+}
+
+#[test]
+fn a_neutral_grid_is_long_below_and_short_above_and_never_both() {
+    let mut rig = grid_rig(GridConfig { direction: Direction::Neutral, ..grid() });
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "3 opens at 105", "4 opens at 110"]);
+    rig.price("94");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 closes at 100"]);
+    rig.bar(["94", "101", "94", "101"], &[]);
+    rig.price("106");
+    assert_eq!(rig.ladder(), ["3 closes at 100", "4 opens at 110"]);
+    rig.check_lots();
+}
+
+#[test]
+fn a_trigger_is_waited_for() {
+    let mut rig = grid_rig(GridConfig { trigger: Some(price("96")), ..grid() });
+    assert!(rig.ladder().is_empty());
+    assert_eq!(rig.skips(), [Code::GridTrigger]);
+    rig.price("97");
+    rig.price("95.5");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95"]);
+}
+
+#[test]
+fn beyond_its_stop_a_grid_stops_and_closes_where_it_was_told_to() {
+    for close_on_stop in [false, true] {
+        let stop_lower = Some(price("85"));
+        let mut rig = grid_rig(GridConfig { stop_lower, close_on_stop, ..grid() });
+        rig.price("94");
+        rig.price("84");
+        assert!(rig.ladder().is_empty());
+        assert!(!rig.config.bots[&ONE].is_running);
+        rig.price("84");
+        assert_eq!(rig.held().is_zero(), close_on_stop);
+        // Started again it goes on, once the price is back inside.
+        rig.price("96");
+        rig.configure(|config| edit_bot(config, ONE, |bot| bot.is_running = true));
+        rig.price("96");
+        // What would have crossed at its line is offered beyond the market with the next cycle.
+        rig.look_again(&[]);
+        let ladder = rig.ladder();
+        let expected: &[&str] = if close_on_stop {
+            &["0 opens at 90", "1 opens at 95"]
+        } else {
+            &["0 closes at 96.1", "1 closes at 100"]
+        };
+        assert_eq!(ladder, expected);
+        rig.check_lots();
+    }
+}
+
+#[test]
+fn stopped_it_cancels_its_lines_and_started_it_resumes_them() {
+    let mut rig = grid_rig(grid());
+    rig.price("95");
+    let before = rig.ladder();
+    rig.configure(|config| edit_bot(config, ONE, |bot| bot.is_running = false));
+    assert!(rig.ladder().is_empty());
+    rig.price("96");
+    assert!(rig.ladder().is_empty());
+    assert!(!rig.held().is_zero());
+    rig.configure(|config| edit_bot(config, ONE, |bot| bot.is_running = true));
+    rig.price("96");
+    assert_eq!(rig.ladder(), before);
+}
+
+#[test]
+fn a_request_to_close_takes_the_lines_back_and_sells_what_is_held() {
+    let mut rig = grid_rig(grid());
+    rig.price("94");
+    rig.configure(|config| {
+        edit_bot(config, ONE, |bot| {
+            bot.is_running = false;
+            bot.close_requested = true;
+        });
+    });
+    assert!(rig.ladder().is_empty());
+    rig.price("94");
+    assert!(rig.held().is_zero());
+    assert!(rig.grid_state().lots.is_empty());
+    assert!(rig.others.iter().any(|other| other.starts_with("BotClosed")));
+}
+
+#[test]
+fn a_halt_takes_the_lines_back_and_a_flatten_closes() {
+    use crate::engine::config::Halt;
+    for flatten in [false, true] {
+        let mut rig = grid_rig(grid());
+        rig.price("94");
+        rig.configure(|config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten }));
+        assert!(rig.ladder().is_empty());
+        rig.price("94");
+        rig.price("94");
+        assert_eq!(rig.held().is_zero(), flatten);
+        assert!(rig.ladder().is_empty());
+        rig.configure(|config| config.halt = None);
+        rig.price("96");
+        assert_eq!(rig.ladder().len(), 2);
+        rig.check_lots();
+    }
+}
+
+#[test]
+fn what_would_cross_goes_a_tick_further_and_never_takes() {
+    let mut rig = grid_rig(grid());
+    rig.price("96");
+    // The market has fallen below the line before its order arrives.
+    rig.prices.insert(symbol(BTC), price("101"));
+    rig.price("89");
+    rig.quote_price("97");
+    rig.look_again(&[]);
+    for fill in &rig.fills {
+        assert_eq!(fill.fill.liquidity, crate::domain::fill::Liquidity::Maker, "{fill:?}");
+    }
+    rig.check_lots();
+}
+
+#[test]
+fn refused_lines_back_off_and_are_told_once() {
+    let mut rig = grid_rig(grid());
+    rig.configure(|config| edit_bot(config, ONE, |bot| bot.is_running = false));
+    rig.fates.extend([(Purpose::GridEntry, Fate::Refused); 4]);
+    rig.configure(|config| edit_bot(config, ONE, |bot| bot.is_running = true));
+    let (before, errors) = (rig.intents.len(), rig.noticed(NoticeKind::Error));
+    rig.look_again(&[]);
+    assert_eq!(rig.intents.len(), before + 2);
+    assert_eq!(rig.noticed(NoticeKind::Error), errors + 1);
+    rig.look_again(&[]);
+    assert_eq!(rig.intents.len(), before + 2, "it waits");
+    rig.wait(2);
+    rig.look_again(&[]);
+    rig.wait(10);
+    rig.look_again(&[]);
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95"]);
+}
+
+#[test]
+fn an_edit_moves_the_lines_and_keeps_what_is_held() {
+    let mut rig = grid_rig(grid());
+    rig.price("95");
+    rig.configure(|config| edit_grid(config, GridConfig { lower: price("92"), count: 4, ..grid() }));
+    rig.price("97");
+    rig.price("97");
+    // Lines at 92, 98, 104 and 110; what line 1 bought at 95 is sold at its new exit.
+    assert_eq!(rig.ladder(), ["0 opens at 92", "1 closes at 104"]);
+    rig.check_lots();
+}
+
+#[test]
+fn capital_is_never_exceeded() {
+    let mut config = grid_account(GridConfig { investment: quote("900"), ..grid() });
+    set_bot(&mut config, ONE, &[("allocation_percent", "40")]);
+    let rig = rig_of(config);
+    // Two lines would need 427 USDT of its 400: the one that is nearer to the market is placed.
+    assert!(rig.machine.margin_used(ONE) <= quote("400"));
+    assert_eq!(rig.ladder(), ["1 opens at 95"]);
+    assert_eq!(rig.skips(), [Code::CapitalExhausted]);
+}
+
+#[test]
+fn the_stop_of_the_whole_holding_rests_at_the_exchange_and_moves_with_it() {
+    let stop_lower = Some(price("85"));
+    let mut rig = grid_rig(GridConfig { stop_lower, exchange_stop: true, ..grid() });
+    rig.price("95");
+    assert_eq!(rig.resting().iter().filter(|order| order.contains("stop_loss")).count(), 1);
+    rig.price("90");
+    let stop = rig.last_order(Purpose::StopLoss);
+    assert_eq!((stop.qty, stop.kind.price()), (rig.held(), stop_lower));
+    // While nobody watches, the exchange closes everything.
+    rig.match_step(&[(BTC, ["90", "90", "84", "84"])]);
+    assert!(rig.held().is_zero());
+    assert!(rig.grid_state().lots.is_empty());
+    assert!(!rig.config.bots[&ONE].is_running);
+}
+
+#[test]
+fn a_hundred_lines_are_placed_in_one_cycle_each_once() {
+    let grid = GridConfig {
+        lower: price("50"),
+        upper: price("99"),
+        count: 100,
+        investment: quote("900"),
+        leverage: "5".parse::<u8>().map(|x| crate::domain::money::Leverage::try_new(x).unwrap()).unwrap(),
+        ..grid()
+    };
+    let rig = grid_rig(grid);
+    assert_eq!(rig.ladder().len(), 99);
+    rig.check_one_order_a_line();
+    assert!(rig.codes(Action::Skipped).is_empty());
+}

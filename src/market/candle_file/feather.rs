@@ -1,0 +1,130 @@
+//! Feather files (Arrow IPC) as freqtrade writes them: a `date` column of timestamps, prices and volumes as `f64`.
+//!
+//! A number becomes the shortest decimal that reads back as the same `f64`, which is what it was before it was stored.
+
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::Path;
+
+use arrow_array::types::{
+    Float64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
+};
+use arrow_array::{Array, PrimitiveArray, RecordBatch};
+use arrow_ipc::reader::FileReader;
+
+use super::fields::{parse_price, parse_volume, time_in};
+use super::layout::TimeUnit;
+use super::{Candle, CandleFileError, Problem, Row};
+
+/// Columns that are read, as freqtrade names them.
+const NAMES: [&str; 6] = ["date", "open", "high", "low", "close", "volume"];
+
+/// A block of rows is unpacked at once, so a file may be this long.
+const BYTES_MAX: u64 = 1 << 29;
+
+pub(super) fn each_row(
+    path: &Path,
+    file: BufReader<File>,
+    mut take: impl FnMut(Row) -> bool,
+) -> Result<(), CandleFileError> {
+    let archive = |what: String| CandleFileError::Archive { path: path.to_owned(), what };
+    let bytes = file.get_ref().metadata().map_or(u64::MAX, |metadata| metadata.len());
+    if bytes > BYTES_MAX {
+        return Err(archive(format!("a feather file of more than {} MB", BYTES_MAX >> 20)));
+    }
+    let reader = FileReader::try_new(file, None);
+    let reader = reader.map_err(|error| archive(format!("the feather file cannot be read: {error}")))?;
+    // Rows are told like lines: counted from 1, without a header.
+    let mut line = 0;
+    for batch in reader {
+        let batch = batch.map_err(|error| CandleFileError::Read {
+            path: path.to_owned(),
+            line: line + 1,
+            source: io::Error::other(error),
+        })?;
+        let columns = Columns::of(&batch).map_err(|column| {
+            let names: Vec<String> = batch
+                .schema_ref()
+                .fields()
+                .iter()
+                .map(|f| format!("{} ({})", f.name(), f.data_type()))
+                .collect();
+            CandleFileError::NoColumn { path: path.to_owned(), column, found: names.join(", ") }
+        })?;
+        for row in 0..batch.num_rows() {
+            line += 1;
+            if !take(Row { line, candle: columns.candle(row) }) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The columns of one batch.
+struct Columns<'a> {
+    times: Times<'a>,
+    /// Open, high, low, close, volume.
+    numbers: [&'a PrimitiveArray<Float64Type>; 5],
+}
+
+enum Times<'a> {
+    Seconds(&'a PrimitiveArray<TimestampSecondType>),
+    Milliseconds(&'a PrimitiveArray<TimestampMillisecondType>),
+    Microseconds(&'a PrimitiveArray<TimestampMicrosecondType>),
+    Nanoseconds(&'a PrimitiveArray<TimestampNanosecondType>),
+}
+
+impl<'a> Times<'a> {
+    fn of(column: &'a dyn Array) -> Option<Self> {
+        let any = column.as_any();
+        any.downcast_ref()
+            .map(Self::Milliseconds)
+            .or_else(|| any.downcast_ref().map(Self::Nanoseconds))
+            .or_else(|| any.downcast_ref().map(Self::Microseconds))
+            .or_else(|| any.downcast_ref().map(Self::Seconds))
+    }
+
+    fn get(&self, row: usize) -> Option<(TimeUnit, i64)> {
+        let (unit, value, is_null) = match self {
+            Self::Seconds(column) => (TimeUnit::Seconds, column.value(row), column.is_null(row)),
+            Self::Milliseconds(column) => (TimeUnit::Milliseconds, column.value(row), column.is_null(row)),
+            Self::Microseconds(column) => (TimeUnit::Microseconds, column.value(row), column.is_null(row)),
+            Self::Nanoseconds(column) => (TimeUnit::Nanoseconds, column.value(row), column.is_null(row)),
+        };
+        (!is_null).then_some((unit, value))
+    }
+}
+
+impl<'a> Columns<'a> {
+    /// The name of the first column that is not there, or is of another type.
+    fn of(batch: &'a RecordBatch) -> Result<Self, &'static str> {
+        let [date, open, high, low, close, volume] = NAMES;
+        let times = batch.column_by_name(date).and_then(|column| Times::of(column.as_ref())).ok_or(date)?;
+        let number = |name: &'static str| {
+            batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref()).ok_or(name)
+        };
+        let numbers = [number(open)?, number(high)?, number(low)?, number(close)?, number(volume)?];
+        Ok(Self { times, numbers })
+    }
+
+    fn candle(&self, row: usize) -> Result<Candle, Problem> {
+        let missing = |column| Problem::Missing { column };
+        let (unit, value) = self.times.get(row).ok_or_else(|| missing(NAMES[0]))?;
+        let open_time = time_in(unit, "date", value.to_string().as_bytes())?;
+        let text = |place: usize, column: &'static str| {
+            let numbers = self.numbers.get(place).filter(|numbers| !numbers.is_null(row));
+            // The display of a float is its shortest decimal, without an exponent.
+            numbers.map(|numbers| numbers.value(row).to_string()).ok_or_else(|| missing(column))
+        };
+        let [_, open, high, low, close, volume] = NAMES;
+        let prices = [
+            parse_price("open", text(0, open)?.as_bytes())?,
+            parse_price("high", text(1, high)?.as_bytes())?,
+            parse_price("low", text(2, low)?.as_bytes())?,
+            parse_price("close", text(3, close)?.as_bytes())?,
+        ];
+        Ok(Candle::try_new(open_time, prices, parse_volume(text(4, volume)?.as_bytes())?)?)
+    }
+}

@@ -1,0 +1,229 @@
+//! The plain crosses over a whole series: one parameter set, or several at once.
+//!
+//! A cross of two EMAs and a cross of MACD's lines are the same thing: a difference that changes its sign. Once its
+//! averages are running, eight sets go through the series together: an average waits for itself from bar to bar, and
+//! the others fill that time. Each does the arithmetic of the streaming form, operation by operation, so that what is
+//! said of a bar is the same to the last bit.
+
+use std::ops::Range;
+
+use super::StrategyParams;
+use super::ema_cross::{EmaCrossParams, crossed};
+use super::macd::MacdParams;
+use super::scan::{BarColumns, Mark};
+use crate::domain::side::PositionSide;
+use crate::signal::indicator::{Average, Ema, Macd};
+
+/// Sets that go together.
+pub(super) const LANES: usize = 8;
+
+/// Confidence of a cross is never below this.
+const CROSS_CONFIDENCE: f64 = 0.5;
+
+/// The lines whose difference is looked at.
+#[derive(Debug, Clone)]
+enum Lines {
+    Ema { fast: Ema, slow: Ema },
+    Macd(Macd),
+}
+
+/// A plain cross on its way through a series.
+#[derive(Debug, Clone)]
+pub(super) struct Cross {
+    lines: Lines,
+    /// Bars after which the lines are there, at the latest.
+    warmup: usize,
+    allow_short: bool,
+    /// Whether the opposite cross closes a position.
+    exits: bool,
+    previous: Option<f64>,
+}
+
+impl Cross {
+    /// `None` for a strategy that looks at more.
+    pub(super) fn of(params: &StrategyParams) -> Option<Self> {
+        let (lines, allow_short, exits) = match params {
+            StrategyParams::EmaCross(own) if is_plain_ema(own) => {
+                let lines = Lines::Ema { fast: Ema::new(own.fast), slow: Ema::new(own.slow) };
+                (lines, own.allow_short, own.exit_on_cross)
+            }
+            StrategyParams::Macd(own) if is_plain_macd(own) => {
+                (Lines::Macd(Macd::new(own.fast, own.slow, own.signal)), own.allow_short, false)
+            }
+            StrategyParams::EmaCross(_)
+            | StrategyParams::Macd(_)
+            | StrategyParams::Momentum(_)
+            | StrategyParams::AiTrend(_) => return None,
+        };
+        let warmup = match &lines {
+            Lines::Ema { fast, slow } => fast.warmup().max(slow.warmup()),
+            Lines::Macd(macd) => macd.warmup(),
+        };
+        let warmup = usize::try_from(warmup).unwrap_or(usize::MAX);
+        Some(Self { lines, warmup, allow_short, exits, previous: None })
+    }
+
+    /// Takes the bars in one by one.
+    pub(super) fn advance(&mut self, bars: &BarColumns<'_>, range: Range<usize>, marks: &mut Vec<Mark>) {
+        let closes = bars.close.get(range.clone()).unwrap_or_default();
+        for (bar, close) in range.zip(closes) {
+            let now = match &mut self.lines {
+                Lines::Ema { fast, slow } => {
+                    let (fast, slow) = (fast.push(*close), slow.push(*close));
+                    fast.zip(slow).map(|(fast, slow)| fast - slow)
+                }
+                Lines::Macd(macd) => macd.push(*close).map(|lines| lines.histogram),
+            };
+            if let Some(side) = crossed(self.previous, now) {
+                marks.extend(self.mark(bars, bar, side));
+            }
+            self.previous = now;
+        }
+    }
+
+    fn mark(&self, bars: &BarColumns<'_>, bar: usize, side: PositionSide) -> Option<Mark> {
+        let allowed = side == PositionSide::Long || self.allow_short;
+        let exits = |of: PositionSide| self.exits && side != of;
+        let mark = Mark {
+            bar,
+            entry: Some(side).filter(|_| allowed && bars.is_complete(bar)),
+            exit_long: exits(PositionSide::Long),
+            exit_short: exits(PositionSide::Short),
+        };
+        (mark.entry.is_some() || mark.exit_long || mark.exit_short).then_some(mark)
+    }
+
+    /// The fast, the slow and the signal line's average; `None` while warming up.
+    fn averages(&self) -> Option<[Average; 3]> {
+        match &self.lines {
+            // Without a signal line the difference is the line itself.
+            Lines::Ema { fast, slow } => {
+                Some([fast.running()?, slow.running()?, Average { value: 0.0, smoothing: 0.0 }])
+            }
+            Lines::Macd(macd) => macd.running(),
+        }
+    }
+}
+
+pub(super) fn is_plain_ema(params: &EmaCrossParams) -> bool {
+    params.trend == 0 && params.min_confidence <= CROSS_CONFIDENCE
+}
+
+pub(super) fn is_plain_macd(params: &MacdParams) -> bool {
+    params.conditions_calm == 0
+        && params.conditions_volatile == 0
+        && params.min_confidence <= CROSS_CONFIDENCE
+}
+
+/// What up to [`LANES`] crosses say, each from a bar of its own on.
+pub(super) fn together(mut crosses: Vec<(Cross, usize)>, bars: &BarColumns<'_>) -> Vec<Vec<Mark>> {
+    let end = bars.close.len();
+    let mut marks: Vec<Vec<Mark>> = crosses.iter().map(|_| Vec::new()).collect();
+    let starts = crosses.iter().map(|(cross, first)| first.saturating_add(cross.warmup));
+    let meeting = starts.max().unwrap_or(0).min(end);
+    for ((cross, first), marks) in crosses.iter_mut().zip(&mut marks) {
+        cross.advance(bars, (*first).min(meeting)..meeting, marks);
+    }
+    match Lanes::of(&crosses) {
+        Some(mut lanes) if crosses.len() > 1 => lanes.run(&crosses, bars, meeting, &mut marks),
+        Some(_) | None => {
+            for ((cross, _), marks) in crosses.iter_mut().zip(&mut marks) {
+                cross.advance(bars, meeting..end, marks);
+            }
+        }
+    }
+    marks
+}
+
+type Numbers = [f64; LANES];
+
+/// The averages of all crosses, side by side.
+struct Lanes {
+    fast: Numbers,
+    slow: Numbers,
+    signal: Numbers,
+    smoothing: [Numbers; 3],
+    previous: Numbers,
+}
+
+impl Lanes {
+    /// `None` while one of them is still warming up, or where there are too many.
+    fn of(crosses: &[(Cross, usize)]) -> Option<Self> {
+        // A lane that nobody uses stays at 1, and so never changes its sign.
+        let mut lanes = Self {
+            fast: [1.0; LANES],
+            slow: [0.0; LANES],
+            signal: [0.0; LANES],
+            smoothing: [[0.0; LANES]; 3],
+            previous: [1.0; LANES],
+        };
+        for (place, (cross, _)) in crosses.iter().enumerate() {
+            let [fast, slow, signal] = cross.averages()?;
+            *lanes.fast.get_mut(place)? = fast.value;
+            *lanes.slow.get_mut(place)? = slow.value;
+            *lanes.signal.get_mut(place)? = signal.value;
+            for (all, one) in lanes.smoothing.iter_mut().zip([fast, slow, signal]) {
+                *all.get_mut(place)? = one.smoothing;
+            }
+            *lanes.previous.get_mut(place)? = cross.previous?;
+        }
+        Some(lanes)
+    }
+
+    fn run(
+        &mut self,
+        crosses: &[(Cross, usize)],
+        bars: &BarColumns<'_>,
+        first: usize,
+        marks: &mut [Vec<Mark>],
+    ) {
+        let closes = bars.close.get(first..).unwrap_or_default();
+        for (bar, close) in (first..).zip(closes) {
+            let now = self.step(*close);
+            if may_cross(&self.previous, &now) {
+                for ((cross, _), (marks, pair)) in
+                    crosses.iter().zip(marks.iter_mut().zip(self.previous.iter().zip(&now)))
+                {
+                    if let Some(side) = crossed(Some(*pair.0), Some(*pair.1)) {
+                        marks.extend(cross.mark(bars, bar, side));
+                    }
+                }
+            }
+            self.previous = now;
+        }
+    }
+
+    /// The differences after one more close.
+    #[inline]
+    fn step(&mut self, close: f64) -> Numbers {
+        let [fast, slow, signal] = &self.smoothing;
+        average(&mut self.fast, &[close; LANES], fast);
+        average(&mut self.slow, &[close; LANES], slow);
+        let line = difference(&self.fast, &self.slow);
+        average(&mut self.signal, &line, signal);
+        difference(&line, &self.signal)
+    }
+}
+
+#[inline]
+fn average(values: &mut Numbers, inputs: &Numbers, smoothing: &Numbers) {
+    for ((value, input), smoothing) in values.iter_mut().zip(inputs).zip(smoothing) {
+        *value += (input - *value) * smoothing;
+    }
+}
+
+#[inline]
+fn difference(from: &Numbers, less: &Numbers) -> Numbers {
+    let mut found = *from;
+    for (found, less) in found.iter_mut().zip(less) {
+        *found -= less;
+    }
+    found
+}
+
+/// False only where no difference changes its sign: a cheap test for all of them.
+#[inline]
+#[expect(clippy::needless_bitwise_bool, reason = "branches would keep the lanes from being compared at once")]
+fn may_cross(previous: &Numbers, now: &Numbers) -> bool {
+    previous.iter().zip(now).fold(false, |any, (previous, now)| any | (previous * now <= 0.0))
+}
