@@ -1,8 +1,8 @@
-//! Durable intents through the daemon's writer, against rows that bare SQLite loops commit in groups as large.
+//! Durable intents through the daemon's writer, against rows that a bare SQLite loop commits in groups as large.
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -28,30 +28,17 @@ const ROWS_PER_INTENT: u32 = 3;
 const RAW_ROW: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\
                        0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// What the journal is compared with, both with `synchronous=FULL`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Baseline {
-    /// As many rows in a table without indexes and constraints.
-    NarrowTable,
-    /// The same rows into the same tables, indexes and constraints, by prepared statements in a loop.
-    SameTables,
-}
-
-/// Rows a second.
-pub(crate) fn measure(group: u32, groups: u32, rounds: usize, baseline: Baseline) -> anyhow::Result<Pair> {
+/// Rows a second, both with `synchronous=FULL`: the daemon's journal, with its indexes and constraints, and a table
+/// without any.
+pub(crate) fn measure(group: u32, groups: u32, rounds: usize) -> anyhow::Result<Pair> {
     let mut journal = Journal::open(group)?;
+    let mut raw = Raw::open()?;
     let rows = group * groups * ROWS_PER_INTENT;
-    let subject = || rows_per_second(rows, || journal.commit(groups));
-    match baseline {
-        Baseline::NarrowTable => {
-            let mut raw = Raw::open()?;
-            paired(rounds, subject, || rows_per_second(rows, || raw.commit(group * ROWS_PER_INTENT, groups)))
-        }
-        Baseline::SameTables => {
-            let mut bare = Bare::open(group)?;
-            paired(rounds, subject, || rows_per_second(rows, || bare.commit(groups)))
-        }
-    }
+    paired(
+        rounds,
+        || rows_per_second(rows, || journal.commit(groups)),
+        || rows_per_second(rows, || raw.commit(group * ROWS_PER_INTENT, groups)),
+    )
 }
 
 fn rows_per_second(rows: u32, commit: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
@@ -64,7 +51,7 @@ struct Journal {
     writer: Writer,
     runtime: Runtime,
     /// One account with one bot for each intent of a group.
-    members: Members,
+    members: Vec<(AccountId, BotId)>,
     symbol: Symbol,
     cycle: i64,
     _home: TempDir,
@@ -72,7 +59,13 @@ struct Journal {
 
 impl Journal {
     fn open(group: u32) -> anyhow::Result<Self> {
-        let (home, store, members) = fleet(group)?;
+        let home = tempfile::tempdir()?;
+        let path = home.path().join("fleet.db");
+        Store::create(&path)?;
+        let mut store = Store::open(&path, OpenMode::ReadWrite)?;
+        let members = store.attempt(false, |conn| -> anyhow::Result<Vec<_>> {
+            (1..=group).map(|number| member(conn, number)).collect()
+        })?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let writer = Writer::start(store)?;
         let symbol = Symbol::try_new("BTCUSDT")?;
@@ -110,21 +103,6 @@ impl Drop for Journal {
     fn drop(&mut self) {
         self.runtime.block_on(self.writer.stop());
     }
-}
-
-/// One bot an account.
-type Members = Vec<(AccountId, BotId)>;
-
-/// A new database with so many accounts of one bot each.
-fn fleet(size: u32) -> anyhow::Result<(TempDir, Store, Members)> {
-    let home = tempfile::tempdir()?;
-    let path = home.path().join("fleet.db");
-    Store::create(&path)?;
-    let mut store = Store::open(&path, OpenMode::ReadWrite)?;
-    let members = store.attempt(false, |conn| -> anyhow::Result<Vec<_>> {
-        (1..=size).map(|number| member(conn, number)).collect()
-    })?;
-    Ok((home, store, members))
 }
 
 fn member(conn: &Connection, number: u32) -> anyhow::Result<(AccountId, BotId)> {
@@ -210,56 +188,4 @@ impl Raw {
         }
         Ok(())
     }
-}
-
-/// The journal's own tables, written without the journal's code.
-struct Bare {
-    store: Store,
-    members: Members,
-    cycle: i64,
-    _home: TempDir,
-}
-
-impl Bare {
-    fn open(group: u32) -> anyhow::Result<Self> {
-        let (home, store, members) = fleet(group)?;
-        Ok(Self { store, members, cycle: 0, _home: home })
-    }
-
-    fn commit(&mut self, groups: u32) -> anyhow::Result<()> {
-        for _ in 0..groups {
-            self.cycle += 1;
-            let (members, at) = (&self.members, NOW.plus(DurationMs::from_secs(60 * self.cycle)));
-            self.store.attempt(false, |conn| -> anyhow::Result<()> {
-                for (account, bot) in members {
-                    bare_intent(conn, *account, *bot, at)?;
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-}
-
-fn bare_intent(conn: &Connection, account: AccountId, bot: BotId, at: Timestamp) -> anyhow::Result<()> {
-    let (cycle, purpose) = (CycleId::at(at), Purpose::Entry);
-    let key = OrderKey { account, bot: Some(bot), cycle, purpose, leg: 0, attempt: 1 };
-    let id = ClientOrderId::new(&key);
-    conn.prepare_cached(
-        "INSERT INTO orders (client_order_id, account_id, bot_id, symbol, side, position_side, purpose, order_type, qty,
-             reduce_only, leverage, reserved_margin, cycle_id, status, dry_run, signal_at, decided_at)
-         VALUES (?1, ?2, ?3, 'BTCUSDT', 'buy', 'long', 'entry', 'market', '0', 0, 1, '0', ?4, 'intended', 1, ?4, ?4)",
-    )?
-    .execute(params![id.as_str(), account.get(), bot.get(), at.ms()])?;
-    conn.prepare_cached(
-        "INSERT INTO order_events (client_order_id, at, status, detail) VALUES (?1, ?2, 'intended', 'intent is durable')",
-    )?
-    .execute(params![id.as_str(), at.ms()])?;
-    conn.prepare_cached(
-        "INSERT INTO account_state (account_id, state, last_cycle_at, wallet, equity, breaker, updated_at)
-         VALUES (?1, '{}', ?2, '0', '0', 'closed', ?2)
-         ON CONFLICT (account_id) DO UPDATE SET last_cycle_at = excluded.last_cycle_at, updated_at = excluded.updated_at",
-    )?
-    .execute(params![account.get(), at.ms()])?;
-    Ok(())
 }

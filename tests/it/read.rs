@@ -42,7 +42,7 @@ fn an_empty_fleet_is_said_plainly() {
         assert!(answer.stdout.contains(words), "{line}: {answer:?}");
     }
     assert_eq!(home.json("trades"), json!({ "matching": 0, "trades": [] }));
-    assert_eq!(home.json("positions"), json!({ "positions": [] }));
+    assert_eq!(home.json("positions"), json!({ "positions": [], "external": [] }));
     assert_eq!(home.json("status")["daemon"], Value::Null);
 }
 

@@ -197,7 +197,7 @@ impl<'w> Desk<'w> {
             Some(Mutant::NoSlack) => venue.horizon = self.capabilities.receive_window,
             Some(Mutant::NoWindow) => venue.horizon = slack,
             Some(Mutant::NotFoundIsFinal) => {
-                venue.horizon = tradefleet::domain::time::DurationMs::from_ms(-1)
+                venue.horizon = tradefleet::domain::time::DurationMs::from_ms(-1);
             }
             Some(Mutant::ResendAnywhere) => venue.resend_is_safe = true,
             Some(Mutant::TrustsSnapshots) => venue.consistent_snapshots = true,

@@ -8,6 +8,7 @@ use tradefleet::daemon::answers;
 use tradefleet::domain::fee::Fee;
 use tradefleet::domain::ids::{CycleId, StrategyId};
 use tradefleet::domain::market::MarketStep;
+use tradefleet::domain::money::Quote;
 use tradefleet::domain::order::OrderStatus;
 use tradefleet::domain::side::PositionSide;
 use tradefleet::domain::time::{DurationMs, Timeframe, Timestamp};
@@ -314,7 +315,7 @@ impl Desk<'_> {
 /// A fee as a program without decimals would keep it.
 fn round_fee(record: &mut Record) {
     if let Record::Fill(booked) = record {
-        let fee = &booked.fill.fee;
-        booked.fill.fee = Fee::kept(fee.amount().round_dp(4), fee.asset().to_owned(), fee.paid());
+        let rounded = Quote::new(booked.fill.fee.amount().round_dp(4));
+        booked.fill.fee = Fee::from_cash(rounded, booked.fill.symbol.quote_asset());
     }
 }

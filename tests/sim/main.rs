@@ -12,7 +12,9 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
+    clippy::unwrap_in_result,
+    clippy::unreachable,
+    clippy::print_stderr,
     clippy::wildcard_enum_match_arm,
     reason = "a simulation that is wrong should stop"
 )]

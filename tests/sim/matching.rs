@@ -175,7 +175,7 @@ impl Venue {
     ) {
         let opposite = if side == Side::Buy { PositionSide::Short } else { PositionSide::Long };
         let (reduced, opened) = if self.hedge {
-            (side == position_side.exit_side()).then_some((position_side, 0)).unwrap_or((opposite, lots))
+            if side == position_side.exit_side() { (position_side, 0) } else { (opposite, lots) }
         } else {
             (opposite, (lots - self.held(symbol, opposite)).max(0))
         };

@@ -79,12 +79,17 @@ impl Desk<'_> {
             let fill = &row.fill;
             booked.insert(
                 fill.trade_id.0.clone(),
-                (fill.client_order_id.clone(), fill.price, fill.qty, fill.fee.cash()),
+                (fill.client_order_id.clone(), fill.price, fill.qty, fill.fee.amount()),
             );
         }
         for trade in &self.venue.trades {
             let Some(cid) = &trade.cid else { continue };
-            let theirs = (cid.clone(), price_of(trade.price), qty_of(trade.lots), quote_of(trade.fee));
+            let theirs = (
+                cid.clone(),
+                price_of(trade.price),
+                qty_of(trade.lots),
+                quote_of(trade.fee).decimal().normalize(),
+            );
             match booked.remove(&trade.number.to_string()) {
                 Some(ours) if ours == theirs => {}
                 Some(ours) => return Err(format!("fill {}: {ours:?}, there {theirs:?}", trade.number)),
@@ -167,7 +172,8 @@ impl Desk<'_> {
         if self.watchman.has_external {
             return Ok(());
         }
-        let pnl: Quote = self.journal.fills.iter().map(|row| row.realized_pnl - row.fill.fee.cash()).sum();
+        let pnl: Quote =
+            self.journal.fills.iter().map(|row| row.realized_pnl - Quote::new(row.fill.fee.amount())).sum();
         let theirs = self.pnl_by_trades();
         if pnl != theirs {
             return Err(format!("fills brought {pnl}, by the exchange {theirs}"));

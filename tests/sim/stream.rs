@@ -73,8 +73,8 @@ impl Venue {
     pub(crate) fn reported(&self, trade: &Trade) -> ReportedFill {
         let symbol = self.dialect.symbols()[trade.symbol].clone();
         let trade_id = TradeId(trade.number.to_string());
-        let fee = Fee::from_cash(quote_of(trade.fee), symbol.quote_asset());
         let (price, qty) = (price_of(trade.price), qty_of(trade.lots));
+        let fee = Fee::from_cash(quote_of(trade.fee), symbol.quote_asset());
         let (side, at) = (trade.side, self.stamp(trade.at));
         let Some(cid) = trade.cid.clone() else {
             let position_side = self.hedge.then_some(trade.position_side);

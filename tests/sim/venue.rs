@@ -17,6 +17,9 @@ use crate::faults::{Dice, Fault};
 use crate::market::Market;
 use crate::units::{Atoms, Lots, Ticks, lots_of, ticks_of};
 
+/// A symbol, a side of it, and how much is held there.
+pub(crate) type Held = (usize, PositionSide, Lots);
+
 /// A quantity and what it cost.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stake {
@@ -129,7 +132,7 @@ pub(crate) struct Venue {
     /// Orders that were taken since somebody last looked.
     pub taken: Vec<ClientOrderId>,
     pub seen_ids: BTreeSet<ClientOrderId>,
-    pub history: Vec<(i64, Vec<(usize, PositionSide, Lots)>)>,
+    pub history: Vec<(i64, Vec<Held>)>,
     pub stream: Vec<(i64, u64, ExchangeEvent)>,
     pub stream_down_until: i64,
     pub counter: u64,

@@ -18,7 +18,7 @@ use crate::engine::state::External;
 use crate::store::accounts::{self, AccountRow};
 use crate::store::bots::{self, BotRow};
 use crate::store::latches::{self, AccountHealth};
-use crate::store::queries::{BookKind, Filter, pnl};
+use crate::store::queries::fees;
 use crate::store::{holdings, journal, telegram_bots};
 
 /// One word for how the account trades.
@@ -30,11 +30,12 @@ const fn mode(account: &AccountRow) -> &'static str {
     }
 }
 
-/// The book that the account trades on now.
-const fn book_in_use(account: &AccountRow) -> BookKind {
+/// The `dry_run` of the fills on the book that the account trades on now (`None`: of all), and the book's currency.
+fn book_in_use(account: &AccountRow) -> (Option<bool>, String) {
     match (account.exchange, account.settings.dry_run) {
-        (_, true) | (ExchangeKind::Paper, false) => BookKind::Paper,
-        (ExchangeKind::Binance | ExchangeKind::Bitget | ExchangeKind::Upbit, false) => BookKind::Real,
+        (ExchangeKind::Paper, _) => (None, account.paper_settings.quote_asset.clone()),
+        (_, true) => (Some(true), account.paper_settings.quote_asset.clone()),
+        (exchange, false) => (Some(false), exchange.quote_asset().to_owned()),
     }
 }
 
@@ -126,11 +127,8 @@ pub(super) fn show(name: &str, context: &Context) -> Result<(), CliError> {
             (bot, effective)
         })
         .collect();
-    let filter = Filter { account: Some(account.id), ..Filter::default() };
-    let in_use =
-        pnl::report(conn, &filter)?.accounts.into_iter().find(|book| book.book == book_in_use(&account));
-    let (fees, quote_asset) =
-        in_use.map_or_else(Default::default, |book| (book.fees_by_asset, book.quote_asset));
+    let (dry_run, quote_asset) = book_in_use(&account);
+    let fees = fees::of_account(conn, account.id, dry_run)?;
     let page = Page {
         fees,
         quote_asset,

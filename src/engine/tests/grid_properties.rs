@@ -209,6 +209,8 @@ fn check_ladder(rig: &Rig, at: Price) {
 
 /// Long enough for every doubt to end and every pause to pass; the price stays.
 fn quiet(rig: &mut Rig, at: &str) {
+    // What the price has reached fills, however thin the market was.
+    rig.book.set_terms(&book_terms(&rig.config));
     for _ in 0..12 {
         rig.price(at);
         rig.look_again(&[]);

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::Filter;
 use super::fills::{self, FillRow};
 use super::tally::{TallyKey, key};
 use crate::domain::fee::{FeeSum, FeeSums};
-use crate::domain::ids::ClientOrderId;
+use crate::domain::ids::{AccountId, ClientOrderId};
 use crate::store::StoreError;
 
 /// Of these fills; ordered by asset.
@@ -49,4 +49,22 @@ pub(super) fn in_kind(
         sums.entry(key(row, papers)?).or_default().add(&fills::fee(row)?);
     }
     Ok(sums)
+}
+
+/// Of all fills of an account, by asset; only those in dry run, or only the others, where `dry_run` says so.
+pub fn of_account(
+    conn: &Connection,
+    account: AccountId,
+    dry_run: Option<bool>,
+) -> Result<Vec<FeeSum>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT fee, fee_asset, fee_in_kind, fee_price FROM fills
+         WHERE account_id = ?1 AND dry_run = coalesce(?2, dry_run)",
+    )?;
+    let mut rows = statement.query(params![account.get(), dry_run])?;
+    let mut sums = FeeSums::default();
+    while let Some(row) = rows.next()? {
+        sums.add(&fills::fee(row)?);
+    }
+    Ok(sums.into_list())
 }

@@ -9,6 +9,7 @@ pub mod equity;
 pub mod explain;
 pub mod external;
 pub mod feed;
+pub mod fees;
 pub mod fills;
 pub mod gauges;
 pub mod grid;
@@ -21,7 +22,6 @@ pub mod signals;
 pub mod status;
 pub mod trades;
 
-mod fees;
 mod filter;
 mod tally;
 

@@ -326,10 +326,11 @@ fn evenly_spaced(config: &GridConfig, prices: &[Price], tick: Price) -> Result<(
     for pair in prices.windows(3) {
         let [low, middle, high] = [pair[0].decimal(), pair[1].decimal(), pair[2].decimal()];
         match config.mode {
+            // Half a tick each; a bound below one tick, by up to a whole one.
             GridMode::Arithmetic => {
                 let step = (ends.1 - ends.0) / grids;
                 prop_assert!(
-                    (middle - low - step).abs() <= tick + Decimal::new(1, 15),
+                    (middle - low - step).abs() <= tick * Decimal::TWO,
                     "{low} {middle}: {step}"
                 );
             }
