@@ -24,6 +24,7 @@ use tradefleet::backtest::trades::{Trade, trades};
 use tradefleet::domain::candle::Candle;
 use tradefleet::domain::instrument::{Instrument, Symbol};
 use tradefleet::domain::money::{Pct, Price, Quote};
+use tradefleet::domain::side::PositionSide;
 use tradefleet::domain::time::{Timeframe, Timestamp};
 use tradefleet::engine::settings::{BotSettings, PaperSettings, PolicyLimits, SymbolScope};
 use tradefleet::market::candle_file::read_candles;
@@ -69,8 +70,9 @@ fn percent(fraction: f64) -> Pct {
 
 /// Fee, take profit and stop loss that the list was made with.
 fn terms(rows: &[Golden]) -> (Pct, Pct, Pct) {
-    // (1 + net) / (1 + gross) = (1 - fee) / (1 + fee)
-    let first = &rows[0];
+    // Of a long, (1 + net) / (1 + gross) = (1 - fee) / (1 + fee)
+    let is_long = |row: &&Golden| near(row.prices[1] / row.prices[0] - 1.0, row.gross);
+    let first = rows.iter().find(is_long).unwrap();
     let kept = (1.0 + first.net) / (1.0 + first.gross);
     // Gaps only make a take profit better and a stop loss worse.
     let of = |reason: &'static str| rows.iter().filter(move |row| row.reason == reason).map(|row| row.gross);
@@ -183,7 +185,7 @@ fn compare(name: &str, expected: &[Golden], found: &[Trade]) {
 fn check_golden(path: &Path, folders: &[PathBuf]) -> bool {
     let name = path.file_stem().unwrap().to_str().unwrap();
     let (label, kind) = name.rsplit_once('-').unwrap();
-    if kind != "macd_fill" && kind != "ema" {
+    if !["macd_fill", "ema", "ema_reverse"].contains(&kind) {
         return false;
     }
     let rows = golden(path);
@@ -191,8 +193,12 @@ fn check_golden(path: &Path, folders: &[PathBuf]) -> bool {
         panic!("no candles for {name} in {folders:?}");
     };
     let (fee, profit, loss) = terms(&rows);
-    let params = if kind == "ema" {
-        params(StrategyKind::EmaCross, &json!({"fast": 12, "slow": 26, "trend": 0, "allow_short": false}))
+    let params = if kind.starts_with("ema") {
+        let allow_short = kind == "ema_reverse";
+        params(
+            StrategyKind::EmaCross,
+            &json!({"fast": 12, "slow": 26, "trend": 0, "allow_short": allow_short}),
+        )
     } else {
         params(
             StrategyKind::Macd,
@@ -232,7 +238,61 @@ fn golden_trade_lists_are_reproduced() {
     println!("{checked} lists of {}", lists.display());
 }
 
-/// The ways a strategy can be made to trade: plain, trailing, averaging down, reporting only, on coarser bars.
+/// Made by a plain loop over the candles that knows nothing of this program, by the rules of the other lists; each cross
+/// closes one side and opens the other at the next open.
+#[test]
+fn stop_and_reverse_is_reproduced() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shared = here.join("../shared/data/ohlcv");
+    if !shared.is_dir() {
+        println!("skipped: no folder {}", shared.display());
+        return;
+    }
+    let list = "tests/fixtures/backtests/BINANCEUM-SOLUSDT-1h-first2000-ema_reverse.csv";
+    assert!(check_golden(&here.join(list), &[shared]));
+}
+
+/// A trade of a stop-and-reverse cross: side, bars of signal, entry and exit, both prices.
+type Turn = (PositionSide, [i64; 3], [f64; 2]);
+
+/// Stop and reverse on the cross of two EMAs, as a person would write it down.
+fn turns(candles: &[Candle], fast: usize, slow: usize) -> Vec<Turn> {
+    let closes: Vec<f64> = candles.iter().map(|candle| candle.close.decimal().to_f64().unwrap()).collect();
+    let opens: Vec<f64> = candles.iter().map(|candle| candle.open.decimal().to_f64().unwrap()).collect();
+    let times: Vec<i64> = candles.iter().map(|candle| candle.open_time.ms()).collect();
+    let ema = |bars: usize| {
+        let mut value = closes[..bars].iter().sum::<f64>() / bars as f64;
+        let rest = closes[bars..].iter().map(move |close| {
+            value += (close - value) * 2.0 / (bars as f64 + 1.0);
+            value
+        });
+        let seed = closes[..bars].iter().sum::<f64>() / bars as f64;
+        std::iter::once(seed).chain(rest).collect::<Vec<f64>>()
+    };
+    let (fast_line, slow_line) = (ema(fast), ema(slow));
+    let gap = |bar: usize| fast_line[bar + 1 - fast] - slow_line[bar + 1 - slow];
+    let mut done = Vec::new();
+    let mut open: Option<(PositionSide, usize, usize)> = None;
+    for bar in slow..candles.len() - 1 {
+        let side = match (gap(bar - 1), gap(bar)) {
+            (before, now) if before <= 0.0 && now > 0.0 => PositionSide::Long,
+            (before, now) if before >= 0.0 && now < 0.0 => PositionSide::Short,
+            _ => continue,
+        };
+        let next = (side, bar, bar + 1);
+        if let Some((side, signal, entry)) = open.replace(next) {
+            done.push((side, [times[signal], times[entry], times[bar + 1]], [opens[entry], opens[bar + 1]]));
+        }
+    }
+    let last = candles.len() - 1;
+    done.extend(open.map(|(side, signal, entry)| {
+        (side, [times[signal], times[entry], times[last]], [opens[entry], closes[last]])
+    }));
+    done
+}
+
+/// The ways a strategy can be made to trade: plain, trailing, averaging down, reporting only, on coarser bars, two bots,
+/// turning around with exits that fill over several bars.
 fn variants(symbol: &Symbol, rules: &Instrument, coarser: Option<Timeframe>) -> Vec<Setup> {
     let fee = "0.05".parse().unwrap();
     let of = |kind, value: &serde_json::Value| setup(symbol, rules.clone(), params(kind, value), fee);
@@ -273,7 +333,12 @@ fn variants(symbol: &Symbol, rules: &Instrument, coarser: Option<Timeframe>) -> 
     two.bots[0].settings.set("allocation_percent", "50", limits()).unwrap();
     "second".clone_into(&mut second.name);
     two.bots.push(second);
-    vec![plain, adaptive, averaging, reporting, wide, two]
+    let mut turning = of(StrategyKind::EmaCross, &json!({"fast": 3, "slow": 8, "trend": 0}));
+    turning.paper.set("participation_pct", "0.5").unwrap();
+    for (key, value) in [("entry_pct", "100"), ("leverage", "1")] {
+        turning.settings.set(key, value, limits()).unwrap();
+    }
+    vec![plain, adaptive, averaging, reporting, wide, two, turning]
 }
 
 /// Ledgers but for the words in decisions, which the fast way leaves out.
@@ -353,6 +418,27 @@ fn walk(moves: &[(i8, u8, u8, bool)], start: i64) -> Vec<Candle> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #[test]
+    fn stop_and_reverse_is_the_plain_loops(
+        moves in prop::collection::vec((-40_i8..=40, 0_u8..60, 0_u8..60, prop::bool::weighted(0.05)), 60..260),
+    ) {
+        let symbol = Symbol::try_new("AAAUSDT").unwrap();
+        let candles = walk(&moves, 10_000);
+        let market = market(&symbol, Timeframe::M1, &candles);
+        let value = json!({"fast": 3, "slow": 7, "trend": 0});
+        let params = params(StrategyKind::EmaCross, &value);
+        let mut setup = setup(&symbol, exact_rules(&symbol, &candles), params, "0.04".parse().unwrap());
+        setup.settings.set("leverage", "1", limits()).unwrap();
+        for stride in [Stride::Skipping, Stride::EveryBar] {
+            let played = play(&market, &setup, stride).unwrap();
+            let found = trades(&market, &setup, &played).into_iter().map(|trade| {
+                let times = [trade.signal_time_ms.unwrap(), trade.entry_time_ms, trade.exit_time_ms];
+                (trade.side, times, [trade.entry_price, trade.exit_price].map(|price| price.decimal().to_f64().unwrap()))
+            });
+            prop_assert_eq!(found.collect::<Vec<Turn>>(), turns(&candles, 3, 7));
+        }
+    }
+
     #[test]
     fn skipping_is_stepping_on_random_candles(
         moves in prop::collection::vec((-40_i8..=40, 0_u8..60, 0_u8..60, prop::bool::weighted(0.03)), 60..260),

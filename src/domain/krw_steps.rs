@@ -28,10 +28,17 @@ pub fn step_at(price: Decimal) -> Decimal {
     BANDS.iter().find(|(from, _)| price >= *from).map_or(Decimal::ZERO, |(_, step)| *step)
 }
 
+/// A told step finer than the band's by this factor is none that the market had at another price: it says that prices
+/// are not to be rounded, as a backtest's `--exact` does.
+const EXACT_FROM: Decimal = dec!(100_000);
+
 /// The step that an order at `price` must keep to on a market whose step was told as `told`, wherever its price stood
 /// then. A told step that is no band's own is that of a market with rules of its own: the coarser of the two fits it.
 pub fn step_for(price: Decimal, told: Decimal) -> Decimal {
     let band = step_at(price);
+    if told * EXACT_FROM <= band {
+        return told;
+    }
     let is_bands_own = BANDS.iter().any(|(_, step)| *step == told);
     if is_bands_own && !band.is_zero() { band } else { band.max(told) }
 }
@@ -56,6 +63,9 @@ mod tests {
             // USDT has a step of its own.
             (dec!(1_380.5), dec!(0.5), dec!(1)),
             (dec!(4_999.5), dec!(0.5), dec!(1)),
+            // Prices that are not to be rounded.
+            (dec!(1_035), dec!(0.000001), dec!(0.000001)),
+            (dec!(0.15), dec!(0.00000001), dec!(0.00000001)),
             // Below what the table tells.
             (dec!(0.00012), dec!(0.00000001), dec!(0.00000001)),
         ] {

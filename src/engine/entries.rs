@@ -8,6 +8,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::{OrderKind, Purpose};
 use crate::domain::side::PositionSide;
+use crate::domain::time::Timestamp;
 use crate::signal::{Gate, Signal};
 
 use super::config::BotConfig;
@@ -50,27 +51,16 @@ impl AccountMachine {
             SymbolScope::One(own) => own == symbol,
             SymbolScope::Universe => cycle.universe.binary_search(symbol).is_ok(),
         };
-        let acted_on = self
-            .durable
-            .entry_guards
-            .get(&bot.id)
-            .and_then(|guards| guards.get(symbol))
-            .is_some_and(|bar| *bar >= signal.bar_close_at);
-        if !in_scope || acted_on {
+        if !in_scope || self.has_acted_on(bot.id, signal) {
             return;
         }
-        if let Some(held) = self.held.get(&(bot.id, symbol.clone())) {
-            let position = held.position();
-            // More of the same says nothing new.
-            if position.side != side {
-                let detail = format!("still {} since {}", position.side, position.opened_at);
-                self.skip(bot.id, signal, (Code::PositionOpen, detail));
-            }
+        if self.held.contains_key(&(bot.id, symbol.clone())) {
+            self.consider_holding(cycle, bot, signal, side);
             return;
         }
-        let sized = match self.obstacle(cycle, bot, signal, side) {
+        let sized = match self.obstacle(bot, signal, side, (cycle.gates.gate(side), self.now)) {
             Some(obstacle) => Err(obstacle),
-            None => self.size_entry(bot, symbol),
+            None => self.price(symbol).and_then(|price| self.size_entry(bot, symbol, price)),
         };
         match sized {
             Ok(sized) => self.enter(bot, signal, side, sized),
@@ -78,28 +68,36 @@ impl AccountMachine {
         }
     }
 
-    /// The first rule that forbids the entry.
-    fn obstacle(
+    /// Whether the bot has acted on this signal or on a newer one of the symbol.
+    pub(super) fn has_acted_on(&self, bot: BotId, signal: &Signal) -> bool {
+        let guards = self.durable.entry_guards.get(&bot);
+        guards
+            .and_then(|guards| guards.get(&signal.key.symbol))
+            .is_some_and(|bar| *bar >= signal.bar_close_at)
+    }
+
+    /// The first rule that forbids the entry at this moment, the side's gate being as given.
+    pub(super) fn obstacle(
         &self,
-        cycle: &Cycle,
         bot: &BotConfig,
         signal: &Signal,
         side: PositionSide,
+        (gate, at): (&Gate, Timestamp),
     ) -> Option<Obstacle> {
         let symbol = &signal.key.symbol;
         if let Some(halt) = &self.config.halt {
             return Some((Code::Halted, format!("account is halted: {}", halt.reason)));
         }
-        if !cycle.entries_enabled {
+        if !self.entries_enabled {
             return Some((Code::EngineOff, "engine.enabled is off in the configuration".to_owned()));
         }
         if self.config.close_symbols.contains_key(symbol) {
             return Some((Code::Requested, format!("{symbol} is being closed by a person's word")));
         }
-        if self.now >= signal.expires_at {
+        if at >= signal.expires_at {
             return Some((Code::Stale, format!("signal expired at {}", signal.expires_at)));
         }
-        if let Gate::Closed { reason } = cycle.gates.gate(side) {
+        if let Gate::Closed { reason } = gate {
             return Some((Code::GateClosed, reason.clone()));
         }
         if side == PositionSide::Short && self.config.venue.spot {
@@ -174,9 +172,13 @@ impl AccountMachine {
     }
 
     /// capital x entry_pct = margin; x leverage = notional; quantity rounded down to the step.
-    fn size_entry(&self, bot: &BotConfig, symbol: &Symbol) -> Result<Sized, Obstacle> {
+    pub(super) fn size_entry(
+        &self,
+        bot: &BotConfig,
+        symbol: &Symbol,
+        price: Price,
+    ) -> Result<Sized, Obstacle> {
         let capital = self.capital(bot)?;
-        let price = self.price(symbol)?;
         let margin = capital.part(self.config.settings.entry_pct);
         let leverage = self.leverage(bot);
         let qty = margin.leveraged(leverage).quantity_at(price);
@@ -245,7 +247,7 @@ impl AccountMachine {
         positions + reserved
     }
 
-    fn enter(&mut self, bot: &BotConfig, signal: &Signal, side: PositionSide, sized: Sized) {
+    pub(super) fn enter(&mut self, bot: &BotConfig, signal: &Signal, side: PositionSide, sized: Sized) {
         let symbol = &signal.key.symbol;
         let order = self.intend(Intent {
             bot: bot.id,
@@ -278,7 +280,7 @@ impl AccountMachine {
     }
 
     /// Explains once a bar why a bot does not enter.
-    fn skip(&mut self, bot: BotId, signal: &Signal, (code, detail): Obstacle) {
+    pub(super) fn skip(&mut self, bot: BotId, signal: &Signal, (code, detail): Obstacle) {
         let key = (bot, signal.key.symbol.clone());
         if self.explained.get(&key) == Some(&(signal.bar_close_at, code)) {
             return;

@@ -179,6 +179,7 @@ impl AccountMachine {
             return;
         }
         self.end_grid_life(key, purpose);
+        self.note_closed(key, held.holding.exit, fill);
         // What is still working of its entries would open it anew.
         self.withdraw_increasing(key);
         let cooldown = self.config.settings.exit_cooldown_h.duration();

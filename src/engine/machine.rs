@@ -75,6 +75,12 @@ impl AccountMachine {
             .collect();
         durable.holdings.clear();
         let now = durable.acted_at;
+        // An exchange's prices have moved on since; a book goes on where it was left.
+        let prices = if config.venue.consistent_snapshots {
+            durable.reversals.prices().clone()
+        } else {
+            BTreeMap::new()
+        };
         Self {
             account,
             config,
@@ -82,7 +88,7 @@ impl AccountMachine {
             held,
             orders: OrderBook::restore(saved.working, saved.ended),
             booked: Booked::restore(saved.booked),
-            prices: Arc::default(),
+            prices: Arc::new(prices),
             explained: BTreeMap::new(),
             known_levels: BTreeMap::new(),
             doubted: BTreeMap::new(),
@@ -122,6 +128,7 @@ impl AccountMachine {
             Event::CancelAnswered { id, answer } => self.cancel_answered(&id, &answer),
             Event::QueryAnswered { id, answer } => self.query_answered(&id, answer),
         }
+        self.act_on_reversals();
         self.note_lines();
         std::mem::take(&mut self.turn)
     }

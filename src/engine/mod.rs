@@ -32,6 +32,7 @@ mod lifecycle;
 mod liquidation;
 mod protection;
 mod reconcile;
+mod reversals;
 
 #[cfg(test)]
 mod tests;

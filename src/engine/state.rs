@@ -17,6 +17,7 @@ use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 use super::booked::BookedTrade;
 use super::decision::Code;
 use super::grid::state::GridState;
+use super::reversals::Reversals;
 use super::turn::PositionRow;
 
 /// A sweep asks for the fills of this long before the last one too: an exchange may tell a fill late.
@@ -37,6 +38,9 @@ pub struct DurableState {
     pub entry_guards: BTreeMap<BotId, BTreeMap<Symbol, Timestamp>>,
     /// Timeframe of the signal behind each working entry; goes over to the position it opens.
     pub entering: BTreeMap<ClientOrderId, Timeframe>,
+    /// What bots open on the other side once what they hold is closed.
+    #[serde(skip_serializing_if = "Reversals::is_empty")]
+    pub reversals: Reversals,
     /// By position id.
     pub holdings: BTreeMap<ClientOrderId, Holding>,
     /// Symbols on which we and the exchange disagree, and how: no new entries there.

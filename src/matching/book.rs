@@ -20,6 +20,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
 use crate::domain::side::PositionMode;
+use crate::domain::time::Timestamp;
 
 /// Ended orders that can still be asked for, and whose ids are still refused as used. An answer that was lost is
 /// asked for within seconds; an account ends a handful of orders in that time.
@@ -250,6 +251,11 @@ impl Book {
             self.ended.pop_front();
         }
         self.ended.push_back(order);
+    }
+
+    /// When the symbol last traded, as far as that is remembered.
+    pub(super) fn last_fill_at(&self, symbol: &Symbol) -> Option<Timestamp> {
+        self.fills.iter().rev().find(|fill| fill.symbol == *symbol).map(|fill| fill.at)
     }
 
     pub(super) fn remember_fill(&mut self, fill: Fill) {

@@ -1,8 +1,8 @@
 //! From one step of the market to events, one at a time.
 //!
 //! A step is matched in two phases, at the open and inside the range. After each event the search for the next one
-//! starts over, so that what the caller did about the event (a cancel, a protective stop) is respected in the same
-//! bar.
+//! starts over, so that what the caller did about the event (a cancel, a protective stop, a market order to the other
+//! side) is respected in the same bar.
 
 use super::book::Book;
 use super::cursor::Phase;
@@ -12,7 +12,7 @@ use super::order::{BookOrder, Reach};
 use crate::domain::candle::Candle;
 use crate::domain::market::MarketStep;
 use crate::domain::money::{Price, Qty};
-use crate::domain::order::OrderStatus;
+use crate::domain::order::{OrderKind, OrderStatus};
 
 /// What the search found at an index of the working orders.
 enum Found {
@@ -107,7 +107,8 @@ impl Book {
     }
 
     fn at_open(&self, index: usize, order: &BookOrder, candle: &Candle, step: &MarketStep) -> Option<Found> {
-        if order.born_at == step.at {
+        let answers = self.answers_the_open(order, step);
+        if order.born_at == step.at && !answers {
             return None;
         }
         let reached = match order.reach() {
@@ -128,10 +129,21 @@ impl Book {
                 return Some(Found::Unfillable { index, reason });
             }
         }
-        // The bar opened before some of the orders that it fills were placed: nothing fills before it is placed.
-        let at = candle.open_time.max(order.placed_at).min(step.at);
+        // The bar opened before some of the orders that it fills were placed: nothing fills before it is placed, or
+        // before what it answers.
+        let placed_at = if answers { self.last_fill_at(&order.symbol) } else { Some(order.placed_at) };
+        let at = placed_at.map_or(candle.open_time, |at| at.max(candle.open_time)).min(step.at);
         let execution = Execution { market: candle.open, qty, at };
         (!qty.is_zero()).then_some(Found::Execution { index, execution })
+    }
+
+    /// Whether it was sent as an answer to what happened at the step's open, opens, and takes whatever the market gives: it
+    /// is filled at that open too, so that what closes one side and what opens the other are at the same price.
+    fn answers_the_open(&self, order: &BookOrder, step: &MarketStep) -> bool {
+        order.born_at == step.at
+            && order.born_in == Phase::Open
+            && matches!(order.kind, OrderKind::Market)
+            && !self.only_reduces(order)
     }
 
     fn in_range(&self, index: usize, order: &BookOrder, candle: &Candle, step: &MarketStep) -> Option<Found> {

@@ -37,6 +37,27 @@ fn told(book: &mut Book, step: &MarketStep) -> Vec<String> {
 }
 
 #[test]
+fn a_market_order_that_answers_the_open_fills_at_it() {
+    let mut book = long_one(config(PositionMode::OneWay));
+    place(&mut book, &exit(1, Sell, "1", Market)).unwrap();
+    let bar = step(2, ["101", "112", "95", "100"]);
+    let first = book.next_event(&bar);
+    assert!(matches!(first, Some(BookEvent::Fill(_))), "{first:?}");
+    place(&mut book, &order(2, Sell, "2", Market)).unwrap();
+    let fills_at_open = fills(&play(&mut book, &bar));
+    let told = |fill: &crate::domain::fill::Fill| format!("{} {} @ {}", fill.side, fill.qty, fill.price);
+    assert_eq!(fills_at_open.iter().map(told).collect::<Vec<_>>(), ["sell 2 @ 101"]);
+    assert_eq!(fills_at_open[0].at, minute(1), "when the bar opened");
+    // What answers something inside the bar waits for the next open.
+    place(&mut book, &exit(3, Buy, "2", take_profit("90"))).unwrap();
+    let bar = step(3, ["100", "101", "89", "95"]);
+    assert!(matches!(book.next_event(&bar), Some(BookEvent::Fill(_))));
+    place(&mut book, &order(4, Buy, "1", Market)).unwrap();
+    assert!(fills(&play(&mut book, &bar)).is_empty());
+    assert_eq!(fills(&play(&mut book, &step(4, ["96"; 4])))[0].price.to_string(), "96");
+}
+
+#[test]
 fn each_kind_of_order_fills_where_it_should() {
     let exits: [(Order, [&str; 4], &[&str]); 15] = [
         (exit(1, Sell, "1", Market), ["101", "103", "99", "102"], &["sell 1 @ 101 taker"]),

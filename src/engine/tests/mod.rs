@@ -22,6 +22,7 @@ mod orders;
 mod properties;
 mod protection;
 mod reconciling;
+mod reversals;
 mod rig;
 mod script;
 mod sharing;
