@@ -167,10 +167,10 @@ fn the_arithmetic_is_shown_before_and_kept_after() {
     // 1000 / ((90 + 92 + ... + 108) x 1.0002) = 1.0098..., and 1.009 x (2 - 0.0002 x (90 + 92)) net.
     for words in [
         "a/g on BTCUSDT: 11 long lines from 90 to 110, arithmetic",
-        "1.009 in base currency, 100 of the investment",
+        "1.009 in base currency, 100.0000 USDT of the investment",
         "needed      999.10",
         "the bot's capital is 1000",
-        "1.9740076 to 1.9812724 USDT net",
+        "1.9740 to 1.9813 USDT net",
         "after 0.02 % maker fee on both sides",
         "stops       below at 80; closes what it holds",
     ] {

@@ -15,7 +15,7 @@ fn a_ledger_that_holds_passes() {
     let home = ledger();
     let answer = home.json("db check");
     assert_eq!(answer["ok"], true);
-    assert_eq!(answer["checks"].as_array().unwrap().len(), 12);
+    assert_eq!(answer["checks"].as_array().unwrap().len(), 13);
     let text = home.run("db check").ok().stdout;
     assert!(text.contains("7 fills") && !text.contains("FAILED"), "{text}");
 }
