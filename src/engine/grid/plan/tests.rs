@@ -329,10 +329,7 @@ fn evenly_spaced(config: &GridConfig, prices: &[Price], tick: Price) -> Result<(
             // Half a tick each; a bound below one tick, by up to a whole one.
             GridMode::Arithmetic => {
                 let step = (ends.1 - ends.0) / grids;
-                prop_assert!(
-                    (middle - low - step).abs() <= tick * Decimal::TWO,
-                    "{low} {middle}: {step}"
-                );
+                prop_assert!((middle - low - step).abs() <= tick * Decimal::TWO, "{low} {middle}: {step}");
             }
             // Each is within half a tick of a geometric sequence, in which middle^2 = low x high.
             GridMode::Geometric => {
