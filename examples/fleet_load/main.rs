@@ -58,8 +58,7 @@ fn main() -> anyhow::Result<()> {
         one: in_a_child(1, args.cycles)?,
         many: in_a_child(args.accounts, args.cycles)?,
         decide: rig::decide::measure(args.accounts, ROUNDS)?,
-        journal: journal(rig::journal::Baseline::SameTables)?,
-        journal_beside_narrow: journal(rig::journal::Baseline::NarrowTable)?,
+        journal: rig::journal::measure(JOURNAL_GROUP, JOURNAL_GROUPS, ROUNDS)?,
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report.json())?);
@@ -77,8 +76,4 @@ fn in_a_child(accounts: u32, cycles: u64) -> anyhow::Result<FleetRun> {
         .output()?;
     anyhow::ensure!(output.status.success(), "the fleet of {accounts} accounts failed: {}", output.status);
     Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-fn journal(baseline: rig::journal::Baseline) -> anyhow::Result<rig::timing::Pair> {
-    rig::journal::measure(JOURNAL_GROUP, JOURNAL_GROUPS, ROUNDS, baseline)
 }

@@ -14,7 +14,6 @@ pub(crate) struct Report {
     pub(crate) many: FleetRun,
     pub(crate) decide: DecideTimes,
     pub(crate) journal: Pair,
-    pub(crate) journal_beside_narrow: Pair,
 }
 
 impl Report {
@@ -34,7 +33,6 @@ impl Report {
                 "entering": pair(self.decide.entering),
             },
             "journal_rows_per_s": pair(self.journal),
-            "journal_beside_narrow_rows_per_s": pair(self.journal_beside_narrow),
         })
     }
 
@@ -105,12 +103,11 @@ impl fmt::Display for Report {
             (
                 "journal",
                 format!(
-                    "{:.0} durable rows/s in groups of {} intents, {:.2} x a bare loop into the same tables ({:.0} rows/s), {:.2} x one into a narrow table",
+                    "{:.0} durable rows/s in groups of {} intents, {:.2} x a bare SQLite loop ({:.0} rows/s)",
                     self.journal.subject,
                     super::JOURNAL_GROUP,
                     self.journal.ratio(),
-                    self.journal.baseline,
-                    self.journal_beside_narrow.ratio()
+                    self.journal.baseline
                 ),
             ),
         ];

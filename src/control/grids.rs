@@ -153,7 +153,9 @@ impl Ground {
             waits.push(format!("tick, step and smallest order of {symbol}: no daemon has traded there yet"));
         }
         if self.price.is_none() && config.trigger.is_none() {
-            waits.push(format!("that the price of {symbol} is inside the range"));
+            waits.push(format!(
+                "the price of {symbol}, which is not known yet: outside the range the grid waits for it to come back"
+            ));
         }
         if self.equity.is_none() {
             waits.push(

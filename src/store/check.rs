@@ -81,7 +81,7 @@ mod tests {
     fn a_fresh_database_has_no_findings() {
         let scratch = Scratch::new();
         let results = check(scratch.open().conn());
-        assert!(results.len() == 11 && results.iter().all(|result| result.ok), "{results:?}");
+        assert!(results.len() == 12 && results.iter().all(|result| result.ok), "{results:?}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What is durable: the rows that a turn writes and what a restart reads of them, as the store does it
-//! (`store::journal`), in memory. For a share of the seeds `twin` writes the same into the real store and compares.
+//! (`store::journal`), in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::output::Tone;
-use crate::cli::{CliError, Context};
+use crate::cli::{CliError, Context, figures};
 use crate::control::GridEdit;
 use crate::control::grids::GridOutlook;
 use crate::domain::money::{Pct, Price};
@@ -81,20 +81,27 @@ pub(super) fn lines(outlook: &GridOutlook) -> Vec<(&'static str, String)> {
     let mut lines = vec![
         (
             "per line",
-            format!("{} in base currency, {} of the investment", plan.qty_per_line, plan.per_grid_amount),
+            format!(
+                "{} in base currency, {} {quote} of the investment",
+                plan.qty_per_line,
+                figures::amount(plan.per_grid_amount)
+            ),
         ),
         (
             "needed",
             format!(
                 "{} {quote} with all lines held, of {} invested; {} at leverage {}; {capital}",
-                plan.needed, config.investment, plan.notional, config.leverage
+                figures::amount(plan.needed),
+                config.investment,
+                figures::amount(plan.notional),
+                config.leverage
             ),
         ),
         (
             "round trip",
             format!(
                 "{} {quote} net ({} %), after {} % maker fee on both sides",
-                range(&net_min, &net_max),
+                range(&figures::amount(net_min), &figures::amount(net_max)),
                 range(&pct_min, &pct_max),
                 plan.terms.maker_fee_pct
             ),
@@ -163,9 +170,9 @@ fn row(index: usize, trip: &RoundTrip, plan: &Plan) -> [String; 9] {
         trip.high.to_string(),
         format!("{spacing} %"),
         plan.qty_per_line.to_string(),
-        gross.to_string(),
-        trip.fees.to_string(),
-        trip.net.to_string(),
+        figures::amount(gross),
+        figures::amount(trip.fees),
+        figures::amount(trip.net),
         trip.net_pct.to_string(),
     ]
 }

@@ -116,8 +116,10 @@ impl Poller {
             Ok(updates) => {
                 self.backoff = BACKOFF_FIRST;
                 self.told = None;
-                for update in &updates {
-                    self.take(&Incoming::of(update)).await?;
+                // What comes again is settled already, and is no flood.
+                let news = updates.iter().map(Incoming::of);
+                for update in news.filter(|update| last.is_none_or(|last| update.update_id > last)) {
+                    self.take(&update).await?;
                 }
                 Ok(())
             }

@@ -34,7 +34,17 @@ fn a_ledger_that_holds_has_no_findings() {
     let details: Vec<_> = check(ledger(&scratch).conn()).unwrap().into_iter().map(|it| it.detail).collect();
     assert_eq!(
         details,
-        ["3 positions", "7 fills", "3 bots", "8 orders", "7 fills", "3 positions", "2 wallets", "3 accounts"]
+        [
+            "3 positions",
+            "7 fills",
+            "3 bots",
+            "8 orders",
+            "7 fills",
+            "3 positions",
+            "2 wallets",
+            "3 accounts",
+            "0 grids"
+        ]
     );
 }
 
