@@ -256,20 +256,22 @@ fn stop_and_reverse_is_reproduced() {
 type Turn = (PositionSide, [i64; 3], [f64; 2]);
 
 /// Stop and reverse on the cross of two EMAs, as a person would write it down.
-fn turns(candles: &[Candle], fast: usize, slow: usize) -> Vec<Turn> {
+fn turns(candles: &[Candle], fast: u32, slow: u32) -> Vec<Turn> {
     let closes: Vec<f64> = candles.iter().map(|candle| candle.close.decimal().to_f64().unwrap()).collect();
     let opens: Vec<f64> = candles.iter().map(|candle| candle.open.decimal().to_f64().unwrap()).collect();
     let times: Vec<i64> = candles.iter().map(|candle| candle.open_time.ms()).collect();
-    let ema = |bars: usize| {
-        let mut value = closes[..bars].iter().sum::<f64>() / bars as f64;
-        let rest = closes[bars..].iter().map(move |close| {
-            value += (close - value) * 2.0 / (bars as f64 + 1.0);
-            value
-        });
-        let seed = closes[..bars].iter().sum::<f64>() / bars as f64;
-        std::iter::once(seed).chain(rest).collect::<Vec<f64>>()
+    let ema = |bars: u32| {
+        let (seed, rest) = closes.split_at(bars as usize);
+        let mut value = seed.iter().sum::<f64>() / f64::from(bars);
+        let mut line = vec![value];
+        for close in rest {
+            value += (close - value) * 2.0 / f64::from(bars + 1);
+            line.push(value);
+        }
+        line
     };
     let (fast_line, slow_line) = (ema(fast), ema(slow));
+    let (fast, slow) = (fast as usize, slow as usize);
     let gap = |bar: usize| fast_line[bar + 1 - fast] - slow_line[bar + 1 - slow];
     let mut done = Vec::new();
     let mut open: Option<(PositionSide, usize, usize)> = None;

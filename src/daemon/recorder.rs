@@ -107,6 +107,8 @@ impl Recorder {
         self.run.commits = self.writer.counters().commits;
         let run = self.run.clone();
         let vault = self.vault.clone();
+        // A run that came to nothing new (a tape that was gone through before) knows older prices than those kept.
+        let has_seen_any = progress.counts.cycles > 0;
         let markets: Vec<_> = analysts
             .into_iter()
             .map(|(market, analyst)| (market, analyst.prices(), analyst.take_signals()))
@@ -114,7 +116,9 @@ impl Recorder {
         move |conn| {
             market_log::write_run(conn, &run)?;
             for (market, prices, signals) in &markets {
-                market_log::write_prices(conn, *market, prices, at)?;
+                if has_seen_any {
+                    market_log::write_prices(conn, *market, prices, at)?;
+                }
                 market_log::write_signals(conn, *market, signals)?;
             }
             let now = wall_now();
