@@ -1,5 +1,5 @@
 //! One exchange's market as it happens: its rules and volumes, its candles over sockets, and the history that
-//! computing begins with ([`super::warm_up`]). What must be asked for is asked in the background; a cycle never waits for it.
+//! computing begins with (`warm_up`). What must be asked for is asked in the background; a cycle never waits for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Reads one candle file into a checked series: CSV in any of the layouts that [`layout`] knows, plain, gzip or zip, or
+//! Reads one candle file into a checked series: CSV in any of the layouts that `layout` knows, plain, gzip or zip, or
 //! a feather file.
 //!
 //! Every row is either a candle of the series or a finding with its line number, never both: what is returned is
