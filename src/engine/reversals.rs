@@ -117,7 +117,7 @@ impl AccountMachine {
             _ if !is_leaving => self.skip(bot.id, signal, (Code::PositionOpen, detail)),
             Some(obstacle) => self.skip(bot.id, signal, obstacle),
             None => {
-                self.await_close(&key, signal);
+                self.keep_reversal(&key, signal);
                 let detail = format!("{detail}, on its way out; {side} follows once it is closed");
                 self.skip(bot.id, signal, (Code::PositionOpen, detail));
             }
@@ -139,7 +139,7 @@ impl AccountMachine {
         })
     }
 
-    fn await_close(&mut self, key: &HeldKey, signal: &Signal) {
+    fn keep_reversal(&mut self, key: &HeldKey, signal: &Signal) {
         let signal = Signal { conditions: Vec::new(), ..signal.clone() };
         self.durable.reversals.insert(key, Reversal { signal, closed: None });
         let held = self.held.keys().map(|(_, symbol)| symbol);

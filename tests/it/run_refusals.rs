@@ -74,7 +74,7 @@ fn a_tape_that_is_none_is_refused_as_a_whole() {
     for (text, word) in [
         (String::new(), "empty"),
         (HEADER.to_owned(), "BTCUSDT-1m.csv"),
-        ("time,o,h,l,c,v\n1,2,3,4,5,6\n".to_owned(), "open_time_ms"),
+        ("when,o,h,l,c,v\n1,2,3,4,5,6\n".to_owned(), "open_time_ms"),
     ] {
         let file = home.write("BTCUSDT-1m.csv", &text);
         refused(&home, &format!("run --tape {file}"), 2, &["BTCUSDT-1m.csv", word]);
