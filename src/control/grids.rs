@@ -154,7 +154,7 @@ impl Ground {
         }
         if self.price.is_none() && config.trigger.is_none() {
             waits.push(format!(
-                "the price of {symbol}, which is not known yet: outside the range the grid waits for it to come back"
+                "nothing about the price of {symbol}: it is not known yet, and the grid begins wherever it then is"
             ));
         }
         if self.equity.is_none() {
