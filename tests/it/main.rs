@@ -25,6 +25,7 @@ mod cli_store;
 mod data;
 mod db_check;
 mod fleet;
+mod grid_repair;
 mod grids;
 mod harness;
 mod operations;

@@ -24,10 +24,14 @@ pub mod ladder;
 pub mod lots;
 pub mod plan;
 pub mod refusal;
+pub mod repair;
 pub mod rows;
 pub mod state;
+pub mod waiting;
 
 mod booking;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod lines;
 mod spacing;
 mod steering;
@@ -83,4 +87,11 @@ pub struct GridConfig {
     pub leverage: Leverage,
     /// The stop of the whole holding also rests at the exchange, for the time when nobody watches. Futures only.
     pub exchange_stop: bool,
+}
+
+impl GridConfig {
+    /// Whether `price` is below the lowest or above the highest line.
+    pub fn is_outside(&self, price: Price) -> bool {
+        price < self.lower || price > self.upper
+    }
 }

@@ -11,6 +11,7 @@ use crate::domain::money::{Pct, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
+use crate::engine::grid::state::GridState;
 use crate::store::{StoreError, column};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
@@ -332,6 +333,20 @@ fn order(row: &Row<'_>) -> rusqlite::Result<RestingOrder> {
         filled_qty: column::parsed(row, "filled_qty")?,
         status: column::word(row, "status", OrderStatus::from_word)?,
     })
+}
+
+/// What the grid remembered when its account last did anything.
+pub fn state(conn: &Connection, bot: BotId) -> Result<GridState, StoreError> {
+    let sql = "SELECT json_extract(s.state, '$.grids.\"' || b.id || '\"')
+               FROM bot_instances b JOIN account_state s ON s.account_id = b.account_id WHERE b.id = ?1";
+    let text: Option<String> = conn
+        .prepare_cached(sql)?
+        .query_row([bot.get()], |row| row.get::<_, Option<String>>(0))
+        .optional()?
+        .flatten();
+    let parsed = text.map(|text| serde_json::from_str(&text)).transpose();
+    let unreadable = |error: serde_json::Error| StoreError::corrupt(format!("state of grid {bot}: {error}"));
+    Ok(parsed.map_err(unreadable)?.unwrap_or_default())
 }
 
 /// What lines hold, bought less sold; lines that hold nothing are absent.
