@@ -42,7 +42,7 @@ struct Group {
 }
 
 /// What an exchange has answered about its market as a whole.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ToldRules {
     tickers: Result<Vec<Ticker>, ExchangeError>,
     instruments: Result<Vec<Instrument>, ExchangeError>,

@@ -52,16 +52,15 @@ impl RulesRound {
     /// Takes in the answers that have come, and asks when it is time.
     pub(super) fn attend(&mut self, desks: &mut [Desk<LiveMarket>], now: Timestamp) -> Option<RulesNews> {
         let mut news = None;
+        let has_asked = !self.answers.is_empty();
         while let Some(answer) = self.answers.try_join_next() {
             let Ok((market, told)) = answer else { continue };
-            for desk in desks.iter_mut().filter(|desk| desk.market == market) {
-                let told =
-                    if desk.view.take_rules(told.clone()) { RulesNews::Changed } else { RulesNews::Volumes };
-                news = news.max(Some(told));
-            }
-            if self.answers.is_empty() {
-                self.next_at = now.plus(if is_told(desks) { EVERY } else { AGAIN });
-            }
+            let Some(desk) = desks.iter_mut().find(|desk| desk.market == market) else { continue };
+            let told = if desk.view.take_rules(told) { RulesNews::Changed } else { RulesNews::Volumes };
+            news = news.max(Some(told));
+        }
+        if has_asked && self.answers.is_empty() {
+            self.next_at = now.plus(if is_told(desks) { EVERY } else { AGAIN });
         }
         if self.answers.is_empty() && now >= self.next_at {
             for desk in desks {
