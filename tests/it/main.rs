@@ -10,6 +10,8 @@
 
 mod backtest;
 mod bitget;
+#[path = "../../examples/rehearsal/books.rs"]
+mod books;
 mod bot_api;
 mod candles;
 mod chats;
