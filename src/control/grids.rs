@@ -183,7 +183,7 @@ fn likely_markets(exchange: ExchangeKind) -> Vec<Option<ExchangeKind>> {
 }
 
 /// The one symbol a grid trades.
-pub(super) fn symbol_of(settings: &BotSettings) -> Result<Symbol, ControlError> {
+pub fn symbol_of(settings: &BotSettings) -> Result<Symbol, ControlError> {
     match &settings.symbol {
         SymbolScope::One(symbol) => Ok(symbol.clone()),
         SymbolScope::Universe => Err(ControlError::BadValue {
@@ -195,7 +195,7 @@ pub(super) fn symbol_of(settings: &BotSettings) -> Result<Symbol, ControlError> 
 }
 
 /// Refuses a key that belongs to the other kind of bots.
-pub(super) fn check_key(key: &str, is_grid: bool) -> Result<(), ControlError> {
+pub fn check_key(key: &str, is_grid: bool) -> Result<(), ControlError> {
     let is_of_grids = GridDraft::KEYS.iter().any(|spec| spec.key == key);
     match (is_grid, is_of_grids) {
         (false, true) => Err(ControlError::OtherType { key: key.to_owned(), owner: "grid", bot: "ai_trend" }),

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod backtest;
+mod backtest_grids;
 mod bitget;
 #[path = "../../examples/rehearsal/books.rs"]
 mod books;

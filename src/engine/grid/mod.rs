@@ -20,6 +20,7 @@ use crate::domain::money::{Leverage, Price, Quote};
 use crate::domain::words::words;
 
 pub mod difference;
+pub mod flow;
 pub mod ladder;
 pub mod lots;
 pub mod plan;
@@ -35,6 +36,7 @@ pub(crate) mod fixtures;
 mod lines;
 mod spacing;
 mod steering;
+mod watching;
 
 /// How the lines are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,7 @@ pub struct GridConfig {
     pub lower: Price,
     pub upper: Price,
     /// Lines, both bounds included: [`plan::LINES_MIN`]..=[`plan::LINES_MAX`].
+    #[serde(rename = "grids")]
     pub count: u16,
     pub mode: GridMode,
     /// The operator's own money in the grid, in quote currency: margin and entry fees of all its lines at once.
