@@ -5,6 +5,7 @@ use crate::engine::config::BotConfig;
 use crate::engine::machine::AccountMachine;
 use crate::engine::watch::Watch;
 
+use super::GridConfig;
 use super::state::GridSetup;
 
 impl AccountMachine {
@@ -20,10 +21,8 @@ impl AccountMachine {
         let mut watch = Watch::new(key.1.clone());
         let plan = self.grid_memory.get(&bot.id).and_then(|memory| memory.plan.as_ref());
         let state = self.durable.grids.get(&bot.id);
-        let is_prepared = state.is_some_and(|state| {
-            state.ladder.is_some()
-                && (setup.repair_asked_at.is_none() || state.repaired == setup.repair_asked_at)
-        });
+        let is_prepared =
+            state.is_some_and(|state| state.ladder.is_some() && state.has_done_repair(setup.repair_asked_at));
         let (Some(plan), Ok(price), true) = (plan, self.price(&key.1), is_prepared) else {
             watch.until(self.now());
             return Some(watch);
@@ -35,17 +34,20 @@ impl AccountMachine {
             }
             watch_stops(setup, &mut watch);
         } else {
-            self.watch_trigger(setup, state.and_then(|state| state.waits_above), price, &mut watch);
+            self.watch_beginning(setup, state.and_then(|state| state.waits_above), price, &mut watch);
         }
         Some(watch)
     }
 
     /// A grid that could begin and does not is kept from it by something else than the price.
-    fn watch_trigger(&self, setup: &GridSetup, waits_above: Option<bool>, price: Price, watch: &mut Watch) {
-        match setup.config.trigger.zip(waits_above) {
-            Some((trigger, true)) if price > trigger => watch.at_or_below(trigger),
-            Some((trigger, false)) if price < trigger => watch.at_or_above(trigger),
-            Some(_) | None => watch.until(self.now()),
+    fn watch_beginning(&self, setup: &GridSetup, waits_above: Option<bool>, price: Price, watch: &mut Watch) {
+        let GridConfig { trigger, lower, upper, .. } = setup.config;
+        match (trigger, waits_above) {
+            (Some(trigger), Some(true)) if price > trigger => watch.at_or_below(trigger),
+            (Some(trigger), Some(false)) if price < trigger => watch.at_or_above(trigger),
+            (None, _) if price < lower => watch.at_or_above(lower),
+            (None, _) if price > upper => watch.at_or_below(upper),
+            (Some(_) | None, _) => watch.until(self.now()),
         }
     }
 }
