@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod backtest;
+mod backtest_grids;
 mod bitget;
 #[path = "../../examples/rehearsal/books.rs"]
 mod books;
@@ -27,6 +28,7 @@ mod cli_store;
 mod data;
 mod db_check;
 mod fleet;
+mod grid_repair;
 mod grids;
 mod harness;
 mod operations;
