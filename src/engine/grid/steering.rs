@@ -360,7 +360,7 @@ impl AccountMachine {
     }
 }
 
-fn place_of(config: &GridConfig, symbol: &Symbol) -> Place {
+pub(super) fn place_of(config: &GridConfig, symbol: &Symbol) -> Place {
     Place { symbol: symbol.clone(), lower: config.lower, upper: config.upper }
 }
 
