@@ -368,12 +368,13 @@ pub(super) fn place_of(config: &GridConfig, symbol: &Symbol) -> Place {
 fn ladder_name(setup: &GridSetup, symbol: &Symbol, plan: &Plan) -> String {
     let config = &setup.config;
     format!(
-        "{symbol} {} {} {} to {} x{} {}",
+        "{symbol} {} {} {} to {} x{} {} by {}",
         config.direction,
         config.mode,
         config.lower,
         config.upper,
         plan.lines.len(),
-        plan.qty_per_line
+        plan.qty_per_line,
+        plan.tick
     )
 }
