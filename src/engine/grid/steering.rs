@@ -83,7 +83,9 @@ impl AccountMachine {
             let of_lines = |order: &&Order| order.bot == Some(key.0) && order.purpose.has_line();
             let working: Vec<Order> = self.orders.working().filter(of_lines).cloned().collect();
             if !working.is_empty() {
-                working.iter().for_each(|order| self.cancel(order));
+                for order in &working {
+                    self.cancel(order);
+                }
                 return false;
             }
             let state = self.grid_state(key.0);
