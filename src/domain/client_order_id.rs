@@ -28,8 +28,11 @@ use super::order::Purpose;
 use super::time::Timestamp;
 
 const PREFIX: &str = "tf";
+const DIGIT_BITS: u32 = 5;
+const DIGIT_MASK: u8 = (1 << DIGIT_BITS) - 1;
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const CHARS: usize = 26;
+const LEN: usize = PREFIX.len() + CHARS;
 
 /// What a client order id says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,10 +85,10 @@ impl OrderKey {
     }
 }
 
-/// Our id of an order, sent to the exchange with it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Our id of an order, sent to the exchange with it. Its text is kept in place: ids are copied with every record.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ClientOrderId(String);
+pub struct ClientOrderId([u8; LEN]);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a client order id of this program")]
@@ -99,23 +102,38 @@ impl ClientOrderId {
         bits = (bits << 4) | u128::from(key.purpose.code() & 0xF);
         bits = (bits << 10) | u128::from(key.leg & 0x3FF);
         bits = (bits << 6) | u128::from(key.attempt & 0x3F);
-        let mut text = String::with_capacity(PREFIX.len() + CHARS);
-        text.push_str(PREFIX);
-        for index in (0..CHARS).rev() {
-            let digit = (bits >> (5 * index)) & 0x1F;
-            let symbol = ALPHABET.iter().zip(0_u128..).find(|(_, value)| *value == digit);
-            text.push(symbol.map_or('a', |(letter, _)| char::from(*letter)));
+        let mut text = [0; LEN];
+        let (prefix, body) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        for place in body.iter_mut().rev() {
+            *place = letter(bits);
+            bits >>= DIGIT_BITS;
         }
         Self(text)
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Only letters and digits are ever written.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Reads the id back; `None` for text that [`Self::new`] did not write.
     pub fn key(&self) -> Option<OrderKey> {
-        decode(&self.0)
+        decode(self.as_str())
+    }
+}
+
+/// The letter of the lowest digit.
+fn letter(bits: u128) -> u8 {
+    let [low, ..] = bits.to_le_bytes();
+    ALPHABET.get(usize::from(low & DIGIT_MASK)).copied().unwrap_or_default()
+}
+
+const fn digit(letter: u8) -> Option<u8> {
+    match letter {
+        b'a'..=b'z' => Some(letter - b'a'),
+        b'2'..=b'7' => Some(letter - b'2' + 26),
+        _ => None,
     }
 }
 
@@ -126,12 +144,12 @@ fn decode(text: &str) -> Option<OrderKey> {
     }
     let mut bits: u128 = 0;
     for (index, letter) in body.bytes().enumerate() {
-        let digit = ALPHABET.iter().zip(0_u128..).find(|(symbol, _)| **symbol == letter)?.1;
+        let digit = digit(letter)?;
         // 26 x 5 = 130 bits: the top two are the layout version, which must be 0.
         if index == 0 && digit > 7 {
             return None;
         }
-        bits = (bits << 5) | digit;
+        bits = (bits << DIGIT_BITS) | u128::from(digit);
     }
     let field = |shift: u32, width: u32| (bits >> shift) & ((1_u128 << width) - 1);
     let bot = u32::try_from(field(64, 32)).ok()?;
@@ -145,9 +163,15 @@ fn decode(text: &str) -> Option<OrderKey> {
     })
 }
 
+impl fmt::Debug for ClientOrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClientOrderId").field(&self.as_str()).finish()
+    }
+}
+
 impl fmt::Display for ClientOrderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -155,10 +179,8 @@ impl FromStr for ClientOrderId {
     type Err = BadClientOrderId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match decode(text) {
-            Some(_) => Ok(Self(text.to_owned())),
-            None => Err(BadClientOrderId(text.to_owned())),
-        }
+        let bytes = decode(text).and_then(|_| text.as_bytes().try_into().ok());
+        bytes.map(Self).ok_or_else(|| BadClientOrderId(text.to_owned()))
     }
 }
 
@@ -172,7 +194,7 @@ impl TryFrom<String> for ClientOrderId {
 
 impl From<ClientOrderId> for String {
     fn from(id: ClientOrderId) -> Self {
-        id.0
+        id.as_str().to_owned()
     }
 }
 
