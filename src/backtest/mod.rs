@@ -19,4 +19,6 @@ pub mod skipping;
 pub mod statistics;
 pub mod trades;
 
+mod room;
+mod timeline;
 mod waiting;
