@@ -14,6 +14,7 @@ use crate::domain::ids::{BotId, CycleId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
 use crate::engine::cycle::Cycle;
+use crate::engine::settings::SymbolScope;
 use crate::signal::Gates;
 
 /// Bars are looked through for prices in pieces of so many, so that a signal in between ends the search early; no bar
@@ -33,7 +34,7 @@ pub(super) fn play_on(
     (signals, extent): (&SignalTable, Extent),
 ) -> Played {
     let mut play = Play::begin(market, setup, span);
-    let mut teller = Teller::new(market, signals, span);
+    let mut teller = Teller::new(market, setup, signals, span);
     let mut searches = Searches::new(market);
     let qty_steps = QtySteps::of(market, setup);
     let mut waiting = Waiting::default();
@@ -45,7 +46,10 @@ pub(super) fn play_on(
         waiting = Waiting::of(market, &play.account, step);
         let rooms = (extent == Extent::Trades).then(|| Rooms::of(market, &play.account));
         let look = Look { market, waiting: &waiting, rooms: rooms.as_ref(), qty_steps: &qty_steps };
-        step = look.next_step((signals, &teller.cursor), &mut searches, (step, span.1));
+        let next = look.next_step((signals, &teller.cursor), &mut searches, (step, span.1));
+        // What a grid answers inside a bar, it answers at the close of the bar before.
+        let looks_back = (step + 2..span.1).contains(&next) && play.account.machine().answers_at_last_price();
+        step = if looks_back { next - 1 } else { next };
     }
     play.finish()
 }
@@ -100,7 +104,7 @@ impl Look<'_> {
 }
 
 /// Makes the cycles of single steps. A cycle tells only of the lanes that somebody looks at in it: those that are held,
-/// that have orders, or that a signal speaks of; where a lane was not told of for a while, its last bar is told first.
+/// that have orders, that a grid works on, or that a signal speaks of; where a lane was not told of for a while, its last bar is told first.
 struct Teller<'a> {
     market: &'a Market,
     signals: &'a SignalTable,
@@ -109,13 +113,19 @@ struct Teller<'a> {
     /// The prices of the step before, which nobody looks at any more, and the lanes in which they are behind.
     spare: (Arc<BTreeMap<Symbol, Price>>, Vec<usize>),
     universe: Arc<Vec<Symbol>>,
+    /// The lanes of grids.
+    grids: Vec<usize>,
     /// By lane, how many bars the book has been told of; bars before the first step are none of its business.
     told: Vec<usize>,
 }
 
 impl<'a> Teller<'a> {
-    fn new(market: &'a Market, signals: &'a SignalTable, span: (usize, usize)) -> Self {
+    fn new(market: &'a Market, setup: &Setup, signals: &'a SignalTable, span: (usize, usize)) -> Self {
         let before = span.0.checked_sub(1);
+        let grids = setup.grid_bots().filter_map(|(_, bot, _)| match &bot.settings.symbol {
+            SymbolScope::One(symbol) => market.place(symbol).map(|(place, _)| place),
+            SymbolScope::Universe => None,
+        });
         Self {
             market,
             signals,
@@ -123,6 +133,7 @@ impl<'a> Teller<'a> {
             prices: Arc::default(),
             spare: (Arc::default(), Vec::new()),
             universe: Arc::new(market.symbols()),
+            grids: grids.collect(),
             told: market.lanes.iter().map(|lane| before.map_or(0, |before| lane.count(before))).collect(),
         }
     }
@@ -154,6 +165,7 @@ impl<'a> Teller<'a> {
         }
         let mut places = spoken_of;
         places.extend(waiting.lanes());
+        places.extend(&self.grids);
         places.sort_unstable();
         places.dedup();
         places
