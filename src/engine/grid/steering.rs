@@ -234,7 +234,7 @@ impl AccountMachine {
         self.turn.records.push(Record::BotStopped { bot: key.0, reason: reason.to_owned() });
         let fields =
             [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", reason.to_owned())];
-        self.notify(NoticeKind::Error, Severity::Warning, fields);
+        self.notify(NoticeKind::Error, Severity::Warning, || fields);
     }
 
     /// An order of a line has ended. What was not taken waits for the next cycle.
