@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use tradefleet::domain::ids::StrategyId;
-use tradefleet::domain::money::Pct;
+use tradefleet::domain::money::{Leverage, Pct, Quote};
 use tradefleet::domain::order::{OrderStatus, Purpose};
 use tradefleet::domain::side::PositionSide;
 use tradefleet::domain::time::{DurationMs, Timeframe, Timestamp};
 use tradefleet::engine::config::Halt;
+use tradefleet::engine::grid::plan::Terms;
+use tradefleet::engine::grid::state::GridSetup;
+use tradefleet::engine::grid::{Direction, GridConfig, GridMode};
+use tradefleet::engine::settings::PaperSettings;
 use tradefleet::signal::{Confidence, Signal, SignalKey};
 use tradefleet::strategy::ExitPlan;
 
 use crate::desk::Desk;
 use crate::dialect::Dialect;
-use crate::market::EPOCH;
-use crate::units::Ticks;
+use crate::market::{EPOCH, START};
+use crate::units::{Ticks, price_of};
 
 /// What happens at a second.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,8 @@ pub(crate) struct Story {
     pub prices: &'static [(i64, Ticks)],
     pub settings: &'static [(&'static str, &'static str)],
     pub trails: bool,
+    /// The first bot is a grid of so many lines, so many ticks apart.
+    pub grid: Option<(u16, Ticks)>,
     pub acts: &'static [(i64, Act)],
     /// Orders that must have been filled or placed: without them it is another story.
     pub filled: &'static [Purpose],
@@ -53,6 +59,7 @@ const PLAIN: Story = Story {
     prices: FLAT,
     settings: &[],
     trails: false,
+    grid: None,
     acts: &[BUY],
     filled: &[Purpose::Entry],
     placed: &[],
@@ -121,6 +128,23 @@ pub(crate) const STORIES: &[Story] = &[
     },
     Story { name: "bot closed", seconds: 24, acts: &[BUY, (13, Act::CloseBot)], ..PLAIN },
     Story { name: "symbol closed", seconds: 24, acts: &[BUY, (13, Act::CloseSymbol)], ..PLAIN },
+    Story {
+        name: "grid start",
+        grid: Some((100, 20)),
+        acts: &[],
+        filled: &[],
+        placed: &[(Purpose::GridEntry, 45)],
+        ..PLAIN
+    },
+    Story {
+        name: "grid fill",
+        seconds: 28,
+        prices: &[(0, 10_000), (12, 9_890), (20, 10_010)],
+        grid: Some((6, 100)),
+        acts: &[],
+        filled: &[Purpose::GridEntry, Purpose::GridExit],
+        ..PLAIN
+    },
     Story { name: "setting", seconds: 24, acts: &[BUY, (13, Act::Set("long_sl_pct", "2.5"))], ..PLAIN },
 ];
 
@@ -158,8 +182,9 @@ impl Story {
         for (number, bot) in (1..).zip(desk.db.bots.values_mut()) {
             let bot = Arc::make_mut(bot);
             bot.exit_plan = if self.trails { trailing.clone() } else { ExitPlan::NONE };
-            bot.grid = None;
-            bot.strategy = Some(StrategyId::new(number));
+            let grid = self.grid.filter(|_| number == 1);
+            bot.grid = grid.map(|grid| Arc::new(ladder(desk.venue.dialect, grid)));
+            bot.strategy = grid.is_none().then(|| StrategyId::new(number));
         }
         desk.told = desk.db.clone();
     }
@@ -206,6 +231,30 @@ impl Story {
     }
 }
 
+/// A long grid with the price in its middle.
+fn ladder(dialect: Dialect, (count, spacing): (u16, Ticks)) -> GridSetup {
+    // In the KRW market prices from 100 on keep to whole KRW.
+    let spacing = if dialect.is_spot() { spacing.max(100) } else { spacing };
+    let lower = START - spacing * i64::from(count / 2);
+    let config = GridConfig {
+        lower: price_of(lower),
+        upper: price_of(lower + spacing * i64::from(count - 1)),
+        count,
+        mode: GridMode::Arithmetic,
+        investment: Quote::new(if count > 10 { 480.into() } else { 150.into() }),
+        direction: Direction::Long,
+        trigger: None,
+        stop_upper: None,
+        stop_lower: None,
+        buy_in: false,
+        close_on_stop: false,
+        leverage: if dialect.is_spot() { Leverage::ONE } else { Leverage::try_new(2).unwrap() },
+        exchange_stop: false,
+    };
+    let terms = Terms::of_account(dialect.kind(), false, &PaperSettings::default());
+    GridSetup { config, terms, repair_asked_at: None }
+}
+
 fn other(side: PositionSide) -> PositionSide {
     if side == PositionSide::Long { PositionSide::Short } else { PositionSide::Long }
 }
@@ -223,7 +272,7 @@ fn say(
     desk.signals.push(Arc::new(Signal {
         key,
         bar_close_at: at,
-        price: crate::units::price_of(desk.market.price(usize::try_from(bot - 1).unwrap(), at.ms())),
+        price: price_of(desk.market.price(usize::try_from(bot - 1).unwrap(), at.ms())),
         entry,
         exit_long: exit == Some(PositionSide::Long),
         exit_short: exit == Some(PositionSide::Short),
