@@ -24,9 +24,11 @@ pub fn create_key_file(path: &Path, key: &MasterKey) -> Result<(), VaultError> {
     line.push('\n');
     let written = files::write_new(path, line.as_bytes());
     line.zeroize();
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => VaultError::KeyFileExists { path: path.to_owned() },
-        _ => failed(error),
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return VaultError::KeyFileExists { path: path.to_owned() };
+        }
+        failed(error)
     })
 }
 
