@@ -26,11 +26,11 @@ impl Exchange {
         binary: &Path,
         home: &Home,
         stage: &Stage,
-        names: &[String],
+        accounts_file: &str,
         speed: u32,
     ) -> anyhow::Result<Self> {
         let (ready, accounts) = (home.path("ready.json"), home.path("exchange.toml"));
-        std::fs::write(&accounts, stage.accounts_file(names))?;
+        std::fs::write(&accounts, accounts_file)?;
         let mut process = Running::start(
             Command::new(binary)
                 .args(["simulate", "--synthetic", "--speed", &speed.to_string()])

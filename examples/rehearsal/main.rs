@@ -54,6 +54,9 @@ struct Args {
     /// The daemon is killed after 3 s to this many seconds, each time anew
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(4..))]
     kill_within: u32,
+    /// Fees in BNB and BGB, as long as there is some; Upbit knows none
+    #[arg(long)]
+    fees_in_kind: bool,
     /// No faults and no kills
     #[arg(long)]
     calm: bool,
@@ -105,7 +108,8 @@ async fn rehearse(args: &Args, stage: &Stage) -> anyhow::Result<Outcome> {
     let keep = args.keep.as_ref().map(|dir| dir.join(stage.exchange));
     let home = Home::new(&binary, keep.as_deref())?;
     let names: Vec<String> = (1..=args.accounts).map(|number| format!("a{number}")).collect();
-    let exchange = Exchange::start(&binary, &home, stage, &names, args.speed).await?;
+    let accounts_file = stage.accounts_file(&names, args.fees_in_kind);
+    let exchange = Exchange::start(&binary, &home, stage, &accounts_file, args.speed).await?;
     std::fs::write(home.path("home").join("config.toml"), stage.config(&exchange.base, args.speed))?;
     home.run(Stage::STRATEGY)?;
     for name in &names {

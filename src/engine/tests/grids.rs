@@ -233,8 +233,8 @@ fn the_stop_of_the_whole_holding_rests_at_the_exchange_and_moves_with_it() {
 #[test]
 fn a_hundred_lines_are_placed_in_one_cycle_each_once() {
     let grid = GridConfig {
-        lower: price("50"),
-        upper: price("99"),
+        lower: price("50.5"),
+        upper: price("100"),
         count: 100,
         investment: quote("900"),
         leverage: "5".parse::<u8>().map(|x| crate::domain::money::Leverage::try_new(x).unwrap()).unwrap(),
