@@ -71,6 +71,13 @@ pub struct Place {
 }
 
 impl GridState {
+    /// Whether the repair that was asked for then, if one was, is done.
+    pub(in crate::engine) fn has_done_repair(&self, asked_at: Option<Timestamp>) -> bool {
+        asked_at.is_none_or(|asked_at| {
+            self.repair.as_ref().is_some_and(|repair| repair.asked_at == asked_at && repair.done_at.is_some())
+        })
+    }
+
     pub(in crate::engine) fn is_being_repaired(&self) -> bool {
         self.repair.as_ref().is_some_and(|repair| repair.done_at.is_none())
     }

@@ -360,7 +360,7 @@ impl AccountMachine {
     }
 }
 
-fn place_of(config: &GridConfig, symbol: &Symbol) -> Place {
+pub(super) fn place_of(config: &GridConfig, symbol: &Symbol) -> Place {
     Place { symbol: symbol.clone(), lower: config.lower, upper: config.upper }
 }
 
@@ -368,12 +368,13 @@ fn place_of(config: &GridConfig, symbol: &Symbol) -> Place {
 fn ladder_name(setup: &GridSetup, symbol: &Symbol, plan: &Plan) -> String {
     let config = &setup.config;
     format!(
-        "{symbol} {} {} {} to {} x{} {}",
+        "{symbol} {} {} {} to {} x{} {} by {}",
         config.direction,
         config.mode,
         config.lower,
         config.upper,
         plan.lines.len(),
-        plan.qty_per_line
+        plan.qty_per_line,
+        plan.tick
     )
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::domain::money::Price;
 use crate::engine::decision::Code;
+use crate::engine::watch::Watch;
 
 use super::GridConfig;
 use super::state::GridState;
@@ -46,6 +47,18 @@ impl Waiting {
             None => config.is_outside(price).then_some(Awaited::Range { lower, upper }),
         };
         what.map(|what| Self { what, price })
+    }
+
+    /// The price that ends the waiting, or may.
+    pub(super) fn watch(&self, watch: &mut Watch) {
+        match self.what {
+            Awaited::Trigger { trigger, is_above: true } => watch.at_or_below(trigger),
+            Awaited::Trigger { trigger, is_above: false } => watch.at_or_above(trigger),
+            Awaited::Range { lower, .. } if self.price < lower => watch.at_or_above(lower),
+            Awaited::Range { upper, .. } => watch.at_or_below(upper),
+            Awaited::Stop { stop, .. } if self.price <= stop => watch.at_or_above(stop),
+            Awaited::Stop { stop, .. } => watch.at_or_below(stop),
+        }
     }
 
     pub const fn code(&self) -> Code {

@@ -1,11 +1,15 @@
-//! What a grid waits for beside what its orders do: its trigger, its stops, and the prices at which a line turns.
+//! What a grid waits for beside what its orders do: the price at which it begins, its stops, and the prices at which a
+//! line turns.
 
-use crate::domain::money::Price;
+use crate::domain::instrument::Symbol;
 use crate::engine::config::BotConfig;
 use crate::engine::machine::AccountMachine;
 use crate::engine::watch::Watch;
 
-use super::state::GridSetup;
+use super::GridConfig;
+use super::state::{GridSetup, GridState};
+use super::steering::place_of;
+use super::waiting::Waiting;
 
 impl AccountMachine {
     /// The prices and moments before which a cycle changes nothing about a grid; `None` for one that is at rest, and for
@@ -19,42 +23,41 @@ impl AccountMachine {
         }
         let mut watch = Watch::new(key.1.clone());
         let plan = self.grid_memory.get(&bot.id).and_then(|memory| memory.plan.as_ref());
-        let state = self.durable.grids.get(&bot.id);
-        let is_prepared = state.is_some_and(|state| {
-            state.ladder.is_some()
-                && (setup.repair_asked_at.is_none() || state.repaired == setup.repair_asked_at)
-        });
-        let (Some(plan), Ok(price), true) = (plan, self.price(&key.1), is_prepared) else {
+        let state = self.durable.grids.get(&bot.id).filter(|state| is_settled(state, setup, &key.1));
+        let (Some(plan), Ok(price), Some(state)) = (plan, self.price(&key.1), state) else {
             watch.until(self.now());
             return Some(watch);
         };
         let Ok(plan) = plan else { return None };
-        if state.is_some_and(|state| state.is_started) {
+        if state.is_started {
             if let Some(instrument) = self.config.instruments.get(&key.1) {
                 self.watch_lines(&key, bot, (plan, instrument), price, &mut watch);
             }
-            watch_stops(setup, &mut watch);
+            watch_stops(&setup.config, &mut watch);
+        } else if let Some(waiting) = Waiting::of(&setup.config, state, price) {
+            waiting.watch(&mut watch);
         } else {
-            self.watch_trigger(setup, state.and_then(|state| state.waits_above), price, &mut watch);
+            // It could begin, and something else than the price keeps it from that.
+            watch.until(self.now());
         }
         Some(watch)
     }
-
-    /// A grid that could begin and does not is kept from it by something else than the price.
-    fn watch_trigger(&self, setup: &GridSetup, waits_above: Option<bool>, price: Price, watch: &mut Watch) {
-        match setup.config.trigger.zip(waits_above) {
-            Some((trigger, true)) if price > trigger => watch.at_or_below(trigger),
-            Some((trigger, false)) if price < trigger => watch.at_or_above(trigger),
-            Some(_) | None => watch.until(self.now()),
-        }
-    }
 }
 
-fn watch_stops(setup: &GridSetup, watch: &mut Watch) {
-    if let Some(stop) = setup.config.stop_lower {
+/// Whether all that was asked of the grid was followed: its ladder, its place, a repair, and from where its trigger is
+/// reached.
+fn is_settled(state: &GridState, setup: &GridSetup, symbol: &Symbol) -> bool {
+    let is_in_place = !state.is_started || state.place.as_ref() == Some(&place_of(&setup.config, symbol));
+    let is_mended = state.has_done_repair(setup.repair_asked_at);
+    let knows_its_side = setup.config.trigger.is_none() || state.is_started || state.waits_above.is_some();
+    state.ladder.is_some() && is_in_place && is_mended && knows_its_side
+}
+
+fn watch_stops(config: &GridConfig, watch: &mut Watch) {
+    if let Some(stop) = config.stop_lower {
         watch.at_or_below(stop);
     }
-    if let Some(stop) = setup.config.stop_upper {
+    if let Some(stop) = config.stop_upper {
         watch.at_or_above(stop);
     }
 }
