@@ -79,13 +79,12 @@ impl Supervisor {
             let engaged = self.writer.run(journal::engaged_accounts).await?;
             entrants.sort_by_key(|entrant| !engaged.contains(&entrant.id));
         }
-        let begins_at = self.connections.as_ref().filter(|own| own.keeps_wall_time()).map(|_| from);
         for together in entrants.chunks(LOADED_TOGETHER) {
             let ids: Vec<_> = together.iter().map(|entrant| (entrant.id, entrant.market)).collect();
             let loaded = self
                 .writer
                 .run(move |conn| {
-                    let load = |(id, market)| load(conn, id, (from, begins_at), market);
+                    let load = |(id, market)| load(conn, id, from, market);
                     ids.into_iter().map(load).collect::<Result<Vec<_>, _>>()
                 })
                 .await?;
@@ -264,16 +263,15 @@ fn write_quarantine(
     audit::append(conn, &entry).map(drop)
 }
 
-/// Enrols an account and reads what was kept of it; the inner error says what of that is damaged. `begins_at` is `from`
-/// where time goes by the wall clock.
+/// Enrols an account and reads what was kept of it; the inner error says what of that is damaged.
 fn load(
     conn: &Connection,
     id: AccountId,
-    (from, begins_at): (Timestamp, Option<Timestamp>),
+    from: Timestamp,
     market: MarketId,
 ) -> Result<Result<LoadedAccount, String>, StoreError> {
     latches::enrol(conn, id, from, market_log::market_word(market))?;
-    match journal::load_account(conn, id, begins_at) {
+    match journal::load_account(conn, id) {
         Ok(loaded) => Ok(Ok(loaded)),
         Err(StoreError::Corrupt { detail }) => Ok(Err(detail)),
         Err(error) => Err(error),
