@@ -67,6 +67,32 @@ fn every_seed_is_readable() {
     assert!(unreadable.is_empty(), "{unreadable:#?}");
 }
 
+/// `fuzz/run` asks for them in a folder: the seeds of each target, with what was found once, and the words in them, which
+/// libFuzzer puts together anew.
+#[test]
+fn seeds_are_written_where_they_are_asked_for() {
+    let Ok(folder) = std::env::var("TRADEFLEET_CORPUS") else { return };
+    for target in TARGETS {
+        let corpus = Path::new(&folder).join(target.name);
+        fs::create_dir_all(&corpus).unwrap();
+        let found =
+            FOUND.iter().filter(|(name, _)| *name == target.name).map(|(_, text)| text.as_bytes().to_vec());
+        let seeds: Vec<Vec<u8>> = (target.seeds)().into_iter().chain(found).collect();
+        for (number, seed) in seeds.iter().enumerate() {
+            fs::write(corpus.join(format!("seed-{number:03}")), seed).unwrap();
+        }
+        fs::write(corpus.with_extension("dict"), dictionary(&seeds)).unwrap();
+    }
+}
+
+fn dictionary(seeds: &[Vec<u8>]) -> String {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let texts = seeds.iter().filter_map(|seed| std::str::from_utf8(seed).ok());
+    let words = texts.flat_map(|text| text.split(|c: char| !is_part(c)));
+    let words: BTreeSet<&str> = words.filter(|word| (2..=40).contains(&word.len())).collect();
+    words.into_iter().fold(String::new(), |lines, word| lines + "\"" + word + "\"\n")
+}
+
 #[test]
 fn messages_of_exchanges_never_panic_and_numbers_are_exact() {
     for exchange in ["binance", "bitget", "upbit"] {

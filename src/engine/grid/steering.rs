@@ -181,9 +181,9 @@ impl AccountMachine {
             return;
         }
         state.is_wait_told = true;
-        let fields =
-            [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", waiting.to_string())];
-        self.notify(NoticeKind::GridWaits, Severity::Info, fields);
+        self.notify(NoticeKind::GridWaits, Severity::Info, || {
+            [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", waiting.to_string())]
+        });
     }
 
     fn begin_grid(&mut self, key: &HeldKey, setup: &GridSetup, price: Price, plan: &Plan) {
