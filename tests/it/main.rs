@@ -43,6 +43,7 @@ mod secrets_live;
 mod simulate;
 mod simulator;
 mod tellings;
+mod torture;
 mod upbit;
 mod verify;
 mod watching;
