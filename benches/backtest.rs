@@ -107,11 +107,7 @@ fn scene() -> anyhow::Result<(Market, Setup)> {
         settings: Setup::plain_settings(),
         paper: PaperSettings::default(),
         limits,
-        bots: vec![BotSetup {
-            name: "macd".to_owned(),
-            spec: StrategySpec { params, timeframe: None },
-            settings: bot,
-        }],
+        bots: vec![BotSetup::signals("macd", StrategySpec { params, timeframe: None }, bot)],
         instruments: BTreeMap::from([(symbol.clone(), rules)]),
         funding: FundingRates::default(),
         gates: None,

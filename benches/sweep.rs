@@ -172,7 +172,7 @@ fn study(sets: u32) -> anyhow::Result<Study> {
     };
     let spec = StrategySpec { params, timeframe: None };
     let limits = PolicyLimits { max_leverage: Leverage::try_new(20)? };
-    let bot = BotSetup { name: "macd".to_owned(), spec, settings };
+    let bot = BotSetup::signals("macd", spec, settings);
     let mut base = Setup { settings: Setup::plain_settings(), instruments, ..Setup::new(limits, vec![bot]) };
     base.set("max_positions", "20")?;
     // As many as asked for: 10 x 10 x sets / 100.

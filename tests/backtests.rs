@@ -142,11 +142,7 @@ fn setup(symbol: &Symbol, rules: Instrument, params: StrategyParams, fee: Pct) -
         settings: Setup::plain_settings(),
         paper: PaperSettings { taker_fee_pct: fee, maker_fee_pct: fee, ..PaperSettings::default() },
         limits: limits(),
-        bots: vec![BotSetup {
-            name: "bot".to_owned(),
-            spec: StrategySpec { params, timeframe: None },
-            settings: bot,
-        }],
+        bots: vec![BotSetup::signals("bot", StrategySpec { params, timeframe: None }, bot)],
         instruments: BTreeMap::from([(symbol.clone(), rules)]),
         funding: tradefleet::backtest::funding::FundingRates::default(),
         gates: None,
@@ -326,12 +322,12 @@ fn variants(symbol: &Symbol, rules: &Instrument, coarser: Option<Timeframe>) -> 
     let mut reporting = averaging.clone();
     reporting.settings.auto_exit = false;
     let mut wide = of(StrategyKind::AiTrend, &json!({"min_confidence": 0.2}));
-    wide.bots[0].spec.timeframe = coarser;
+    wide.bots[0].spec_mut().unwrap().timeframe = coarser;
     wide.paper.set("participation_pct", "0.01").unwrap();
     let mut two = plain.clone();
     let mut second = averaging.bots[0].clone();
     second.settings.set("allocation_percent", "50", limits()).unwrap();
-    second.spec.timeframe = coarser;
+    second.spec_mut().unwrap().timeframe = coarser;
     two.bots[0].settings.set("allocation_percent", "50", limits()).unwrap();
     "second".clone_into(&mut second.name);
     two.bots.push(second);

@@ -23,27 +23,27 @@ use super::timing::{Pair, nanoseconds_each, paired};
 
 const NOW: Timestamp = Timestamp::from_ms(1_767_225_600_000);
 /// Rows of one intent: the order, the first step of its life, and the account's state.
-const ROWS_PER_INTENT: u32 = 3;
-/// What an intent's rows hold together, roughly, spread over as many rows of the bare loop.
+pub(crate) const ROWS_PER_INTENT: u32 = 3;
+/// What one of an intent's rows holds, roughly.
 const RAW_ROW: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\
                        0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// Rows a second, both with `synchronous=FULL`: the daemon's journal, with its indexes and constraints, and a table
-/// without any.
-pub(crate) fn measure(group: u32, groups: u32, rounds: usize) -> anyhow::Result<Pair> {
+/// Intents a second, both with `synchronous=FULL`: the daemon's journal, with its indexes and constraints, and a table
+/// without any that takes `raw_rows` rows for each.
+pub(crate) fn measure(group: u32, groups: u32, raw_rows: u32, rounds: usize) -> anyhow::Result<Pair> {
     let mut journal = Journal::open(group)?;
     let mut raw = Raw::open()?;
-    let rows = group * groups * ROWS_PER_INTENT;
+    let intents = group * groups;
     paired(
         rounds,
-        || rows_per_second(rows, || journal.commit(groups)),
-        || rows_per_second(rows, || raw.commit(group * ROWS_PER_INTENT, groups)),
+        || per_second(intents, || journal.commit(groups)),
+        || per_second(intents, || raw.commit(group * raw_rows, groups)),
     )
 }
 
-fn rows_per_second(rows: u32, commit: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
+fn per_second(intents: u32, commit: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<f64> {
     let mut outcome = Ok(());
-    let each = nanoseconds_each(rows, || outcome = commit());
+    let each = nanoseconds_each(intents, || outcome = commit());
     outcome.map(|()| 1e9 / each)
 }
 
@@ -85,9 +85,9 @@ impl Journal {
                 let mut answers = JoinSet::new();
                 for turn in turns.into_iter().map(Arc::new) {
                     let writer = self.writer.clone();
-                    answers.spawn(
-                        async move { writer.run(move |conn| journal::record_turn(conn, &turn)).await },
-                    );
+                    answers.spawn(async move {
+                        writer.run_repeatable(move |conn| journal::record_turn(conn, &turn)).await
+                    });
                 }
                 while let Some(answer) = answers.join_next().await {
                     answer??;

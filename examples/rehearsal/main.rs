@@ -56,6 +56,9 @@ struct Args {
     /// The daemon is killed after 3 s to this many seconds, each time anew
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(4..))]
     kill_within: u32,
+    /// Fees in BNB and BGB, as long as there is some; Upbit knows none
+    #[arg(long)]
+    fees_in_kind: bool,
     /// No faults and no kills
     #[arg(long)]
     calm: bool,
@@ -104,8 +107,8 @@ async fn rehearse(args: &Args, stage: &Stage) -> anyhow::Result<Outcome> {
     let home = Home::new(&binary, keep.as_deref())?;
     home.run("init")?;
     let names: Vec<String> = (1..=args.accounts).map(|number| format!("a{number}")).collect();
-    let market = Stage::market(args.speed);
-    let exchange = Exchange::start(&home, stage.exchange, &stage.accounts_file(&names), &market).await?;
+    let (market, accounts) = (Stage::market(args.speed), stage.accounts_file(&names, args.fees_in_kind));
+    let exchange = Exchange::start(&home, stage.exchange, &accounts, &market).await?;
     std::fs::write(home.path("home").join("config.toml"), stage.config(&exchange.base, args.speed))?;
     stage.populate(&home, &names)?;
     if !args.calm {

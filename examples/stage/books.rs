@@ -37,8 +37,8 @@ pub(crate) fn compare(database: &Path, name: &str, oracle: &Value, until: i64) -
     Ok(found)
 }
 
-/// Symbol, side, price, quantity, fee.
-type FillKey = (String, String, Decimal, Decimal, Decimal);
+/// Symbol, side, price, quantity, fee, asset of the fee.
+type FillKey = (String, String, Decimal, Decimal, Decimal, String);
 
 fn compare_fills(conn: &Connection, id: i64, oracle: &Value, found: &mut Comparison) -> anyhow::Result<()> {
     let mut theirs = Vec::new();
@@ -49,13 +49,16 @@ fn compare_fills(conn: &Connection, id: i64, oracle: &Value, found: &mut Compari
             number(fill, "price")?,
             number(fill, "qty")?,
             number(fill, "fee")?,
+            text(fill, "fee_asset")?,
         ));
     }
-    let sql = "SELECT symbol, side, price, qty, fee FROM fills WHERE account_id = ?1 AND dry_run = 0";
+    let sql =
+        "SELECT symbol, side, price, qty, fee, fee_asset FROM fills WHERE account_id = ?1 AND dry_run = 0";
     let mut ours: Vec<FillKey> = Vec::new();
-    for row in rows(conn, sql, id, 5)? {
-        if let [symbol, side, price, qty, fee] = &row[..] {
-            ours.push((symbol.clone(), side.clone(), parsed(price)?, parsed(qty)?, parsed(fee)?));
+    for row in rows(conn, sql, id, 6)? {
+        if let [symbol, side, price, qty, fee, asset] = &row[..] {
+            let (price, qty, fee) = (parsed(price)?, parsed(qty)?, parsed(fee)?);
+            ours.push((symbol.clone(), side.clone(), price, qty, fee, asset.clone()));
         }
     }
     theirs.sort();
@@ -134,23 +137,36 @@ fn compare_positions(
 }
 
 fn compare_money(conn: &Connection, id: i64, oracle: &Value, found: &mut Comparison) -> anyhow::Result<()> {
-    let (mut realized, mut fees) = (Decimal::ZERO, Decimal::ZERO);
-    let sql = "SELECT realized_pnl, fee FROM fills WHERE account_id = ?1 AND dry_run = 0";
-    for row in rows(conn, sql, id, 2)? {
-        if let [profit, fee] = &row[..] {
+    let mut realized = Decimal::ZERO;
+    let (mut from_cash, mut in_kind) = (Decimal::ZERO, BTreeMap::new());
+    let sql = "SELECT realized_pnl, fee, fee_asset, CAST(fee_in_kind AS TEXT) FROM fills
+               WHERE account_id = ?1 AND dry_run = 0";
+    for row in rows(conn, sql, id, 4)? {
+        if let [profit, fee, asset, is_in_kind] = &row[..] {
             realized += parsed(profit)?;
-            fees += parsed(fee)?;
+            if is_in_kind == "1" {
+                *in_kind.entry(asset.clone()).or_default() += parsed(fee)?;
+            } else {
+                from_cash += parsed(fee)?;
+            }
         }
     }
     let state: String =
         conn.query_row("SELECT state FROM account_state WHERE account_id = ?1", [id], |row| row.get(0))?;
     let state: Value = serde_json::from_str(&state)?;
     let wallet = number(&state, "wallet")?;
-    for (what, here) in [("realized", realized), ("fees", fees), ("wallet", wallet)] {
+    for (what, here) in [("realized", realized), ("fees", from_cash), ("wallet", wallet)] {
         let there = number(oracle, what)?;
         if there.normalize() != here.normalize() {
             found.violations.push(format!("{what} is {there} there, {here} here"));
         }
+    }
+    let mut theirs: BTreeMap<String, Decimal> = BTreeMap::new();
+    for (asset, paid) in oracle.get("fees_in_kind").and_then(Value::as_object).into_iter().flatten() {
+        theirs.insert(asset.clone(), parsed(paid.as_str().unwrap_or_default())?);
+    }
+    if theirs != in_kind {
+        found.violations.push(format!("fees in kind are {theirs:?} there, {in_kind:?} here"));
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ pub(crate) struct Stage {
     settings: &'static str,
     passphrase: &'static str,
     balance: &'static str,
+    /// Another asset that the exchange can take its fees in: lasts for some dozens of fills.
+    fees_in_kind: &'static str,
 }
 
 pub(crate) const BINANCE: Stage = Stage {
@@ -19,24 +21,32 @@ pub(crate) const BINANCE: Stage = Stage {
     settings: " leverage=5 short_tp_pct=0.3 short_sl_pct=0.3",
     passphrase: "",
     balance: "10000",
+    fees_in_kind: "fee_asset = \"BNB\"\nfee_asset_balance = \"0.1\"\nfee_asset_price = \"600\"\n",
 };
-pub(crate) const BITGET: Stage = Stage { exchange: "bitget", passphrase: " --passphrase-env P", ..BINANCE };
+pub(crate) const BITGET: Stage = Stage {
+    exchange: "bitget",
+    passphrase: " --passphrase-env P",
+    fees_in_kind: "fee_asset = \"BGB\"\nfee_asset_balance = \"15\"\nfee_asset_price = \"4\"\n",
+    ..BINANCE
+};
 pub(crate) const UPBIT: Stage = Stage {
     exchange: "upbit",
     symbols: ["KRW-BTC", "KRW-ETH"],
     settings: "",
     passphrase: "",
     balance: "50000000",
+    fees_in_kind: "",
 };
 
 impl Stage {
     /// The exchange's accounts file.
-    pub(crate) fn accounts_file(&self, names: &[String]) -> String {
+    pub(crate) fn accounts_file(&self, names: &[String], in_kind: bool) -> String {
         let Self { exchange, balance, .. } = self;
+        let terms = if in_kind { self.fees_in_kind } else { "" };
         let account = |name: &String| {
             format!(
                 "[[account]]\nexchange = \"{exchange}\"\nname = \"{name}\"\napi_key = \"key-{name}\"\n\
-                 api_secret = \"secret-{name}\"\npassphrase = \"pass-{name}\"\nbalance = \"{balance}\"\n"
+                 api_secret = \"secret-{name}\"\npassphrase = \"pass-{name}\"\nbalance = \"{balance}\"\n{terms}"
             )
         };
         names.iter().map(account).collect()

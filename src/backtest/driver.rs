@@ -2,13 +2,14 @@
 //!
 //! Stepping every bar is the daemon's own way: its feed, its analyst, its machine. Skipping computes the signals of a
 //! whole series at once and asks, between two steps, which bar can matter next: a signal that somebody would look at,
-//! a price that an order or a level waits for, a moment something is due at. Both give the same ledger; the tests
+//! a price that an order, a level or a grid waits for, a moment something is due at. Both give the same ledger; the tests
 //! compare them on every kind of market there is.
 
 use std::sync::Arc;
 
 use super::account::Account;
 use super::funding::FundingRates;
+use super::grids;
 use super::ledger::Ledger;
 use super::market::{Market, MarketError};
 use super::setup::Setup;
@@ -21,6 +22,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::money::{Qty, Quote};
 use crate::domain::side::PositionSide;
 use crate::domain::time::{DurationMs, Timestamp};
+use crate::engine::grid::refusal::{PlanRefusal, reasons};
 use crate::market::feed::Feed;
 
 /// How the bars are gone through.
@@ -38,6 +40,8 @@ pub enum BacktestError {
     Market(#[from] MarketError),
     #[error("{0}")]
     Unmet(String),
+    #[error("grid `{bot}` is refused:{}", reasons(refusals))]
+    GridRefused { bot: String, refusals: Vec<PlanRefusal> },
     #[error("no bar from {from} to {to}: the candles are of {first} to {last}")]
     NothingInSpan { from: Timestamp, to: Timestamp, first: Timestamp, last: Timestamp },
     #[error("the end {to} is not after the start {from}")]
@@ -77,6 +81,7 @@ pub struct Played {
 /// Plays `market` for the account of `setup`.
 pub fn play(market: &Market, setup: &Setup, stride: Stride) -> Result<Played, BacktestError> {
     let span = checked_span(market, setup)?;
+    grids::judge(market, setup, span)?;
     match stride {
         Stride::Skipping if setup.gates.is_none() => skipping::play(market, setup, span),
         Stride::Skipping | Stride::EveryBar => every_bar(market, setup, span),

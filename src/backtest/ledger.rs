@@ -1,9 +1,13 @@
 //! What an account did, in memory: orders, fills, positions, decisions. The same records that the daemon writes.
 
+use std::collections::BTreeMap;
+
 use crate::domain::funding::FundingPayment;
+use crate::domain::ids::BotId;
 use crate::domain::order::Order;
 use crate::domain::time::Timestamp;
 use crate::engine::decision::Decision;
+use crate::engine::grid::rows::{GridFill, GridLineRow};
 use crate::engine::turn::{BookedFill, PositionRow, Record};
 
 /// A fill and the bar it happened in.
@@ -14,7 +18,24 @@ pub struct LedgerFill {
     pub step_at: Timestamp,
 }
 
-/// Everything in the order it happened. An order and a position stand as they were left.
+/// What a fill did on a grid's line, and the bar it happened in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerGridFill {
+    pub fill: GridFill,
+    /// When the bar it happened in closed.
+    pub step_at: Timestamp,
+}
+
+/// A bot that was stopped by what happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerStop {
+    pub bot: BotId,
+    pub reason: String,
+    /// When the bar it happened in closed.
+    pub step_at: Timestamp,
+}
+
+/// Everything in the order it happened. An order, a position and a grid's line stand as they were left.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ledger {
     pub orders: Vec<Order>,
@@ -22,8 +43,9 @@ pub struct Ledger {
     pub positions: Vec<PositionRow>,
     pub decisions: Vec<Decision>,
     pub funding: Vec<FundingPayment>,
-    /// Bots that were stopped by what happened to them.
-    pub stopped_bots: u32,
+    pub stops: Vec<LedgerStop>,
+    pub grid_fills: Vec<LedgerGridFill>,
+    pub grid_lines: BTreeMap<BotId, BTreeMap<u16, GridLineRow>>,
     /// Places of the orders and positions that are not over: only these change.
     working: Vec<usize>,
     open: Vec<usize>,
@@ -43,7 +65,12 @@ impl Ledger {
                 Record::Funding(payment) => self.funding.push(payment),
                 Record::Position(row) => self.keep_position(row),
                 Record::Decision(decision) => self.decisions.push(decision),
-                Record::BotStopped { .. } => self.stopped_bots += 1,
+                Record::BotStopped { bot, reason } => self.stops.push(LedgerStop { bot, reason, step_at }),
+                Record::GridFill(fill) => self.grid_fills.push(LedgerGridFill { fill, step_at }),
+                Record::GridLines(lines) => {
+                    let known = self.grid_lines.entry(lines.bot).or_default();
+                    known.extend(lines.changed.into_iter().map(|row| (row.line, row)));
+                }
                 // What follows from these, or is for people and daemons only.
                 Record::CashAdjustment(_)
                 | Record::BotStats(_)
@@ -51,8 +78,6 @@ impl Ledger {
                 | Record::BotClosed { .. }
                 | Record::SymbolClosed { .. }
                 | Record::Equity { .. }
-                | Record::GridFill(_)
-                | Record::GridLines(_)
                 | Record::Notice(_)
                 | Record::StateChanged => {}
             }

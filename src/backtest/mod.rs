@@ -7,6 +7,7 @@ pub mod account;
 pub mod columns;
 pub mod driver;
 pub mod funding;
+pub mod grids;
 pub mod html;
 pub mod ledger;
 pub mod lookahead;

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::driver::Played;
+use super::grids::{self, GridRow};
 use super::market::Market;
 use super::setup::Setup;
 use super::statistics::{self, Curve, Drawdown, Point, Ratios, float};
@@ -13,6 +14,7 @@ use super::trades::{self, Trade};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Quote;
 use crate::domain::time::{DurationMs, Timeframe};
+use crate::engine::decision::{Action, Code, Decision};
 
 /// Decimals of a fraction.
 const FRACTION_DECIMALS: u32 = 10;
@@ -29,6 +31,7 @@ pub struct Results {
     pub drawdown: Drawdown,
     pub buy_and_hold: BuyAndHold,
     pub symbols: Vec<SymbolRow>,
+    pub grids: Vec<GridRow>,
     pub months: Vec<MonthRow>,
     pub skipped: BTreeMap<String, u64>,
     pub trades: Vec<Trade>,
@@ -170,9 +173,15 @@ impl Summary {
             worst_trade: trades.iter().map(|trade| trade.net_pnl).min(),
             average_bars_held: share(Decimal::from(bars_held), count),
             exposure: curve.exposure,
-            liquidations: played.ledger.stopped_bots,
+            liquidations: liquidations(played),
         }
     }
+}
+
+/// Positions that the exchange closed by force.
+fn liquidations(played: &Played) -> u32 {
+    let is_forced = |decision: &&Decision| decision.code == Code::Liquidated;
+    u32::try_from(played.ledger.decisions.iter().filter(is_forced).count()).unwrap_or(u32::MAX)
 }
 
 impl Results {
@@ -187,7 +196,7 @@ impl Results {
         let summary = Summary::of(setup, played, &curve, &trades, to.since(from));
         let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
         for decision in &played.ledger.decisions {
-            if decision.action == crate::engine::decision::Action::Skipped {
+            if decision.action == Action::Skipped {
                 *skipped.entry(decision.code.to_string()).or_default() += 1;
             }
         }
@@ -205,6 +214,7 @@ impl Results {
             drawdown: curve.drawdown,
             buy_and_hold: BuyAndHold { total_return: held, final_equity: Quote::new(worth) },
             months: month_rows(&curve.days, float(capital.decimal()), &trades),
+            grids: grids::rows(market, setup, played, &trades),
             symbols,
             skipped,
             trades,

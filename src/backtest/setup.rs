@@ -1,4 +1,4 @@
-//! What is tested: an account's settings, the terms of its paper book, and its bots with their strategies.
+//! What is tested: an account's settings, the terms of its paper book, and its bots with what they trade by.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,17 +13,57 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::money::{Hours, Pct};
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::config::{AccountConfig, BotConfig};
+use crate::engine::grid::GridConfig;
+use crate::engine::grid::plan::Terms;
+use crate::engine::grid::state::GridSetup;
 use crate::engine::settings::{AccountSettings, BotSettings, PaperSettings, PolicyLimits, SymbolScope};
 use crate::exchange::paper;
 use crate::signal::gates::GateConfig;
-use crate::strategy::StrategySpec;
+use crate::strategy::{ExitPlan, StrategySpec};
+
+/// What a bot trades by.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TradesBy {
+    /// The signals of a strategy.
+    Signals(StrategySpec),
+    /// The lines of a grid. [`super::grids::judge`] says whether they can be worked.
+    Grid(GridConfig),
+}
 
 /// One bot of the account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BotSetup {
     pub name: String,
-    pub spec: StrategySpec,
+    pub trades_by: TradesBy,
     pub settings: BotSettings,
+}
+
+impl BotSetup {
+    /// A bot that follows the signals of a strategy.
+    pub fn signals(name: &str, spec: StrategySpec, settings: BotSettings) -> Self {
+        Self { name: name.to_owned(), trades_by: TradesBy::Signals(spec), settings }
+    }
+
+    /// A bot that works a grid. What other code asks the bot's leverage of is the grid's.
+    pub fn grid(name: &str, config: GridConfig, settings: BotSettings) -> Self {
+        let settings = BotSettings { max_leverage: config.leverage, ..settings };
+        Self { name: name.to_owned(), trades_by: TradesBy::Grid(config), settings }
+    }
+
+    /// The strategy whose signals it follows.
+    pub const fn spec(&self) -> Option<&StrategySpec> {
+        match &self.trades_by {
+            TradesBy::Signals(spec) => Some(spec),
+            TradesBy::Grid(_) => None,
+        }
+    }
+
+    pub const fn spec_mut(&mut self) -> Option<&mut StrategySpec> {
+        match &mut self.trades_by {
+            TradesBy::Signals(spec) => Some(spec),
+            TradesBy::Grid(_) => None,
+        }
+    }
 }
 
 /// One account with its bots; they share its capital as live bots do.
@@ -101,14 +141,41 @@ impl Setup {
         self.bots.iter().zip(1..).map(|(bot, number)| (BotId::new(number), StrategyId::new(number), bot))
     }
 
+    /// Bots that follow signals, with what they follow.
+    pub fn signal_bots(&self) -> impl Iterator<Item = (BotId, StrategyId, &BotSetup, &StrategySpec)> {
+        self.numbered().filter_map(|(id, strategy, bot)| Some((id, strategy, bot, bot.spec()?)))
+    }
+
+    /// Bots that work a grid, with its lines.
+    pub fn grid_bots(&self) -> impl Iterator<Item = (BotId, &BotSetup, &GridConfig)> {
+        self.numbered().filter_map(|(id, _, bot)| match &bot.trades_by {
+            TradesBy::Signals(_) => None,
+            TradesBy::Grid(config) => Some((id, bot, config)),
+        })
+    }
+
+    /// What grids are planned with.
+    pub(super) const fn terms(&self) -> Terms {
+        let PaperSettings { maker_fee_pct, taker_fee_pct, .. } = self.paper;
+        Terms { maker_fee_pct, taker_fee_pct, spot: self.spot }
+    }
+
     pub(super) fn configuration(&self) -> Configuration {
         let bots = self.numbered().map(|(id, strategy, bot)| {
+            let (strategy, exit_plan, grid) = match &bot.trades_by {
+                TradesBy::Signals(spec) => (Some(strategy), spec.params.exit_plan(), None),
+                TradesBy::Grid(config) => {
+                    let terms = self.terms();
+                    let grid = GridSetup { config: config.clone(), terms, repair_asked_at: None };
+                    (None, ExitPlan::NONE, Some(Arc::new(grid)))
+                }
+            };
             let config = BotConfig {
                 id,
                 name: bot.name.clone(),
-                strategy: Some(strategy),
-                exit_plan: bot.spec.params.exit_plan(),
-                grid: None,
+                strategy,
+                exit_plan,
+                grid,
                 settings: bot.settings.clone(),
                 is_running: true,
                 close_requested: false,
@@ -135,7 +202,7 @@ impl Setup {
 
     /// The roster of this account alone.
     pub(super) fn roster(&self) -> Roster {
-        let specs = self.numbered().map(|(_, strategy, bot)| (strategy, bot.spec.clone())).collect();
+        let specs = self.signal_bots().map(|(_, strategy, _, spec)| (strategy, spec.clone())).collect();
         Roster::solitary(ACCOUNT, self.configuration(), specs)
     }
 

@@ -94,28 +94,28 @@ impl SignalTable {
         let symbols = market.symbols();
         let mut plan = SignalPlan::default();
         let mut timeframes: BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>> = BTreeMap::new();
-        for (_, strategy, bot) in setup.numbered() {
-            let timeframe = bot.spec.timeframe.unwrap_or(market.timeframe);
+        for (_, strategy, bot, spec) in setup.signal_bots() {
+            let timeframe = spec.timeframe.unwrap_or(market.timeframe);
             for symbol in scope(bot, &symbols) {
                 if market.lane(symbol).is_none() {
                     let text = format!("the market has no {symbol}, which a bot names");
                     return Err(BacktestError::Unmet(text));
                 }
-                plan.add(strategy, &bot.spec, symbol, market.timeframe);
+                plan.add(strategy, spec, symbol, market.timeframe);
                 timeframes.entry(strategy).or_default().insert(symbol.clone(), timeframe);
             }
         }
         let representatives = plan.representatives();
         let mut rows: BTreeMap<SignalKey, Row> = BTreeMap::new();
-        for (id, strategy, bot) in setup.numbered() {
+        for (id, strategy, bot, spec) in setup.signal_bots() {
             let representative = representatives.get(&strategy).copied().unwrap_or(strategy);
-            let timeframe = bot.spec.timeframe.unwrap_or(market.timeframe);
+            let timeframe = spec.timeframe.unwrap_or(market.timeframe);
             for symbol in scope(bot, &symbols) {
                 let key = SignalKey { strategy: representative, symbol: symbol.clone(), timeframe };
                 let Some((place, lane)) = market.place(symbol) else { continue };
                 if !rows.contains_key(&key) {
-                    let marks = marks_of(lane, timeframe, &bot.spec.params);
-                    let lifetime_bars = bot.spec.params.signal_ttl_bars();
+                    let marks = marks_of(lane, timeframe, &spec.params);
+                    let lifetime_bars = spec.params.signal_ttl_bars();
                     let row =
                         Row { key: key.clone(), lane: place, lifetime_bars, marks, followers: Vec::new() };
                     rows.insert(key.clone(), row);

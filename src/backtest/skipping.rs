@@ -12,6 +12,7 @@ use crate::domain::ids::CycleId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
 use crate::engine::cycle::Cycle;
+use crate::engine::settings::SymbolScope;
 use crate::signal::Gates;
 
 /// Bars are looked through for prices in pieces of so many, so that a signal in between ends the search early.
@@ -25,13 +26,16 @@ pub(super) fn play(market: &Market, setup: &Setup, span: (usize, usize)) -> Resu
 /// Plays on signals that were computed before.
 pub(super) fn play_on(market: &Market, setup: &Setup, span: (usize, usize), signals: &SignalTable) -> Played {
     let mut play = Play::begin(market, setup, span);
-    let mut teller = Teller::new(market, signals, span);
+    let mut teller = Teller::new(market, setup, signals, span);
     let mut step = span.0;
     while step < span.1 {
         let cycle = teller.cycle(&mut play, step);
         play.account.step(&cycle);
         play.note(cycle.at);
-        step = next_step(market, (signals, &teller.cursor), &play, step, span.1);
+        let next = next_step(market, (signals, &teller.cursor), &play, step, span.1);
+        // What a grid answers inside a bar, it answers at the close of the bar before.
+        let looks_back = (step + 2..span.1).contains(&next) && play.account.machine().answers_at_last_price();
+        step = if looks_back { next - 1 } else { next };
     }
     play.finish()
 }
@@ -68,26 +72,33 @@ fn next_step(
 }
 
 /// Makes the cycles of single steps. A cycle tells only of the lanes that somebody looks at in it: those that are held,
-/// that have orders, or that a signal speaks of; where a lane was not told of for a while, its last bar is told first.
+/// that have orders, that a grid works on, or that a signal speaks of; where a lane was not told of for a while, its last bar is told first.
 struct Teller<'a> {
     market: &'a Market,
     signals: &'a SignalTable,
     cursor: SignalCursor,
     prices: Arc<BTreeMap<Symbol, Price>>,
     universe: Arc<Vec<Symbol>>,
+    /// The lanes of grids.
+    grids: Vec<usize>,
     /// By lane, how many bars the book has been told of; bars before the first step are none of its business.
     told: Vec<usize>,
 }
 
 impl<'a> Teller<'a> {
-    fn new(market: &'a Market, signals: &'a SignalTable, span: (usize, usize)) -> Self {
+    fn new(market: &'a Market, setup: &Setup, signals: &'a SignalTable, span: (usize, usize)) -> Self {
         let before = span.0.checked_sub(1);
+        let grids = setup.grid_bots().filter_map(|(_, bot, _)| match &bot.settings.symbol {
+            SymbolScope::One(symbol) => market.place(symbol).map(|(place, _)| place),
+            SymbolScope::Universe => None,
+        });
         Self {
             market,
             signals,
             cursor: signals.cursor(),
             prices: Arc::default(),
             universe: Arc::new(market.symbols()),
+            grids: grids.collect(),
             told: market.lanes.iter().map(|lane| before.map_or(0, |before| lane.count(before))).collect(),
         }
     }
@@ -122,6 +133,7 @@ impl<'a> Teller<'a> {
         let held = book.positions().iter().map(|position| &position.symbol);
         let symbols = held.chain(book.open_orders().iter().map(|order| &order.symbol));
         let mut places = spoken_of;
+        places.extend(&self.grids);
         places.extend(symbols.filter_map(|symbol| market.place(symbol)).map(|(place, _)| place));
         places.sort_unstable();
         places.dedup();

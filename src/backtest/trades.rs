@@ -9,6 +9,7 @@ use super::driver::Played;
 use super::ledger::LedgerFill;
 use super::market::Market;
 use super::setup::Setup;
+use crate::domain::ids::BotId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::Purpose;
@@ -25,6 +26,9 @@ const RETURN_DECIMALS: u32 = 15;
 pub struct Trade {
     pub n: usize,
     pub bot: String,
+    /// Names need not differ.
+    #[serde(skip)]
+    pub bot_id: Option<BotId>,
     pub symbol: Symbol,
     pub side: PositionSide,
     /// The bar on whose close the signal was given.
@@ -34,7 +38,8 @@ pub struct Trade {
     pub entry_price: Price,
     pub exit_time_ms: i64,
     pub exit_price: Price,
-    /// `tp`, `sl`, `trailing`, `signal`, `liquidated`, `end` (the candles ended while it was open), or another code.
+    /// `tp`, `sl`, `trailing`, `signal`, `liquidated`, `grid` (its lines have closed all of it), `grid_stop`, `end` (the
+    /// candles ended while it was open), or another code.
     pub exit_reason: String,
     /// Move in favour of the position; 0.01 is 1 %.
     pub ret_gross: Decimal,
@@ -116,7 +121,7 @@ fn trade(
         None => at_the_end(market, setup, played, position)?,
     };
     let bot = setup.numbered().find(|(id, ..)| position.bot == Some(*id)).map(|(_, _, bot)| bot);
-    let timeframe = bot.and_then(|bot| bot.spec.timeframe).unwrap_or(market.timeframe);
+    let timeframe = bot.and_then(|bot| bot.spec()?.timeframe).unwrap_or(market.timeframe);
     let entry_bar = life.entered_in.minus(length);
     let entry_price = position.entered_notional.average_price(position.entered_qty)?;
     let exit_price = closing.notional.average_price(position.entered_qty)?;
@@ -126,6 +131,7 @@ fn trade(
     Some(Trade {
         n: 0,
         bot: bot.map(|bot| bot.name.clone()).unwrap_or_default(),
+        bot_id: position.bot,
         symbol: position.symbol.clone(),
         side: position.side,
         signal_time_ms: signal_at.map(|at| at.minus(timeframe.duration()).ms()),

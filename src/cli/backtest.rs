@@ -2,7 +2,10 @@
 
 pub(super) mod bots;
 mod compare;
+mod csv_files;
+mod grid_bot;
 pub(super) mod market;
+mod typed;
 mod view;
 
 use std::path::PathBuf;
@@ -19,6 +22,7 @@ use crate::backtest::results::Results;
 use crate::control::Assignment;
 use crate::domain::instrument::Symbol;
 use crate::domain::time::Timeframe;
+use crate::engine::grid::refusal::PlanRefusal;
 use crate::market::series::{ExchangeName, SeriesName};
 use crate::strategy::StrategyKind;
 
@@ -73,7 +77,8 @@ pub(super) struct BacktestArgs {
     /// Only the strategy decides: no DCA, no cooldown, no take profit and stop loss of the account
     #[arg(long)]
     pub(super) plain: bool,
-    /// A bot of its own, once each: `name=a,kind=macd,symbol=BTCUSDT,allocation_percent=50,param.fast=8`
+    /// A bot of its own, once each: `name=a,kind=macd,symbol=BTCUSDT,allocation=50,param.fast=8`, or a grid with the
+    /// settings of `bot add`: `type=grid,symbol=BTCUSDT,allocation=50,lower=55000,upper=70000,grids=31,investment=5000`
     #[arg(long = "bot", value_name = "KEY=VALUE,...", conflicts_with_all = ["strategy", "kind", "params"])]
     pub(super) bots: Vec<String>,
     /// Trade at any price and quantity: no tick, no step, no minimum
@@ -98,6 +103,9 @@ pub(super) struct BacktestArgs {
     /// Write the trades to this CSV file
     #[arg(long, value_name = "FILE")]
     pub(super) trades_csv: Option<PathBuf>,
+    /// Write the fills on the lines of grids to this CSV file
+    #[arg(long, value_name = "FILE")]
+    pub(super) grid_fills_csv: Option<PathBuf>,
     /// Write a page with charts to this file
     #[arg(long, value_name = "FILE")]
     pub(super) html: Option<PathBuf>,
@@ -122,6 +130,11 @@ pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError
     let source = market::open(args, context)?;
     let mut setup = bots::setup(args, context, &source)?;
     (setup.from, setup.to) = (from, to);
+    if args.grid_fills_csv.is_some() && setup.grid_bots().next().is_none() {
+        return Err(
+            CliError::usage("--grid-fills-csv: no bot is a grid").hint("`--bot type=grid,...` adds one")
+        );
+    }
     if args.check_lookahead {
         return check_lookahead(context, &source.market, &setup);
     }
@@ -129,7 +142,10 @@ pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError
     let played = play(&source.market, &setup, stride).map_err(|error| refused(&error))?;
     let results = Results::of(&source.market, &setup, &played);
     if let Some(path) = &args.trades_csv {
-        view::write_csv(path, &results.trades)?;
+        csv_files::write_trades(path, &results.trades)?;
+    }
+    if let Some(path) = &args.grid_fills_csv {
+        csv_files::write_grid_fills(path, &results.grids)?;
     }
     if let Some(path) = &args.html {
         let page = html::page(&source.market, played.span, &results)?;
@@ -146,6 +162,12 @@ fn check_lookahead(
     market: &crate::backtest::market::Market,
     setup: &crate::backtest::setup::Setup,
 ) -> Result<(), CliError> {
+    if setup.signal_bots().next().is_none() {
+        return Err(CliError::usage(
+            "--check-lookahead: no bot follows signals, and a grid decides by the last price",
+        )
+        .hint("give a bot with a strategy"));
+    }
     let checked = lookahead::check(market, setup).map_err(|error| refused(&error))?;
     if let Some(difference) = checked.first_difference {
         let key = difference.key;
@@ -165,12 +187,18 @@ fn check_lookahead(
 }
 
 pub(super) fn refused(error: &BacktestError) -> CliError {
+    let is_too_much = |refusal: &PlanRefusal| matches!(refusal, PlanRefusal::AboveCapital { .. });
     let hint = match error {
+        BacktestError::GridRefused { refusals, .. } if refusals.iter().any(is_too_much) => {
+            Some("`allocation=` of the bot says how much of the capital is its own")
+        }
         BacktestError::Unmet(_) => Some("`--symbol` names what is traded, `--tape` or `--data` the candles"),
         BacktestError::NothingInSpan { .. } => {
             Some("`--from` and `--to` say which part of the candles is traded")
         }
-        BacktestError::Market(_) | BacktestError::EndBeforeStart { .. } => None,
+        BacktestError::Market(_)
+        | BacktestError::GridRefused { .. }
+        | BacktestError::EndBeforeStart { .. } => None,
     };
     let refusal = CliError::usage(error.to_string());
     match hint {

@@ -2,7 +2,7 @@
 
 use crate::config::document::Problem;
 use crate::domain::kind::ExchangeKind;
-use crate::engine::grid::refusal::PlanRefusal;
+use crate::engine::grid::refusal::{PlanRefusal, reasons};
 use crate::engine::settings::SettingError;
 use crate::store::StoreError;
 use crate::strategy::ParamError;
@@ -88,11 +88,6 @@ fn held(open: &[String]) -> String {
 
 fn of_name(name: Option<&str>) -> String {
     name.map(|name| format!(" `{name}`")).unwrap_or_default()
-}
-
-fn reasons(refusals: &[PlanRefusal]) -> String {
-    let lines: Vec<_> = refusals.iter().map(|refusal| format!("\n  {refusal}")).collect();
-    lines.concat()
 }
 
 fn listed(problems: &[Problem]) -> String {

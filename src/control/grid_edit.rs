@@ -15,7 +15,10 @@ use super::grids::GridOutlook;
 use crate::domain::money::{Price, Qty};
 use crate::domain::side::{PositionSide, Side};
 use crate::engine::grid::difference::Difference;
+use crate::engine::grid::ladder::{Rung, rungs};
 use crate::engine::grid::plan::{Line, Plan};
+use crate::engine::grid::state::GridState;
+use crate::engine::grid::waiting::Waiting;
 use crate::engine::grid::{Direction, GridConfig};
 use crate::store::bots::BotRow;
 use crate::store::holdings;
@@ -77,24 +80,40 @@ pub(super) fn of(conn: &Connection, old: Replaced<'_>, new: &GridOutlook) -> Res
             return Err(refuse(format!("its position was opened with leverage {}", old.config.leverage)));
         }
     }
-    let old_lines: &[Line] = old.plan.map_or(&[], |plan| &plan.lines);
+    let state = grid::state(conn, old.bot.id)?;
+    // A neutral grid that holds nothing begins again where it is moved to.
+    let is_moved = !old.is_same_place || range(old.config) != range(&new.config);
+    let begins_again = is_moved && held.is_empty() && new.config.direction == Direction::Neutral;
+    let price = new.price.map(|(price, _)| price);
+    let anchor = if begins_again { price } else { state.anchor.or(price) };
+    let old_rungs = old.plan.map(|plan| rungs(plan, old.config.direction, state.anchor)).unwrap_or_default();
+    let rungs = rungs(&new.plan, new.config.direction, anchor);
     let mut moved_exits = Vec::new();
     for (line, net) in &held {
         let side = side_of(*net);
         let qty = Qty::try_new(net.abs()).unwrap_or_default();
-        let Some((_, to)) = ends(&new.plan.lines, *line, side) else {
-            return Err(refuse(format!("line {line} holds {qty}, and the new ladder has no such line")));
+        let Some(to) = rung(&rungs, *line, side).map(|rung| rung.exit) else {
+            return Err(refuse(format!(
+                "line {line} holds {qty} {side}, and the new ladder has no such line"
+            )));
         };
-        let from = ends(old_lines, *line, side).map(|(_, from)| from);
+        let from = rung(&old_rungs, *line, side).map(|rung| rung.exit);
         if from != Some(to) {
             moved_exits.push(MovedExit { line: *line, qty, from, to });
         }
     }
+    let stays = |order: &RestingOrder| stays(order, &rungs, new.plan.qty_per_line);
     let (kept, cancelled): (Vec<_>, Vec<_>) = grid::resting(conn, old.bot.id)?
         .into_iter()
-        .partition(|order| old.is_same_place && stays(order, &new.plan));
-    let kept_lines: BTreeSet<(u16, bool)> = kept.iter().map(|order| (order.line, order.is_exit)).collect();
-    let placed = if old.bot.is_running { placed(new, &held, &kept_lines) } else { Vec::new() };
+        .partition(|order| old.is_same_place && !begins_again && stays(order));
+    let placed = match price {
+        Some(price) if old.bot.is_running && !waits(new, &state, price) => {
+            let kept = kept.iter().map(|order| (order.line, order.is_exit)).collect();
+            placed(&rungs, new.plan.qty_per_line, &held, &kept, price)
+        }
+        Some(_) | None => Vec::new(),
+    };
+    let old_lines: &[Line] = old.plan.map_or(&[], |plan| &plan.lines);
     let after: &[Line] = &new.plan.lines;
     let difference = if old.is_same_place {
         Difference::between(old_lines, after)
@@ -108,53 +127,49 @@ pub(super) fn of(conn: &Connection, old: Replaced<'_>, new: &GridOutlook) -> Res
     Ok(GridEdit { difference, cancelled, placed, moved_exits })
 }
 
-/// Where the grid of a line opens and closes; `None` when it has no such grid.
-fn ends(lines: &[Line], line: u16, side: PositionSide) -> Option<(Price, Price)> {
-    let price = |line: Option<u16>| lines.get(usize::from(line?)).map(|line| line.price);
-    let exit = match side {
-        PositionSide::Long => line.checked_add(1),
-        PositionSide::Short => line.checked_sub(1),
-    };
-    Some((price(Some(line))?, price(exit)?))
+fn range(config: &GridConfig) -> (Price, Price) {
+    (config.lower, config.upper)
+}
+
+/// Whether the grid has not begun, and would not at `price`.
+fn waits(new: &GridOutlook, state: &GridState, price: Price) -> bool {
+    !state.is_started && Waiting::of(&new.config, state, price).is_some()
+}
+
+/// The grid that a line trades on `side`, if it has one.
+fn rung(rungs: &[Rung], line: u16, side: PositionSide) -> Option<&Rung> {
+    rungs.iter().find(|rung| rung.line == line && rung.side == side)
 }
 
 fn side_of(net: Decimal) -> PositionSide {
     if net.is_sign_negative() { PositionSide::Short } else { PositionSide::Long }
 }
 
-fn stays(order: &RestingOrder, plan: &Plan) -> bool {
-    let Some((entry, exit)) = ends(&plan.lines, order.line, order.position_side) else { return false };
-    if order.is_exit { order.price == exit } else { order.price == entry && order.qty == plan.qty_per_line }
+fn stays(order: &RestingOrder, rungs: &[Rung], qty: Qty) -> bool {
+    rung(rungs, order.line, order.position_side).is_some_and(|rung| {
+        if order.is_exit { order.price == rung.exit } else { order.price == rung.entry && order.qty == qty }
+    })
 }
 
 /// The orders that the new ladder lacks: exits of what is held, entries where the price has left their line.
 fn placed(
-    new: &GridOutlook,
+    rungs: &[Rung],
+    qty_per_line: Qty,
     held: &BTreeMap<u16, Decimal>,
     kept: &BTreeSet<(u16, bool)>,
+    price: Price,
 ) -> Vec<PlacedOrder> {
-    let Some((price, _)) = new.price else { return Vec::new() };
-    let lines = &new.plan.lines;
     let mut placed = Vec::new();
-    for line in lines {
-        let side = match new.config.direction {
-            Direction::Long => PositionSide::Long,
-            Direction::Neutral if line.price < price => PositionSide::Long,
-            Direction::Short | Direction::Neutral => PositionSide::Short,
-        };
-        let Some((entry, exit)) = ends(lines, line.index, side) else { continue };
-        let holding = held.get(&line.index);
-        let is_exit = holding.is_some();
-        let can_rest = match side {
-            PositionSide::Long => entry < price,
-            PositionSide::Short => entry > price,
-        };
-        if kept.contains(&(line.index, is_exit)) || !(is_exit || can_rest) {
+    for rung in rungs {
+        let holding = held.get(&rung.line).and_then(|net| Qty::try_new(net.abs()).ok());
+        if kept.contains(&(rung.line, holding.is_some())) || (holding.is_none() && !rung.can_rest(price)) {
             continue;
         }
-        let qty = holding.and_then(|net| Qty::try_new(net.abs()).ok()).unwrap_or(new.plan.qty_per_line);
-        let (side, price) = if is_exit { (side.exit_side(), exit) } else { (side.entry_side(), entry) };
-        placed.push(PlacedOrder { line: line.index, side, price, qty });
+        let (side, price) = match holding {
+            Some(_) => (rung.side.exit_side(), rung.exit),
+            None => (rung.side.entry_side(), rung.entry),
+        };
+        placed.push(PlacedOrder { line: rung.line, side, price, qty: holding.unwrap_or(qty_per_line) });
     }
     placed
 }

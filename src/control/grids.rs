@@ -15,9 +15,11 @@ use crate::domain::money::{Leverage, Pct, Price, Qty, Quote};
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::grid::GridConfig;
 use crate::engine::grid::plan::{Plan, Surroundings, Terms};
+use crate::engine::grid::waiting::Waiting;
 use crate::engine::settings::{BotSettings, GridDraft, PolicyLimits, SymbolScope};
 use crate::store::accounts::AccountRow;
 use crate::store::bots::BotRow;
+use crate::store::queries::grid;
 use crate::store::{StoreError, grid_configs, latches, market_log};
 
 /// A price of an exchange that is older says nothing of the present. (A tape's market stands still between runs.)
@@ -44,6 +46,8 @@ pub struct GridOutlook {
     pub capital: Option<Quote>,
     /// What can only be checked when it starts.
     pub waits: Vec<String>,
+    /// What a running grid waits for before it begins.
+    pub waiting: Option<Waiting>,
     /// What an edit does to the ladder that is there.
     pub edit: Option<GridEdit>,
 }
@@ -143,6 +147,7 @@ impl Ground {
             price: self.price,
             capital: self.equity.map(|equity| equity.part(allocation)),
             waits,
+            waiting: None,
             edit: None,
         })
     }
@@ -154,7 +159,8 @@ impl Ground {
         }
         if self.price.is_none() && config.trigger.is_none() {
             waits.push(format!(
-                "nothing about the price of {symbol}: it is not known yet, and the grid begins wherever it then is"
+                "the price of {symbol}, which is not known yet: outside {} to {} the grid waits for it to come in",
+                config.lower, config.upper
             ));
         }
         if self.equity.is_none() {
@@ -177,7 +183,7 @@ fn likely_markets(exchange: ExchangeKind) -> Vec<Option<ExchangeKind>> {
 }
 
 /// The one symbol a grid trades.
-pub(super) fn symbol_of(settings: &BotSettings) -> Result<Symbol, ControlError> {
+pub fn symbol_of(settings: &BotSettings) -> Result<Symbol, ControlError> {
     match &settings.symbol {
         SymbolScope::One(symbol) => Ok(symbol.clone()),
         SymbolScope::Universe => Err(ControlError::BadValue {
@@ -189,7 +195,7 @@ pub(super) fn symbol_of(settings: &BotSettings) -> Result<Symbol, ControlError> 
 }
 
 /// Refuses a key that belongs to the other kind of bots.
-pub(super) fn check_key(key: &str, is_grid: bool) -> Result<(), ControlError> {
+pub fn check_key(key: &str, is_grid: bool) -> Result<(), ControlError> {
     let is_of_grids = GridDraft::KEYS.iter().any(|spec| spec.key == key);
     match (is_grid, is_of_grids) {
         (false, true) => Err(ControlError::OtherType { key: key.to_owned(), owner: "grid", bot: "ai_trend" }),
@@ -228,7 +234,13 @@ pub fn outlook(
     let symbol = symbol_of(&bot.settings)?;
     let ground = Ground::of(conn, account, &symbol, limits, now)?;
     let (config, share) = (row.config.clone(), bot.settings.allocation_percent);
-    ground.outlook((account, &bot.name), &bot.settings, symbol, config, Some((&row.config, share))).map(Some)
+    let judged =
+        ground.outlook((account, &bot.name), &bot.settings, symbol, config, Some((&row.config, share)));
+    let mut outlook = judged?;
+    let state = grid::state(conn, bot.id)?;
+    let price = outlook.price.filter(|_| bot.is_running && !state.is_started);
+    outlook.waiting = price.and_then(|(price, _)| Waiting::of(&row.config, &state, price));
+    Ok(Some(outlook))
 }
 
 /// Refuses to start what could not be planned; what else forbids it, the daemon knows better.
@@ -290,13 +302,20 @@ pub(super) fn compare(diff: &mut Diff, before: Option<&GridDraft>, after: &GridD
     }
 }
 
-/// Asks the daemon, or the next one, to compare grids with their exchange and mend them.
+/// Asks the daemon, or the next one, to compare a grid with its exchange and mend it. Asked already and not followed
+/// yet, nothing changes.
 pub(super) fn repair(turn: &Turn<'_>, account: &AccountRow, bot: &BotRow) -> Result<Diff, ControlError> {
     let Some(row) = grid_configs::find(turn.conn, bot.id)? else {
         return Err(ControlError::NotAGrid { account: account.name.clone(), bot: bot.name.clone() });
     };
-    grid_configs::ask_repair(turn.conn, bot.id, turn.by.now)?;
     let mut diff = Diff::default();
+    let is_followed = grid::state(turn.conn, bot.id)?
+        .repair
+        .is_some_and(|repair| Some(repair.asked_at) == row.repair_asked_at && repair.done_at.is_some());
+    if row.repair_asked_at.is_some() && !is_followed {
+        return Ok(diff);
+    }
+    grid_configs::ask_repair(turn.conn, bot.id, turn.by.now)?;
     let asked = grid_configs::find(turn.conn, bot.id)?.and_then(|row| row.repair_asked_at);
     let text = |at: Option<Timestamp>| at.map(|at| at.to_string());
     diff.compare("repair_asked_at", text(row.repair_asked_at), text(asked));

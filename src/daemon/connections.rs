@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use super::handle::LiveHandle;
 use super::live_market::LiveMarket;
 use super::pace::RealSleep;
@@ -130,30 +132,24 @@ impl Connections {
             self.clocks.clear();
             self.ways.clear();
         }
-        for kind in kinds {
-            self.measure(*kind).await;
-        }
+        let measurements: Vec<_> = kinds.iter().filter_map(|kind| self.measurement(*kind)).collect();
+        join_all(measurements).await;
     }
 
     /// Measures the clock of every exchange in use. Nobody waits for an answer: each is a future of its own.
     pub fn measurements(&mut self) -> Vec<BoxFuture<'static, ()>> {
         let kinds: Vec<ExchangeKind> = self.clocks.keys().copied().collect();
-        let measurements = kinds.into_iter().filter_map(|kind| {
-            let data = self.market_data(kind).ok()?;
-            Some(measure(kind, data, self.server_clock(kind), self.clock))
-        });
-        measurements.map(|measurement| -> BoxFuture<'static, ()> { Box::pin(measurement) }).collect()
+        kinds.into_iter().filter_map(|kind| self.measurement(kind)).collect()
+    }
+
+    fn measurement(&mut self, kind: ExchangeKind) -> Option<BoxFuture<'static, ()>> {
+        let data = self.market_data(kind).ok()?;
+        Some(Box::pin(measure(kind, data, self.server_clock(kind), self.clock)))
     }
 
     /// The exchanges' clocks minus ours, as far as they are known.
     pub fn offsets(&self) -> impl Iterator<Item = (ExchangeKind, DurationMs)> {
         self.clocks.iter().map(|(kind, clock)| (*kind, clock.offset()))
-    }
-
-    async fn measure(&mut self, kind: ExchangeKind) {
-        if let Ok(data) = self.market_data(kind) {
-            measure(kind, data, self.server_clock(kind), self.clock).await;
-        }
     }
 
     fn server_clock(&mut self, kind: ExchangeKind) -> Arc<ServerClock> {

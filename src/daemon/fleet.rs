@@ -14,7 +14,7 @@ use super::control::Control;
 use super::counters::{Counters, Progress};
 use super::desk::Desks;
 use super::limits_log::{self, LimitsLog};
-use super::live::Live;
+use super::live::{KeptRules, Live};
 use super::monitor::Monitor;
 use super::monitor::vitals::Phase;
 use super::pace::Pace;
@@ -199,7 +199,8 @@ impl Fleet {
                 let roster = Roster::read(store.conn(), &terms)?;
                 let bans = limits_log::remembered(store.conn())?;
                 let connections = Connections::new(&config.live, vault).remembering(bans).warmed_by(candles);
-                Opening::live(connections, &roster, config).await
+                let kept = kept_rules(&store, &roster)?;
+                Opening::live(connections, &roster, kept, config).await
             }
         };
         terms.instruments.extend(opening.desks.instruments(config));
@@ -379,6 +380,11 @@ fn watched(
         Lease::answers_at(store.conn(), lease.epoch(), address)?;
     }
     Ok(monitor)
+}
+
+fn kept_rules(store: &Store, roster: &Roster) -> Result<KeptRules, StoreError> {
+    let markets = roster.markets().into_iter().flatten();
+    markets.map(|kind| Ok((kind, market_log::instruments(store.conn(), Some(kind))?))).collect()
 }
 
 /// Trading rules stay what they were when a symbol was first traded, unless the configuration says otherwise.

@@ -14,10 +14,13 @@ use super::fleet::{Driver, EndReason, Fleet, Opening, Report};
 use super::live_market::LiveMarket;
 use super::pace::Pace;
 use super::roster::Roster;
+use super::rules::{self, RulesNews, RulesRound};
 use super::timer::WallTimer;
 use crate::clock::SteadyClock;
 use crate::clock::wall_now;
 use crate::config::Config;
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::kind::ExchangeKind;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::store::{StoreError, market_log};
 
@@ -25,13 +28,11 @@ use crate::store::{StoreError, market_log};
 const ATTEND_EVERY: Duration = Duration::from_millis(100);
 /// Between two looks at what the sockets have brought. Bars of many symbols close within a moment: this gathers them.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// Between two askings for trading rules and 24 h volumes, and after one that was not answered.
-const RULES_EVERY: DurationMs = DurationMs::from_secs(900);
-const RULES_AGAIN: DurationMs = DurationMs::from_secs(10);
-/// How long one exchange may hold up the cycles of all with its rules; what is not told then is asked for again.
-const RULES_PATIENCE: Duration = Duration::from_secs(10);
 /// Between two measurements of the exchanges' clocks.
 const CLOCKS_EVERY: DurationMs = DurationMs::from_secs(60);
+
+/// Trading rules as an earlier run has left them.
+pub(super) type KeptRules = BTreeMap<ExchangeKind, BTreeMap<Symbol, Instrument>>;
 
 /// The rhythm of a live run.
 pub struct Live {
@@ -39,27 +40,32 @@ pub struct Live {
 }
 
 impl Opening {
-    /// Asks the exchanges for their rules and the time. One that does not answer now is asked again later: the others
-    /// do not wait for it.
-    pub(super) async fn live(mut connections: Connections, roster: &Roster, config: &Config) -> Self {
+    /// Asks the exchanges for the time, and for their rules where an earlier run has kept none (`kept`): accounts are to be
+    /// looked at first. One that does not answer now is asked again later: the others do not wait for it.
+    pub(super) async fn live(
+        mut connections: Connections,
+        roster: &Roster,
+        mut kept: KeptRules,
+        config: &Config,
+    ) -> Self {
         let mut markets: Vec<_> = roster.markets().into_iter().flatten().collect();
         markets.sort_unstable();
         connections.synchronise(&markets).await;
         let clock = connections.clock();
         let mut desks = Vec::new();
         for kind in markets {
-            let mut view = match connections.market(kind) {
-                Ok(view) => view,
+            let view = match connections.market(kind) {
+                Ok(view) => view.ruled_by(kept.remove(&kind).unwrap_or_default()),
                 Err(error) => {
                     tracing::error!(exchange = %kind, %error, "no market");
                     continue;
                 }
             };
-            view.refresh().await;
             let mut analyst = Analyst::new(config);
             analyst.begin(clock.now());
             desks.push(Desk { market: Some(kind), analyst, view });
         }
+        rules::ask_first(&mut desks).await;
         let now = clock.now();
         Self {
             desks: Desks::Live(desks),
@@ -77,7 +83,7 @@ impl Fleet {
     pub(super) async fn live(&mut self, live: Live, report: Report<'_>) -> Result<EndReason, StoreError> {
         let mut attend = WallTimer::new(ATTEND_EVERY);
         let mut next_cycle = live.clock.now();
-        let mut next_rules = live.clock.now().plus(self.rules_pause());
+        let mut rules = RulesRound::begin(self.live_desks(), live.clock.now());
         let mut next_clocks = live.clock.now().plus(CLOCKS_EVERY);
         let mut measurements = JoinSet::new();
         let mut driven: u64 = 0;
@@ -105,9 +111,8 @@ impl Fleet {
                 driven += 1;
                 next_cycle = now.plus(every);
             }
-            if now >= next_rules {
-                self.refresh_rules().await?;
-                next_rules = now.plus(self.rules_pause());
+            if let Some(news) = rules.attend(self.live_desks(), now) {
+                self.take_rules(news).await?;
             }
             while measurements.try_join_next().is_some() {}
             if measurements.is_empty() && (now >= next_clocks || self.counters.vitals.take_wants_clocks()) {
@@ -140,11 +145,6 @@ impl Fleet {
             is_news |= desk.view.take_in(now);
         }
         is_news
-    }
-
-    fn rules_pause(&mut self) -> DurationMs {
-        let is_told = self.live_desks().iter().all(|desk| desk.view.is_told());
-        if is_told { RULES_EVERY } else { RULES_AGAIN }
     }
 
     fn has_news(&mut self) -> bool {
@@ -193,19 +193,18 @@ impl Fleet {
         }
     }
 
-    async fn refresh_rules(&mut self) -> Result<(), StoreError> {
-        let mut has_changed = false;
-        let vitals = Arc::clone(&self.counters.vitals);
-        for desk in self.live_desks() {
-            has_changed |= tokio::time::timeout(RULES_PATIENCE, desk.view.refresh()).await.unwrap_or(false);
-            vitals.turned();
+    /// Goes by what the markets have told of themselves.
+    async fn take_rules(&mut self, news: RulesNews) -> Result<(), StoreError> {
+        match news {
+            RulesNews::Volumes => {
+                self.plan();
+                Ok(())
+            }
+            RulesNews::Changed => {
+                self.terms.instruments.extend(self.desks.instruments(&self.config));
+                self.keep_rules().await;
+                self.reload().await
+            }
         }
-        self.follow();
-        if has_changed {
-            self.terms.instruments.extend(self.desks.instruments(&self.config));
-            self.keep_rules().await;
-            self.reload().await?;
-        }
-        Ok(())
     }
 }

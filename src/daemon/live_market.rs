@@ -18,9 +18,9 @@ use crate::domain::market::{Bar, MarketStep};
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::http::HttpClient;
-use crate::exchange::market_data::{MarketData, MarketEvent};
+use crate::exchange::market_data::{MarketData, MarketEvent, Ticker};
 use crate::exchange::socket_runner::{SocketHandle, SocketNews, SocketRunner};
-use crate::exchange::{Answer, Sleep};
+use crate::exchange::{Answer, BoxFuture, Sleep};
 use crate::market::candle_store::CandleStore;
 use crate::market::live_bars::{LiveBars, Series};
 
@@ -39,6 +39,13 @@ const GROUPS_MAX: usize = 4;
 struct Group {
     series: BTreeSet<Series>,
     sockets: Vec<SocketHandle<MarketEvent>>,
+}
+
+/// What an exchange has answered about its market as a whole.
+#[derive(Debug)]
+pub struct ToldRules {
+    tickers: Result<Vec<Ticker>, ExchangeError>,
+    instruments: Result<Vec<Instrument>, ExchangeError>,
 }
 
 pub struct LiveMarket {
@@ -98,6 +105,12 @@ impl LiveMarket {
         Self { candles, ..self }
     }
 
+    /// Goes by the rules of an earlier run until the exchange tells its own.
+    #[must_use]
+    pub fn ruled_by(self, instruments: BTreeMap<Symbol, Instrument>) -> Self {
+        Self { instruments, ..self }
+    }
+
     /// How its sockets go.
     pub fn vitals(&self) -> MarketVitals {
         let sockets = || self.groups.iter().flat_map(|group| &group.sockets);
@@ -123,48 +136,47 @@ impl LiveMarket {
         &self.volumes
     }
 
-    /// Asks for the trading rules and volumes; true when the rules have changed. What is not answered stays as it was,
-    /// and is asked for again soon.
-    pub async fn refresh(&mut self) -> bool {
-        // Whoever gives up waiting has not been told.
-        self.is_told = false;
-        let mut is_told = true;
-        // Both at once: at a start, accounts wait for them.
-        let (tickers, instruments) =
-            tokio::join!(insist(|| self.data.tickers()), insist(|| self.data.instruments()));
-        match tickers {
+    /// Asks for the trading rules and volumes, both at once, in a future of its own: nobody has to wait for it.
+    pub fn ask_rules(&self) -> BoxFuture<'static, ToldRules> {
+        let data = Arc::clone(&self.data);
+        Box::pin(async move {
+            let (tickers, instruments) =
+                tokio::join!(insist(|| data.tickers()), insist(|| data.instruments()));
+            ToldRules { tickers, instruments }
+        })
+    }
+
+    /// Takes in what was answered; true when the rules have changed. What was not answered stays as it was.
+    pub fn take_rules(&mut self, told: ToldRules) -> bool {
+        self.is_told = told.tickers.is_ok() && told.instruments.is_ok();
+        match told.tickers {
             Ok(tickers) => {
                 let volumes = tickers.into_iter();
                 self.volumes =
                     volumes.map(|ticker| (ticker.symbol, ticker.quote_volume_24h.decimal())).collect();
             }
-            Err(error) => {
-                is_told = false;
-                self.complain("24 h volumes", &error);
-            }
+            Err(error) => self.complain("24 h volumes", &error),
         }
-        match instruments {
-            Ok(instruments) => {
-                let instruments: BTreeMap<_, _> =
-                    instruments.into_iter().map(|rules| (rules.symbol.clone(), rules)).collect();
-                self.volumes.retain(|symbol, _| instruments.contains_key(symbol));
-                let has_changed = self.instruments != instruments;
-                self.instruments = instruments;
-                self.is_told = is_told;
-                has_changed
-            }
+        let instruments = match told.instruments {
+            Ok(instruments) => instruments,
             Err(error) => {
                 self.complain("trading rules", &error);
-                false
+                return false;
             }
-        }
+        };
+        let instruments: BTreeMap<_, _> =
+            instruments.into_iter().map(|rules| (rules.symbol.clone(), rules)).collect();
+        self.volumes.retain(|symbol, _| instruments.contains_key(symbol));
+        let has_changed = self.instruments != instruments;
+        self.instruments = instruments;
+        has_changed
     }
 
     fn complain(&self, what: &str, error: &ExchangeError) {
         tracing::warn!(exchange = %self.kind(), %error, "the {what} are not told; asked again later");
     }
 
-    /// Whether the last [`Self::refresh`] was answered in full.
+    /// Whether the last [`Self::ask_rules`] was answered in full.
     pub const fn is_told(&self) -> bool {
         self.is_told
     }

@@ -25,6 +25,7 @@ pub mod shutdown;
 pub mod supervisor;
 pub mod timer;
 
+mod rules;
 mod tellers;
 mod warm_up;
 mod watch;

@@ -27,6 +27,11 @@ impl MoneyError {
     fn new(what: &'static str, value: impl fmt::Display, problem: &'static str) -> Self {
         Self { what, value: value.to_string(), problem }
     }
+
+    /// Why it is none: "is not a decimal number", say.
+    pub const fn problem(&self) -> &'static str {
+        self.problem
+    }
 }
 
 /// Reads plain decimal notation only: no exponent, no NaN, no spaces.

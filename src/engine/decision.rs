@@ -62,6 +62,8 @@ pub enum Code {
     Grid,
     /// A grid waits for its trigger price.
     GridTrigger,
+    /// A grid waits for the price to come into its range.
+    GridRange,
     /// The price is beyond a grid's stop.
     GridStop,
 }
@@ -94,6 +96,7 @@ words!(Code {
     Liquidated => "liquidated",
     Grid => "grid",
     GridTrigger => "grid_trigger",
+    GridRange => "grid_range",
     GridStop => "grid_stop",
 });
 

@@ -49,11 +49,11 @@ impl Levels {
         let none = Self { stop: None, stop_code: Code::StopLoss, take_profit: None };
         let position = held.position();
         if let Some(grid) = &bot.grid {
-            return Self {
-                stop: dead_grid_stop(&grid.config, position.side),
-                stop_code: Code::GridStop,
-                ..none
-            };
+            // A person's price, under the rules of today.
+            let stop = dead_grid_stop(&grid.config, position.side)
+                .zip(config.instruments.get(&position.symbol))
+                .map(|(stop, instrument)| to_tick(instrument, stop, position.side));
+            return Self { stop, stop_code: Code::GridStop, ..none };
         }
         let Some((average, instrument)) =
             position.entry_price_avg().zip(config.instruments.get(&position.symbol))

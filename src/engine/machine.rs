@@ -108,7 +108,10 @@ impl AccountMachine {
     pub fn handle(&mut self, now: Timestamp, event: Event<'_>) -> Turn {
         self.now = self.now.max(now);
         match event {
-            Event::Recover => self.ask_about_orders_in_flight(),
+            Event::Recover => {
+                self.follow_repairs();
+                self.ask_about_orders_in_flight();
+            }
             Event::Snapshot(snapshot) => {
                 self.reconcile(&snapshot);
                 self.is_ready = true;
@@ -129,6 +132,7 @@ impl AccountMachine {
             Event::QueryAnswered { id, answer } => self.query_answered(&id, answer),
         }
         self.act_on_reversals();
+        self.count_repairs();
         self.note_lines();
         std::mem::take(&mut self.turn)
     }

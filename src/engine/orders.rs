@@ -58,6 +58,11 @@ impl OrderBook {
         self.working.get(id)
     }
 
+    /// A working order, or one of the last that ended.
+    pub fn get(&self, id: &ClientOrderId) -> Option<&Order> {
+        self.working.get(id).or_else(|| self.ended.iter().rev().find(|order| order.client_order_id == *id))
+    }
+
     pub fn get_mut(&mut self, id: &ClientOrderId) -> Option<&mut Order> {
         match self.working.get_mut(id) {
             Some(order) => Some(order),

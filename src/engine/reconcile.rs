@@ -22,6 +22,7 @@ impl AccountMachine {
         for report in &snapshot.open_orders {
             self.adopt(report);
         }
+        self.withdraw_strays(snapshot);
         self.ask_about_missing(snapshot);
         self.compare_positions(snapshot);
         self.match_lots();

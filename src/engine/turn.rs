@@ -174,6 +174,8 @@ pub enum NoticeKind {
     Dca,
     /// A grid's line opened or closed.
     GridFill,
+    /// A grid waits for the price to come into its range.
+    GridWaits,
     ExitReported,
     Error,
     Halt,
@@ -193,6 +195,7 @@ words!(NoticeKind {
     Exit => "exit",
     Dca => "dca",
     GridFill => "grid_fill",
+    GridWaits => "grid_waits",
     ExitReported => "exit_reported",
     Error => "error",
     Halt => "halt",

@@ -19,11 +19,10 @@ use super::state::Held;
 /// Price moves are compared in percent rounded to this.
 const MOVE_ROUNDING: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
-/// What one position waits for on its symbol.
+/// What one position or one grid waits for on its symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
     pub symbol: Symbol,
-    pub side: PositionSide,
     /// A bar that trades at or below it.
     pub low: Option<Price>,
     /// A bar that trades at or above it.
@@ -33,39 +32,49 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A price on the losing side of the position.
-    fn losing(&mut self, price: Price) {
-        match self.side {
-            PositionSide::Long => self.at_or_below(price),
-            PositionSide::Short => self.at_or_above(price),
-        }
+    pub(super) const fn new(symbol: Symbol) -> Self {
+        Self { symbol, low: None, high: None, at: None }
     }
 
-    /// A price on the winning side of the position.
-    fn winning(&mut self, price: Price) {
-        match self.side {
+    /// A price where what is held on `side` loses.
+    fn losing(&mut self, side: PositionSide, price: Price) {
+        self.winning(side.opposite(), price);
+    }
+
+    /// A price where what is held on `side` wins.
+    pub(super) fn winning(&mut self, side: PositionSide, price: Price) {
+        match side {
             PositionSide::Long => self.at_or_above(price),
             PositionSide::Short => self.at_or_below(price),
         }
     }
 
-    fn at_or_below(&mut self, price: Price) {
+    pub(super) fn at_or_below(&mut self, price: Price) {
         self.low = Some(self.low.map_or(price, |known| known.max(price)));
     }
 
-    fn at_or_above(&mut self, price: Price) {
+    pub(super) fn at_or_above(&mut self, price: Price) {
         self.high = Some(self.high.map_or(price, |known| known.min(price)));
     }
 
-    fn until(&mut self, at: Timestamp) {
+    pub(super) fn until(&mut self, at: Timestamp) {
         self.at = Some(self.at.map_or(at, |known| known.min(at)));
     }
 }
 
 impl AccountMachine {
-    /// What each position waits for, apart from signals and from what its orders at the exchange do.
+    /// What each position and each grid waits for, apart from signals and from what its orders at the exchange do.
     pub fn watches(&self) -> impl Iterator<Item = Watch> {
-        self.held.iter().map(|(key, held)| self.watch(key, held))
+        let positions = self.held.iter().map(|(key, held)| self.watch(key, held));
+        positions.chain(self.config.bots.values().filter_map(|bot| self.watch_grid(bot)))
+    }
+
+    /// Whether what happens inside a bar is answered there at the price of the last cycle: that must be the bar before.
+    pub fn answers_at_last_price(&self) -> bool {
+        let is_at_work = |bot: &BotConfig| {
+            bot.is_running && self.durable.grids.get(&bot.id).is_some_and(|state| state.is_started)
+        };
+        self.config.bots.values().any(|bot| bot.grid.is_some() && is_at_work(bot))
     }
 
     /// The bots' positions: bot, symbol and side.
@@ -75,7 +84,7 @@ impl AccountMachine {
 
     fn watch(&self, key: &HeldKey, held: &Held) -> Watch {
         let side = held.position().side;
-        let mut watch = Watch { symbol: key.1.clone(), side, low: None, high: None, at: None };
+        let mut watch = Watch::new(key.1.clone());
         let Some(bot) = self.config.bots.get(&key.0) else { return watch };
         // On its way out, or bare: every cycle tries again.
         if held.holding.exit.is_some() || held.holding.unprotected_since.is_some() {
@@ -86,11 +95,11 @@ impl AccountMachine {
             watch.until(levels::hold_end(held, bot));
         }
         if let Some(price) = levels::next_peak(held, bot) {
-            watch.winning(price);
+            watch.winning(side, price);
         }
         self.watch_levels(key, held, bot, &mut watch);
         if let Some(price) = self.next_dca(key, held, bot) {
-            watch.losing(price);
+            watch.losing(side, price);
         }
         watch
     }
@@ -100,18 +109,20 @@ impl AccountMachine {
         let levels = Levels::of(held, bot, &self.config, self.now);
         let is_open = |code| !self.rests(key, protecting(code)) && !held.holding.reported.contains(&code);
         if let Some(stop) = levels.stop.filter(|_| is_open(levels.stop_code)) {
-            watch.losing(stop);
+            watch.losing(held.position().side, stop);
         }
         if let Some(profit) = levels.take_profit.filter(|_| is_open(super::decision::Code::TakeProfit)) {
-            watch.winning(profit);
+            watch.winning(held.position().side, profit);
         }
     }
 
     /// From where on another order may be added.
     fn next_dca(&self, key: &HeldKey, held: &Held, bot: &BotConfig) -> Option<Price> {
         let settings = &self.config.settings;
-        let is_possible =
-            settings.dca_enabled && bot.is_running && !self.durable.blocked.contains_key(&key.1);
+        let is_possible = settings.dca_enabled
+            && bot.is_running
+            && bot.grid.is_none()
+            && !self.durable.blocked.contains_key(&key.1);
         let size = settings.dca_size_pct(held.row.dca_level).filter(|_| is_possible)?;
         if size == Pct::ZERO {
             return None;

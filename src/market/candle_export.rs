@@ -1,7 +1,8 @@
-//! Writes a series to a file that other programs read: CSV, plain or gzip, or a feather file as freqtrade has it.
+//! Writes a series to a file that other programs read: CSV, plain or gzip, a zip as Binance's public archive has them, or
+//! a feather file as freqtrade has it.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,15 +11,19 @@ use arrow_ipc::writer::FileWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_decimal::Decimal;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
-use super::candle_text::{header, row};
+use super::candle_text::{ARCHIVE_HEADER, archive_row, header, row};
 use super::columns::Columns;
+use crate::domain::candle::Candle;
 
 /// What a file is written as, told by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
     Csv,
     CsvGz,
+    ArchiveZip,
     Feather,
 }
 
@@ -27,14 +32,19 @@ pub enum ExportFormat {
 pub enum ExportError {
     #[error("{}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("{} ends in none of .csv, .csv.gz and .feather", path.display())]
+    #[error("{} ends in none of .csv, .csv.gz, .zip and .feather", path.display())]
     Ending { path: PathBuf },
 }
 
 impl ExportFormat {
     pub fn of(path: &Path) -> Result<Self, ExportError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let formats = [(".csv", Self::Csv), (".csv.gz", Self::CsvGz), (".feather", Self::Feather)];
+        let formats = [
+            (".csv", Self::Csv),
+            (".csv.gz", Self::CsvGz),
+            (".zip", Self::ArchiveZip),
+            (".feather", Self::Feather),
+        ];
         let found = formats.into_iter().find(|(ending, _)| name.ends_with(ending));
         found.map(|(_, format)| format).ok_or_else(|| ExportError::Ending { path: path.to_owned() })
     }
@@ -44,29 +54,48 @@ impl ExportFormat {
 pub fn export(columns: &Columns, path: &Path, format: ExportFormat) -> Result<(), ExportError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = path.with_file_name(format!("{name}.unfinished"));
-    let written = write(columns, &unfinished, format).and_then(|()| fs::rename(&unfinished, path));
+    let written = write(columns, &unfinished, format, &name).and_then(|()| fs::rename(&unfinished, path));
     written.map_err(|source| {
         drop(fs::remove_file(&unfinished));
         ExportError::File { path: path.to_owned(), source }
     })
 }
 
-fn write(columns: &Columns, path: &Path, format: ExportFormat) -> io::Result<()> {
+/// `name` is that of the finished file.
+fn write(columns: &Columns, path: &Path, format: ExportFormat, name: &str) -> io::Result<()> {
     let file = BufWriter::with_capacity(1 << 16, File::create(path)?);
     let file = match format {
-        ExportFormat::Csv => text(columns, file)?,
-        ExportFormat::CsvGz => text(columns, GzEncoder::new(file, Compression::default()))?.finish()?,
+        ExportFormat::Csv => text(columns, file, &header(), row)?,
+        ExportFormat::CsvGz => {
+            let packed = GzEncoder::new(file, Compression::default());
+            text(columns, packed, &header(), row)?.finish()?
+        }
+        ExportFormat::ArchiveZip => zipped(columns, file, name)?,
         ExportFormat::Feather => feather(columns, file)?,
     };
     file.into_inner()?.sync_all()
 }
 
-fn text<W: Write>(columns: &Columns, mut to: W) -> io::Result<W> {
-    to.write_all(header().as_bytes())?;
+fn text<W: Write>(
+    columns: &Columns,
+    mut to: W,
+    header: &str,
+    row: impl Fn(&Candle) -> String,
+) -> io::Result<W> {
+    to.write_all(header.as_bytes())?;
     for candle in columns.candles(0, columns.len()) {
         to.write_all(row(&candle).as_bytes())?;
     }
     Ok(to)
+}
+
+/// One CSV file, named as the archive is.
+fn zipped<W: Write + Seek>(columns: &Columns, to: W, name: &str) -> io::Result<W> {
+    let mut archive = ZipWriter::new(to);
+    let stem = name.strip_suffix(".zip").unwrap_or(name);
+    archive.start_file(format!("{stem}.csv"), SimpleFileOptions::default())?;
+    let row = |candle: &Candle| archive_row(candle, columns.timeframe);
+    Ok(text(columns, archive, ARCHIVE_HEADER, row)?.finish()?)
 }
 
 /// One batch with the columns `date` (ms, UTC), `open`, `high`, `low`, `close` and `volume` (64-bit floats).
@@ -119,12 +148,12 @@ mod tests {
         ];
         let columns = Columns::of(Timeframe::H1, &candles).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a.csv", "a.csv.gz", "a.feather"] {
+        for name in ["a.csv", "a.csv.gz", "a.zip", "a.feather"] {
             let path = folder.path().join(name);
             export(&columns, &path, ExportFormat::of(&path).unwrap()).unwrap();
             assert_eq!(read_candles(&path, Timeframe::H1).unwrap().candles, candles, "{name}");
         }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);
         assert!(ExportFormat::of(Path::new("a.parquet")).unwrap_err().to_string().contains(".feather"));
     }
 }

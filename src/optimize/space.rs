@@ -6,7 +6,7 @@
 use rust_decimal::Decimal;
 
 use crate::backtest::settings::{SetError, setting_keys};
-use crate::backtest::setup::Setup;
+use crate::backtest::setup::{BotSetup, Setup};
 use crate::domain::spelling;
 use crate::engine::settings::{BotSettings, SettingError};
 use crate::strategy::{ParamError, StrategyParams};
@@ -39,6 +39,8 @@ pub enum SpaceError {
     NoDimension,
     #[error("a search is of one bot, this account has {bots}")]
     Bots { bots: usize },
+    #[error("a search is of the parameters of a strategy, and bot `{bot}` works a grid")]
+    Grid { bot: String },
 }
 
 /// Whose parameter it is.
@@ -91,7 +93,8 @@ impl Space {
     /// Reads `name=lo..hi[:step]` and `name=a,b,c`, already split at the first `=`, for the one bot of `setup`.
     pub fn parse(given: &[(String, String)], setup: &Setup) -> Result<Self, SpaceError> {
         let [bot] = setup.bots.as_slice() else { return Err(SpaceError::Bots { bots: setup.bots.len() }) };
-        let mut space = Self { dimensions: Vec::new(), base: bot.spec.params.clone() };
+        let spec = bot.spec().ok_or_else(|| SpaceError::Grid { bot: bot.name.clone() })?;
+        let mut space = Self { dimensions: Vec::new(), base: spec.params.clone() };
         for (name, text) in given {
             if space.dimensions.iter().any(|known| known.name == *name) {
                 return Err(SpaceError::Twice { name: name.clone() });
@@ -172,8 +175,8 @@ impl Space {
             set(&mut setup, dimension, value)?;
         }
         let params = self.params(point)?;
-        for bot in &mut setup.bots {
-            bot.spec.params = params.clone();
+        for spec in setup.bots.iter_mut().filter_map(BotSetup::spec_mut) {
+            spec.params = params.clone();
         }
         Ok(setup)
     }
@@ -206,7 +209,8 @@ fn set(setup: &mut Setup, dimension: &Dimension, value: &str) -> Result<(), Spac
     match dimension.owner {
         Owner::Account => Ok(setup.set(&dimension.name, value)?),
         Owner::Strategy => {
-            setup.bots.iter_mut().try_for_each(|bot| Ok(bot.spec.params.set(&dimension.name, value)?))
+            let mut specs = setup.bots.iter_mut().filter_map(BotSetup::spec_mut);
+            specs.try_for_each(|spec| Ok(spec.params.set(&dimension.name, value)?))
         }
         Owner::Bot => {
             let key = dimension.name.trim_start_matches(BOT_PREFIX);

@@ -12,7 +12,7 @@ use super::space::{Point, Space, SpaceError};
 use super::windows::{Span, Window};
 use crate::backtest::driver::{self, BacktestError, Stride};
 use crate::backtest::market::Market;
-use crate::backtest::setup::Setup;
+use crate::backtest::setup::{BotSetup, Setup};
 use crate::backtest::signals::SignalTable;
 use crate::store::research::{Figures, TrialRow, WindowFigures};
 
@@ -146,7 +146,7 @@ impl Study {
 
     fn trial(&self, number: u32, point: &Point) -> Result<Trial, StudyError> {
         let setup = self.space.setup(&self.base, point)?;
-        let spec = setup.bots.first().map(|bot| &bot.spec);
+        let spec = setup.bots.first().and_then(BotSetup::spec);
         let wanted =
             spec.map(|spec| Wanted::new(&spec.params, spec.timeframe.unwrap_or(self.market.timeframe)));
         let Some(wanted) = wanted else { return Err(SpaceError::Bots { bots: 0 }.into()) };

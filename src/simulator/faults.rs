@@ -36,6 +36,8 @@ pub struct FaultSettings {
     pub stale_query_ms: i64,
     /// Nothing is answered but that the exchange is being maintained.
     pub maintenance: bool,
+    /// Requests of these paths are answered with a server error, never executed.
+    pub unavailable_paths: Vec<String>,
     /// What the exchange's clock is ahead by, in exchange time.
     pub clock_offset_ms: i64,
 }
@@ -108,13 +110,15 @@ impl Faults {
         serde_json::json!({ "general": self.general, "accounts": self.accounts })
     }
 
-    /// How long the answer waits, and what becomes of the request.
-    pub(super) fn draw(&mut self, account: Option<&str>) -> (Duration, Fate) {
+    /// How long the answer to a request of `path` waits, and what becomes of it.
+    pub(super) fn draw(&mut self, account: Option<&str>, path: &str) -> (Duration, Fate) {
         let settings = self.settings(account).clone();
         let (shortest, longest) = settings.latency_ms;
         let latency = Duration::from_millis(u64::from(self.rng.between(shortest, longest)));
         let hold = if settings.lost_answer_hold_ms == 0 { 15_000 } else { settings.lost_answer_hold_ms };
-        let fate = if self.happens(settings.refuse_before_pct) {
+        let fate = if settings.unavailable_paths.iter().any(|down| down == path) {
+            Fate::ServerError { executed: false }
+        } else if self.happens(settings.refuse_before_pct) {
             Fate::Refused
         } else if self.happens(settings.rate_429_pct) {
             Fate::RateLimited
@@ -158,10 +162,12 @@ mod tests {
         let mut faults = Faults::new(1, FaultSettings::default());
         faults.apply(json!({ "lost_answer_pct": 100.0, "lost_answer_hold_ms": 5 })).unwrap();
         faults.apply(json!({ "account": "a", "refuse_before_pct": 100.0 })).unwrap();
-        assert!(matches!(faults.draw(None).1, Fate::Lost { .. }));
-        assert_eq!(faults.draw(Some("a")).1, Fate::Refused);
+        assert!(matches!(faults.draw(None, "/x").1, Fate::Lost { .. }));
+        assert_eq!(faults.draw(Some("a"), "/x").1, Fate::Refused);
         assert!(faults.apply(json!({ "lost": 1 })).unwrap_err().contains("lost"));
         faults.calm();
-        assert_eq!(faults.draw(Some("a")), (Duration::ZERO, Fate::Answered));
+        faults.apply(json!({ "unavailable_paths": ["/down"] })).unwrap();
+        assert_eq!(faults.draw(None, "/down").1, Fate::ServerError { executed: false });
+        assert_eq!(faults.draw(Some("a"), "/x"), (Duration::ZERO, Fate::Answered));
     }
 }

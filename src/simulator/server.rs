@@ -169,7 +169,7 @@ async fn answer(request: &Request, shared: &Shared) -> Result<Answer, Unanswered
     let account = dialect.account(request);
     lock(&venue.stats).count(account, dialect.kind(request));
     let name = account.and_then(|account| venue.with(account, |account| account.spec.name.clone()));
-    let (latency, fate) = lock(&venue.faults).draw(name.as_deref());
+    let (latency, fate) = lock(&venue.faults).draw(name.as_deref(), &request.path);
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }

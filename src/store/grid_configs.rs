@@ -113,6 +113,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<GridRow> {
 mod tests {
     use super::*;
     use crate::domain::kind::{BotType, ExchangeKind};
+    use crate::engine::grid::fixtures::plain;
     use crate::engine::settings::BotSettings;
     use crate::store::accounts;
     use crate::store::bots::{self, NewBot};
@@ -134,19 +135,15 @@ mod tests {
         let bot = bots::insert(conn, &bot, Timestamp::from_ms(1)).unwrap();
         assert_eq!(find(conn, bot).unwrap(), None);
         let config = GridConfig {
-            lower: "0.00001".parse().unwrap(),
-            upper: "2.5".parse().unwrap(),
-            count: 7,
             mode: GridMode::Geometric,
-            investment: "1000.25".parse().unwrap(),
             direction: Direction::Neutral,
             trigger: "1".parse().ok(),
             stop_upper: "3".parse().ok(),
-            stop_lower: None,
             buy_in: true,
             close_on_stop: true,
             leverage: Leverage::try_new(4).unwrap(),
             exchange_stop: true,
+            ..plain(("0.00001", "2.5"), 7, "1000.25")
         };
         put(conn, bot, &config, "142".parse().unwrap()).unwrap();
         assert_eq!(find(conn, bot).unwrap(), Some(GridRow { config: config.clone(), repair_asked_at: None }));

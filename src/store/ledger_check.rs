@@ -285,4 +285,6 @@ fn stored_positions(conn: &Connection, account: &AccountRow) -> Result<Vec<Posit
 }
 
 #[cfg(test)]
+mod grid_tests;
+#[cfg(test)]
 mod tests;

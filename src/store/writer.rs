@@ -1,11 +1,12 @@
 //! The one writer of a running daemon: jobs in, durable commits out.
 //!
 //! Jobs that arrive while a commit runs share the next one, so a thousand accounts cost a few disk flushes, not a
-//! thousand. Each job runs under its own savepoint: one that fails takes back only its own changes. An answer is
-//! given after COMMIT with `synchronous=FULL`, so what was answered survives a power cut. When the commit itself
+//! thousand. One that fails takes back only its own changes: each runs under its own savepoint, or, where it can be done
+//! again, under one that it shares with its neighbours as long as none of them fails. An answer is given after COMMIT with `synchronous=FULL`, so what was answered survives a power cut. When the commit itself
 //! fails, every job of the group is told; nothing of the group is in the database and the callers may try again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -69,6 +70,8 @@ impl Writer {
         let conn = store.into_connection();
         conn.pragma_update(None, "cache_size", -CACHE_KB)?;
         conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        // What savepoints keep to take themselves back: a few pages each, otherwise written to a file of their own.
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
         let mut group_commit = GroupCommit { conn, inbox, totals: Arc::clone(&totals), observer };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
@@ -83,10 +86,7 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let (answer, answered) = oneshot::channel();
-        let job = Job { work: Some(work), result: None, answer: Some(answer) };
-        self.queue.send(Message::Job(Box::new(job))).await.map_err(|_| StoreError::WriterStopped)?;
-        answered.await.map_err(|_| StoreError::WriterStopped)?
+        self.answered(|answer| Box::new(Job::new(Once(Some(work)), Some(answer)))).await
     }
 
     /// Hands over `work` and returns at once. It becomes durable with its group; a failure is only logged.
@@ -94,8 +94,36 @@ impl Writer {
     where
         F: FnOnce(&Connection) -> Result<(), StoreError> + Send + 'static,
     {
-        let job = Job { work: Some(work), result: None, answer: None };
-        if self.queue.send(Message::Job(Box::new(job))).await.is_err() {
+        self.hand_over(Box::new(Job::<(), _>::new(Once(Some(work)), None))).await;
+    }
+
+    /// [`Self::run`] for the writer's daily bread: work that can be done again after it was taken back.
+    pub async fn run_repeatable<F>(&self, work: F) -> Result<(), StoreError>
+    where
+        F: FnMut(&Connection) -> Result<(), StoreError> + Send + 'static,
+    {
+        self.answered(|answer| Box::new(Job::new(Again(work), Some(answer)))).await
+    }
+
+    /// [`Self::post`] of work that can be done again after it was taken back.
+    pub async fn post_repeatable<F>(&self, work: F)
+    where
+        F: FnMut(&Connection) -> Result<(), StoreError> + Send + 'static,
+    {
+        self.hand_over(Box::new(Job::<(), _>::new(Again(work), None))).await;
+    }
+
+    async fn answered<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StoreError>>) -> Box<dyn Work>,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Message::Job(job(answer))).await.map_err(|_| StoreError::WriterStopped)?;
+        answered.await.map_err(|_| StoreError::WriterStopped)?
+    }
+
+    async fn hand_over(&self, job: Box<dyn Work>) {
+        if self.queue.send(Message::Job(job)).await.is_err() {
             tracing::error!(error = %StoreError::WriterStopped, "a posted write was lost");
         }
     }
@@ -138,33 +166,68 @@ struct Totals {
 trait Work: Send {
     /// Whether somebody waits for the answer.
     fn is_awaited(&self) -> bool;
+    /// Whether [`Work::run`] may be called again after what it did was taken back.
+    fn is_repeatable(&self) -> bool;
     /// Does the work and keeps its result for [`Work::finish`].
     fn run(&mut self, conn: &Connection) -> Result<(), StoreError>;
     /// Answers with the result, or with the error that undid the whole group.
     fn finish(self: Box<Self>, group: Result<(), StoreError>);
 }
 
-struct Job<T, F> {
-    work: Option<F>,
+/// What a job does.
+trait Task<T>: Send {
+    const REPEATABLE: bool;
+    fn perform(&mut self, conn: &Connection) -> Result<T, StoreError>;
+}
+
+struct Once<F>(Option<F>);
+
+struct Again<F>(F);
+
+impl<T, F: FnOnce(&Connection) -> Result<T, StoreError> + Send> Task<T> for Once<F> {
+    const REPEATABLE: bool = false;
+
+    fn perform(&mut self, conn: &Connection) -> Result<T, StoreError> {
+        let work = self.0.take();
+        work.map_or_else(
+            || Err(StoreError::Other { detail: "a write was to be done twice".to_owned() }),
+            |work| work(conn),
+        )
+    }
+}
+
+impl<T, F: FnMut(&Connection) -> Result<T, StoreError> + Send> Task<T> for Again<F> {
+    const REPEATABLE: bool = true;
+
+    fn perform(&mut self, conn: &Connection) -> Result<T, StoreError> {
+        (self.0)(conn)
+    }
+}
+
+struct Job<T, W> {
+    work: W,
     result: Option<Result<T, StoreError>>,
     answer: Option<oneshot::Sender<Result<T, StoreError>>>,
 }
 
-impl<T, F> Work for Job<T, F>
-where
-    T: Send,
-    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
-{
+impl<T, W> Job<T, W> {
+    const fn new(work: W, answer: Option<oneshot::Sender<Result<T, StoreError>>>) -> Self {
+        Self { work, result: None, answer }
+    }
+}
+
+impl<T: Send, W: Task<T>> Work for Job<T, W> {
     fn is_awaited(&self) -> bool {
         self.answer.is_some()
     }
 
+    fn is_repeatable(&self) -> bool {
+        W::REPEATABLE
+    }
+
     fn run(&mut self, conn: &Connection) -> Result<(), StoreError> {
-        let Some(work) = self.work.take() else {
-            return Ok(());
-        };
         // One account's bug must not end the writer of all.
-        let result = catch_unwind(AssertUnwindSafe(|| work(conn)))
+        let result = catch_unwind(AssertUnwindSafe(|| self.work.perform(conn)))
             .unwrap_or_else(|_| Err(StoreError::Other { detail: "a write panicked".to_owned() }));
         let outcome = result.as_ref().map(|_| ()).map_err(StoreError::clone);
         self.result = Some(result);
@@ -281,18 +344,27 @@ impl GroupCommit {
 
     fn transact(&self, group: &mut Group) -> Result<(), StoreError> {
         self.execute("BEGIN IMMEDIATE")?;
-        for job in group {
-            self.execute("SAVEPOINT job")?;
-            if let Err(error) = job.run(&self.conn) {
-                // A full disk and the like end the whole transaction: then all of the group has failed.
-                if self.conn.is_autocommit() {
-                    return Err(error);
-                }
-                self.execute("ROLLBACK TO job")?;
+        for jobs in group.chunk_by_mut(|one, next| one.is_repeatable() && next.is_repeatable()) {
+            if !self.run_together(jobs)? {
+                jobs.iter_mut().try_for_each(|job| self.run_together(slice::from_mut(job)).map(drop))?;
             }
-            self.execute("RELEASE job")?;
         }
         self.execute("COMMIT")
+    }
+
+    /// Runs jobs under one savepoint. When one fails, what all of them did is taken back, and the answer is false.
+    fn run_together(&self, jobs: &mut [Box<dyn Work>]) -> Result<bool, StoreError> {
+        self.execute("SAVEPOINT jobs")?;
+        let outcome = jobs.iter_mut().try_for_each(|job| job.run(&self.conn));
+        if let Err(error) = &outcome {
+            // A full disk and the like end the whole transaction: then all of the group has failed.
+            if self.conn.is_autocommit() {
+                return Err(error.clone());
+            }
+            self.execute("ROLLBACK TO jobs")?;
+        }
+        self.execute("RELEASE jobs")?;
+        Ok(outcome.is_ok() || jobs.len() == 1)
     }
 
     fn execute(&self, sql: &str) -> Result<(), StoreError> {

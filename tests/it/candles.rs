@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use serde_json::{Value, json};
-use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 use crate::harness::Home;
 
@@ -92,6 +92,15 @@ fn files_of_every_origin_become_one_series() {
     let again = home.json(&format!("data import {plain} --exchange binance"));
     assert_eq!((&again["series"][0]["added"], &again["series"][0]["known"]), (&json!(0), &json!(200)));
     home.run(&format!("data export BTCUSDT:1h {}", feather.display())).ok();
+    let archive = home.file("BTCUSDT-1h-2024-01.zip");
+    home.run(&format!("data export BTCUSDT:1h {}", archive.display())).ok();
+    let mut inner = ZipArchive::new(File::open(&archive).unwrap()).unwrap();
+    let mut text = String::new();
+    inner.by_name("BTCUSDT-1h-2024-01.csv").unwrap().read_to_string(&mut text).unwrap();
+    let (first, line) = (prices(0), text.lines().nth(1).unwrap());
+    assert_eq!(line, format!("{START},{first},1.5,{},0,0,0,0,0", START + HOUR_MS - 1));
+    let again = home.json(&format!("data import {}", archive.display()));
+    assert_eq!((&again["series"][0]["known"], &again["series"][0]["conflicts"]), (&json!(200), &json!(0)));
     home.run(&format!("data export BTCUSDT:1h {}", feather.display()))
         .fails(4, &["is there already", "--force"]);
     let again = home.json(&format!("data import {} {plain}", feather.display()));

@@ -107,6 +107,68 @@ fn the_classic_mistakes_are_refused_with_their_arithmetic_and_change_nothing() {
         (format!("{GOOD} --set max_positions=3"), &["`max_positions` is a setting of ai_trend bots"]),
         (format!("{GOOD} --symbol *"), &["symbol = `*` is not allowed: one symbol for a grid"]),
         ("--lower 90 --investment 1000".into(), &["a grid needs upper, grids", "--lower 50000"]),
+        // What is no number, or none that is kept exactly.
+        (
+            format!("--lower NaN --upper 110 {range}"),
+            &["lower = `NaN` is not allowed", "not a decimal number"],
+        ),
+        (
+            format!("--lower 9e1 --upper 110 {range}"),
+            &["lower = `9e1` is not allowed", "not a decimal number"],
+        ),
+        (
+            format!("--lower 90,5 --upper 110 {range}"),
+            &["lower = `90,5` is not allowed", "not a decimal number"],
+        ),
+        (format!("--lower 90 --upper 1000000000001 {range}"), &["upper = `1000000000001`", "above 10^12"]),
+        (
+            format!("--lower 90 --upper {} {range}", "9".repeat(40)),
+            &["upper = `9999", "more digits than can be kept"],
+        ),
+        (
+            format!("--lower 0.{}1 --upper 110 {range}", "0".repeat(12)),
+            &["lower = `0.", "more than 12 decimals"],
+        ),
+        (
+            "--lower 90 --upper 110 --grids 3.5 --investment 1000".into(),
+            &["grids = `3.5` is not allowed: a whole number from 2 to 100"],
+        ),
+        (
+            "--lower 90 --upper 110 --grids -3 --investment 1000".into(),
+            &["grids = `-3` is not allowed: a whole number"],
+        ),
+        (
+            "--lower 90 --upper 110 --grids 0 --investment 1000".into(),
+            &["grids = 0 is not allowed: 2 to 100"],
+        ),
+        (
+            "--lower 90 --upper 110 --grids 99999999 --investment 1000".into(),
+            &["grids = `99999999` is not allowed: a whole number from 2 to 100"],
+        ),
+        (
+            "--lower 90 --upper 110 --grids 11 --investment -1000".into(),
+            &["investment = -1000 must be above 0"],
+        ),
+        (
+            "--lower 90 --upper 110 --grids 11 --investment inf".into(),
+            &["investment = `inf`", "not a decimal number"],
+        ),
+        (
+            format!("{GOOD} --trigger soon"),
+            &["trigger = `soon` is not allowed: a price from lower to upper, or none"],
+        ),
+        (
+            format!("{GOOD} --stop-lower -1"),
+            &["stop_lower = `-1` is not allowed: a price below lower, or none"],
+        ),
+        (format!("{GOOD} --leverage 0"), &["leverage = `0` is not allowed: 1 to 20"]),
+        (format!("{GOOD} --leverage 2.5"), &["leverage = `2.5` is not allowed: 1 to 20"]),
+        (
+            format!("{GOOD} --direction sideways"),
+            &["direction = `sideways` is not allowed: long, short or neutral"],
+        ),
+        (format!("{GOOD} --buy-in=maybe"), &["buy_in = `maybe` is not allowed: on or off"]),
+        (format!("{GOOD} --symbol btc/usdt"), &["symbol = `btc/usdt` is not allowed: an exchange symbol"]),
         (
             "--lower 110 --upper 90 --grids 1 --investment 0 --direction neutral --buy-in".into(),
             &["lower = 110", "grids = 1", "investment = 0", "buy_in"],
@@ -246,7 +308,7 @@ fn an_edit_shows_its_difference_before_it_acts() {
         assert!(shown.contains(words), "no {words:?} in {shown}");
     }
     for (what, words) in [
-        ("--grids 3", "line 4 holds 1, and the new ladder has no such line"),
+        ("--grids 3", "line 4 holds 1 long, and the new ladder has no such line"),
         ("--direction neutral", "it holds a position as a long grid"),
         ("symbol=ETHUSDT", "it holds a position in BTCUSDT"),
         ("--leverage 2", "opened with leverage 1"),
@@ -254,6 +316,17 @@ fn an_edit_shows_its_difference_before_it_acts() {
         home.run(&format!("bot set g {what}")).fails(4, &[words, "bot stop NAME --close"]);
     }
     home.run("bot set g --lower 111 --upper 120").fails(2, &["the price 100 is outside the range"]);
+    for (what, words) in [
+        ("lower=NaN", "lower = `NaN` is not allowed"),
+        ("lower=none", "lower = `none` is not allowed"),
+        ("upper=", "upper = `` is not allowed"),
+        ("grids=101", "grids = 101 is not allowed: 2 to 100"),
+        ("investment=-1", "investment = -1 must be above 0"),
+        ("trigger=1", "trigger = 1 must be inside the range"),
+        ("allocation_percent=9", "9 % of the equity"),
+    ] {
+        home.run(&format!("bot set g {what}")).fails(2, &[words]);
+    }
     home.run("bot set g --stop-lower none").ok();
     assert_eq!(home.fingerprint(), before);
     home.run("bot set g --stop-lower 80 --close-on-stop=on").ok();
@@ -325,7 +398,34 @@ fn what_a_run_has_taught_is_checked_at_creation() {
     let grid = "bot add g --account a --type grid --lower 1 --upper 2 --grids 3 --investment 900";
     let unknown = home.run(&format!("{grid} --dry-run")).ok();
     assert!(unknown.stderr.contains("no daemon has traded there yet"), "{unknown:?}");
+    assert!(unknown.stderr.contains("outside 1 to 2 the grid waits for it to come in"), "{unknown:?}");
     let tape = Tape::write(&home, 60, 30);
     home.run(&format!("run {}", tape.whole)).ok();
     home.run(grid).fails(2, &["is outside the range, 1 to 2"]);
+}
+
+#[test]
+fn a_grid_whose_price_was_not_known_waits_for_it_and_says_so() {
+    let home = Home::with_account();
+    home.run(
+        "bot add g --account a --type grid --lower 1 --upper 2 --grids 3 --investment 900 --buy-in --start",
+    )
+    .ok();
+    assert_eq!(home.json("bot grid g")["waiting"], Value::Null, "nothing is known yet");
+    let tape = Tape::write(&home, 60, 30);
+    home.run(&format!("run {}", tape.whole)).ok();
+    let grid = home.json("bot grid g");
+    let waiting = grid["waiting"].as_str().unwrap();
+    let (start, end) = ("waits for the price, now ", ", to come down into its range, 1 to 2");
+    assert!(waiting.starts_with(start) && waiting.ends_with(end), "{waiting}");
+    assert_eq!((&grid["running"], &grid["active_buys"]), (&json!(true), &json!(0)));
+    assert_eq!(home.json("bot show g")["grid"]["waiting"], waiting);
+    for shown in ["bot grid g", "bot show g"] {
+        let shown = home.run(shown).ok().stdout;
+        assert!(shown.contains(&format!("not begun   {waiting}")), "{shown}");
+    }
+    assert_eq!(home.count("SELECT count(*) FROM orders"), 0);
+    assert_eq!(home.count("SELECT count(*) FROM notices WHERE kind = 'grid_waits'"), 1);
+    assert_eq!(home.count("SELECT count(*) FROM decisions WHERE code = 'grid_range'"), 1);
+    assert_eq!(home.json("db check")["ok"], true);
 }

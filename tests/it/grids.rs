@@ -39,7 +39,7 @@ fn text(home: &Home, sql: &str) -> String {
 }
 
 /// What each line has earned in its finished rounds, by `trades --json` alone.
-fn recomputed(home: &Home) -> BTreeMap<u16, Decimal> {
+pub(crate) fn recomputed(home: &Home) -> BTreeMap<u16, Decimal> {
     let trades = home.json("trades --open --limit 100000");
     let mut fills: Vec<_> = list(&trades, "trades").iter().flat_map(|trade| list(trade, "fills")).collect();
     fills.sort_by_key(|fill| fill["at"].as_i64());

@@ -9,7 +9,10 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod backtest;
+mod backtest_grids;
 mod bitget;
+#[path = "../../examples/stage/books.rs"]
+mod books;
 mod bot_api;
 mod candles;
 mod chats;
@@ -25,6 +28,7 @@ mod cli_store;
 mod data;
 mod db_check;
 mod fleet;
+mod grid_repair;
 mod grids;
 mod harness;
 mod operations;

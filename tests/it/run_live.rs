@@ -1,16 +1,15 @@
 //! `run` against `simulate`, over the wire of each exchange: what the exchange's oracle holds is what we hold.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use crate::books::{self, Comparison};
 use crate::fleet::Daemon;
 use crate::harness::Home;
 use crate::simulator::Simulator;
-
-/// How many times as fast as real time the exchanges run.
-const SPEED: &str = "40";
 
 /// What differs between the exchanges for an operator.
 pub(crate) struct Stage {
@@ -24,6 +23,8 @@ pub(crate) struct Stage {
     terms: &'static str,
     /// Of the exchange, beside what all have.
     flags: &'static [&'static str],
+    /// How many times as fast as real time it runs.
+    speed: u32,
 }
 
 pub(crate) const BINANCE: Stage = Stage {
@@ -34,6 +35,7 @@ pub(crate) const BINANCE: Stage = Stage {
     balance: "10000",
     terms: "",
     flags: &[],
+    speed: 40,
 };
 pub(crate) const BITGET: Stage = Stage { exchange: "bitget", passphrase: " --passphrase-env P", ..BINANCE };
 const UPBIT: Stage = Stage {
@@ -44,6 +46,7 @@ const UPBIT: Stage = Stage {
     balance: "50000000",
     terms: "",
     flags: &[],
+    speed: 40,
 };
 
 /// An exchange and a home with one account there, `a`, whose bots trade often.
@@ -54,7 +57,7 @@ pub(crate) struct Rehearsal {
 
 impl Rehearsal {
     pub(crate) async fn start(stage: &Stage) -> Self {
-        let Stage { exchange, symbols, settings, passphrase, balance, terms, flags } = stage;
+        let Stage { exchange, symbols, settings, passphrase, balance, terms, flags, speed } = stage;
         let home = Home::new();
         let accounts = home.write(
             "exchange.toml",
@@ -63,9 +66,10 @@ impl Rehearsal {
                  api_secret = \"as\"\npassphrase = \"ap\"\nbalance = \"{balance}\"\n{terms}"
             ),
         );
-        let flags = [&["--speed", SPEED, "--accounts", &accounts], *flags].concat();
+        let speed = speed.to_string();
+        let flags = [&["--speed", &speed, "--accounts", &accounts], *flags].concat();
         let simulator = Simulator::start(exchange, &flags).await;
-        std::fs::write(home.file("config.toml"), config(exchange, &simulator.base)).unwrap();
+        std::fs::write(home.file("config.toml"), config(exchange, &simulator.base, &speed)).unwrap();
         let keys = [("K", "ak"), ("S", "as"), ("P", "ap")];
         let add =
             format!("account add a --exchange {exchange} --api-key-env K --api-secret-env S{passphrase}");
@@ -174,6 +178,30 @@ impl Rehearsal {
         fees.sort_unstable();
         assert_eq!(fees, fees_of(&oracle, quote_asset(stage)));
     }
+
+    /// What `examples/rehearsal` compares: it finds nothing, and finds each figure about a fee in `asset` that is off.
+    async fn assert_example_compares(&self, asset: &str) {
+        let oracle = self.ledger().await;
+        let until = self.simulator.get("/_sim/health").await["time"].as_i64().unwrap();
+        let compare =
+            |oracle: &Value| books::compare(&self.home.file("tradefleet.db"), "a", oracle, until).unwrap();
+        let Comparison { orders, fills, positions, unprotected_ms, long_gaps, violations } = compare(&oracle);
+        assert!(
+            violations.is_empty() && orders.min(fills).min(positions) > 0,
+            "{orders} {fills} {positions} {unprotected_ms} {long_gaps:?} {violations:?}"
+        );
+        let in_kind = |fill: &Value| fill["fee_asset"] == asset;
+        let index = oracle["fills"].as_array().unwrap().iter().position(in_kind).unwrap();
+        for (pointer, value) in [
+            (format!("/fees_in_kind/{asset}"), "1"),
+            (format!("/fills/{index}/fee_asset"), "USDT"),
+            ("/fees".to_owned(), "1"),
+        ] {
+            let mut wrong = oracle.clone();
+            *wrong.pointer_mut(&pointer).unwrap() = json!(value);
+            assert_eq!(compare(&wrong).violations.len(), 1, "{pointer}");
+        }
+    }
 }
 
 fn number(value: &Value) -> Decimal {
@@ -198,12 +226,12 @@ fn fees_of(oracle: &Value, quote_asset: &str) -> Vec<(String, Decimal)> {
     fees
 }
 
-fn config(exchange: &str, base: &str) -> String {
+fn config(exchange: &str, base: &str, speed: &str) -> String {
     let socket = base.replace("http://", "ws://");
     let account = if exchange == "binance" { format!("account_url = \"{base}\"\n") } else { String::new() };
     format!(
         "[{exchange}]\nrest_url = \"{base}\"\nstream_url = \"{socket}\"\n{account}\
-         [live]\nspeed = {SPEED}\npaper_market = \"{exchange}\"\n[gates]\nenabled = false\n"
+         [live]\nspeed = {speed}\npaper_market = \"{exchange}\"\n[gates]\nenabled = false\n"
     )
 }
 
@@ -240,6 +268,27 @@ async fn on_bitget_the_books_agree_to_the_last_digit() {
 #[tokio::test]
 async fn on_upbit_the_books_agree_to_the_last_digit() {
     books_agree(&UPBIT).await;
+}
+
+/// No stream tells of days there: each is asked for once it is over.
+#[tokio::test]
+async fn on_upbit_each_day_is_computed_as_it_ends() {
+    // A day in ten seconds, after a week of history.
+    let rehearsal = Rehearsal::start(&Stage { speed: 8_640, flags: &["--warmup", "10080"], ..UPBIT }).await;
+    rehearsal.home.run("strategy set lively timeframe=1d period=2").ok();
+    let latest_day = || {
+        let signals = rehearsal.home.json("signal list");
+        let days = signals["latest"].as_array().unwrap().iter().filter(|signal| signal["timeframe"] == "1d");
+        days.map(|signal| signal["bar_close_at"].as_i64().unwrap()).max()
+    };
+    let mut daemon = Daemon::at_work(&rehearsal.home, "run");
+    let mut ends = BTreeSet::new();
+    daemon.wait_until(|| {
+        ends.extend(latest_day());
+        ends.len() >= 3
+    });
+    assert!(ends.iter().all(|end| end % 86_400_000 == 0), "{ends:?}");
+    daemon.terminate().ok();
 }
 
 #[tokio::test]
@@ -282,6 +331,7 @@ async fn fees_agree(stage: &Stage, asset: &str) {
     rehearsal.come_to_rest().await;
     rehearsal.assert_equal_books().await;
     rehearsal.assert_equal_cash(stage).await;
+    rehearsal.assert_example_compares(asset).await;
     let oracle = rehearsal.ledger().await;
     assert!(!number(&oracle["fees_in_kind"][asset]).is_zero(), "{oracle}");
     assert!(!number(&oracle["fees"]).is_zero(), "{oracle}");

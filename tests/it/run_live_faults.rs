@@ -61,6 +61,27 @@ async fn on_bitget_one_stop_is_left_of_those_whose_answers_were_lost() {
     one_stop_is_left_of_many(&BITGET).await;
 }
 
+/// The rules that were kept are enough to move a stop by: no account waits for what the exchange tells of all symbols.
+#[tokio::test]
+async fn a_restarted_daemon_protects_while_no_rules_are_told() {
+    let rehearsal = Rehearsal::start(&BINANCE).await;
+    rehearsal.home.run("account set a dry_run=off long_tp_pct=5 long_sl_pct=5 --yes").ok();
+    rehearsal.home.run("account set a short_tp_pct=5 short_sl_pct=5").ok();
+    rehearsal.hold_something().await;
+    rehearsal.simulator.control("pause", &json!({})).await;
+    rehearsal.home.run("bot stop --all").ok();
+    let before = rehearsal.ledger().await;
+    assert_eq!(resting_stops(&before), held(&before), "{before}");
+    let down = json!({ "unavailable_paths": ["/fapi/v1/exchangeInfo", "/fapi/v1/ticker/24hr"] });
+    rehearsal.simulator.control("faults", &down).await;
+    rehearsal.home.run("account set a long_sl_pct=4 short_sl_pct=4").ok();
+    rehearsal.home.run("run --cycles 30").ok();
+    let after = rehearsal.ledger().await;
+    assert_eq!(resting_stops(&after), held(&before), "{after}");
+    let latest = |oracle: &Value| oracle["open_conditionals"].as_array().unwrap().clone();
+    assert_ne!(latest(&after), latest(&before), "the stop was not moved: {after}");
+}
+
 /// What was asked for an account so far.
 async fn private_reads(simulator: &Simulator, account: &str) -> u64 {
     let stats = simulator.get("/_sim/stats").await;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::simulator::Simulator;
 
 /// A request's query with time and signature.
-async fn sign(simulator: &Simulator, params: &str) -> String {
+pub(crate) async fn sign(simulator: &Simulator, params: &str) -> String {
     let time = simulator.get("/fapi/v1/time").await;
     let query = format!("{params}&timestamp={}", time["serverTime"]);
     let mut mac = Hmac::<Sha256>::new_from_slice(b"testsecret").unwrap();

@@ -89,6 +89,8 @@ impl Desk<'_> {
         }
         self.counters.work("orders sent", u64::try_from(ready.len()).unwrap());
         for (order, answer) in ready.iter().zip(answers) {
+            let is_crossing = matches!(&answer, Err(error) if self.plan.dialect.is_crossing(error));
+            self.counters.work("lines refused for crossing", u64::from(is_crossing));
             let accepted = answer.map(|exchange_order_id| Accepted { exchange_order_id });
             let heard = answers::place(self.heard(accepted));
             let answer = self.misheard(heard);
@@ -107,7 +109,8 @@ impl Desk<'_> {
             (Some(Mutant::NotSentOnTimeout), PlaceAnswer::Unknown { .. }) => {
                 PlaceAnswer::NotSent { reason: reason() }
             }
-            (Some(Mutant::AcceptedOnThrottle), PlaceAnswer::NotSent { .. }) => {
+            (Some(Mutant::AcceptedOnThrottle), PlaceAnswer::NotSent { .. })
+            | (Some(Mutant::CrossingAccepted), PlaceAnswer::WouldCross { .. }) => {
                 PlaceAnswer::Accepted { exchange_order_id: reason() }
             }
             _ => answer,

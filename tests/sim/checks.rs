@@ -12,10 +12,12 @@ use tradefleet::engine::turn::Record;
 
 use crate::desk::{Desk, Done, Stop};
 use crate::units::{lots_of, quote_of, ticks_of};
-use crate::venue::Sort;
+use crate::venue::{Sort, XOrder};
 
 /// Protective orders of one purpose that may stand at once: the old, the new, and those of unknown fate.
 const PROTECTING_MAX: usize = 6;
+/// How wrong the exchange's clock may be known, in ms.
+const CLOCK_ERROR: i64 = 1_000;
 /// A leverage that somebody else changed is told within this, in ms.
 const TOLD_WITHIN: i64 = 45_000;
 
@@ -30,8 +32,8 @@ impl Desk<'_> {
             return Self::wrong(why);
         }
         self.note_leverage();
-        for id in std::mem::take(&mut self.venue.taken) {
-            self.check_taken(&id)?;
+        for index in std::mem::take(&mut self.venue.taken) {
+            self.check_taken(index)?;
         }
         if !self.watchman.has_external && !self.plan.shares {
             for ((bot, symbol, side), stake) in &self.venue.bots {
@@ -43,42 +45,53 @@ impl Desk<'_> {
                 }
             }
         }
-        self.check_protecting()
+        Ok(())
     }
 
     /// R1 and R2: an order at the exchange has exactly one durable intent, which it is equal to, and which nobody has
     /// given up.
-    fn check_taken(&self, id: &tradefleet::domain::ids::ClientOrderId) -> Done {
+    fn check_taken(&self, index: usize) -> Done {
+        let theirs = &self.venue.orders[index];
+        let id = &theirs.cid;
         let Some(intent) = self.journal.orders.get(id) else {
             return Self::wrong(format!("{id} is at the exchange without a durable intent"));
         };
-        let all: Vec<_> = self.venue.orders.iter().filter(|order| order.cid == *id).collect();
-        if all.len() > 1 {
+        if self.venue.orders.iter().filter(|order| order.cid == *id).count() > 1 {
             return Self::wrong(format!("{id} was executed twice"));
         }
         if intent.status.is_final() {
             return Self::wrong(format!("{id} is {} and came to the exchange after that", intent.status));
         }
-        let sort = match intent.kind {
-            OrderKind::Market | OrderKind::Limit { .. } => None,
-            OrderKind::StopMarket { trigger } | OrderKind::TakeProfitMarket { trigger } => {
-                Some(ticks_of(trigger))
-            }
-        };
-        let theirs = all[0];
         let is_same = theirs.lots == lots_of(intent.qty)
             && theirs.side == intent.side
             && (theirs.reduce_only == intent.reduce_only)
-            && sort == if let Sort::Trigger { at, .. } = theirs.sort { Some(at) } else { None };
+            && theirs.sort.at() == intent.kind.price().map(ticks_of)
+            && matches!(theirs.sort, Sort::PostOnly { .. }) == matches!(intent.kind, OrderKind::Limit { .. });
         if !is_same {
             return Self::wrong(format!("{id} at the exchange is not what was intended"));
         }
+        self.check_stamp(intent)?;
+        self.check_protecting(theirs)?;
+        self.check_line(theirs)?;
         let settled = self.now - self.watchman.leverage_reset_at[theirs.symbol] > TOLD_WITHIN;
         let increases = intent.purpose.increases() && !self.plan.dialect.is_spot();
         if increases && settled && theirs.leverage != intent.leverage.get() {
             return Self::wrong(format!("{id} was executed at leverage {}", theirs.leverage));
         }
         Ok(())
+    }
+
+    /// An order comes within the receive window that began when it was decided, or never: it is signed with that time, and
+    /// when "not found" is final depends on it.
+    fn check_stamp(&self, intent: &Order) -> Done {
+        let age = self.now - intent.times.decided_at.ms();
+        match self.plan.dialect.stamps() {
+            Some((old, _)) if age > old + CLOCK_ERROR => {
+                let id = &intent.client_order_id;
+                Self::wrong(format!("{id} came to the exchange {age} ms after it was decided"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn note_leverage(&mut self) {
@@ -92,22 +105,14 @@ impl Desk<'_> {
     }
 
     /// No two stops too many.
-    fn check_protecting(&self) -> Done {
-        for purpose in [Purpose::StopLoss, Purpose::TakeProfit] {
-            for bot in self.bots() {
-                for symbol in 0..2 {
-                    let is_of = |order: &&crate::venue::XOrder| {
-                        let key = order.cid.key();
-                        !order.status.is_final()
-                            && order.symbol == symbol
-                            && key.is_some_and(|key| key.bot == Some(bot) && key.purpose == purpose)
-                    };
-                    let count = self.venue.orders.iter().filter(is_of).count();
-                    if count > PROTECTING_MAX {
-                        return Self::wrong(format!("{count} {purpose} orders of bot {bot} rest at once"));
-                    }
-                }
-            }
+    fn check_protecting(&self, new: &XOrder) -> Done {
+        let (bot, purpose) = (new.key.bot, new.key.purpose);
+        let is_of = |order: &&XOrder| {
+            order.symbol == new.symbol && order.key.bot == bot && order.key.purpose == purpose
+        };
+        let count = self.venue.open_orders_there().filter(is_of).count();
+        if purpose.protects() && count > PROTECTING_MAX {
+            return Self::wrong(format!("{count} {purpose} orders of bot {bot:?} rest at once"));
         }
         Ok(())
     }
@@ -187,7 +192,10 @@ impl Desk<'_> {
             .collect();
         slots.extend(entering.filter_map(|other| Some((other.bot?, self.number(other)))));
         slots.insert((bot.id, self.number(order)));
-        if slots.len() > usize::from(self.told.settings.max_positions) {
+        // The lines of a grid that has begun are one position, held or not.
+        let goes_on = order.purpose.has_line()
+            && self.journal.state.grids.get(&bot.id).is_some_and(|grid| grid.is_started);
+        if !goes_on && slots.len() > usize::from(self.told.settings.max_positions) {
             return Self::wrong(format!("{id} would be position {} of the account", slots.len()));
         }
         self.check_capital(order, &others)
@@ -299,6 +307,7 @@ impl Desk<'_> {
         for record in records {
             if let Record::Position(row) = record
                 && !row.position.is_open()
+                && row.exit_reason.as_deref() != Some("grid")
             {
                 let symbol = row.position.symbol.clone();
                 self.watchman.cooldowns.insert(symbol, now + cooldown);

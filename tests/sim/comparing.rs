@@ -147,13 +147,14 @@ impl Desk<'_> {
 
     fn book_funding(&mut self) -> Done {
         let Some(since) = self.machine().funding_since() else { return Ok(()) };
-        let payments = self.ask(|venue, _| venue.funding_since(since))?.unwrap_or_default();
+        let at = self.own_now();
+        let Ok(payments) = self.ask(|venue, _| venue.funding_since(since))? else { return Ok(()) };
         for mut payment in payments {
             if self.is(Mutant::FundingTwice) {
                 payment.id = format!("{}{}", payment.id, self.now);
             }
             self.handle(Event::Funding(payment))?;
         }
-        Ok(())
+        self.handle(Event::FundingAsked { at })
     }
 }

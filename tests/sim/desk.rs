@@ -3,14 +3,14 @@
 //! it can be crashed between any two of its steps.
 //!
 //! `executor` decides and commits, `calls` performs requests, `travel` is the network, `comparing` keeps in step with
-//! the exchange, `people` meddle, `checks` and `settled` watch.
+//! the exchange, `people` meddle, `checks`, `settled` and `ladders` watch. `mirror` writes the same turns to the store.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tradefleet::domain::ids::{AccountId, BotId, ClientOrderId};
+use tradefleet::domain::ids::{AccountId, ClientOrderId};
 use tradefleet::domain::instrument::Symbol;
 use tradefleet::domain::money::Price;
 use tradefleet::domain::time::Timestamp;
@@ -27,6 +27,7 @@ use crate::counters::Counters;
 use crate::faults::{Dice, Fault, scaled};
 use crate::journal::Journal;
 use crate::market::{EPOCH, Market};
+use crate::mirror::Mirror;
 use crate::mutants::Mutant;
 use crate::pcg::Pcg;
 use crate::plan::{PERIOD, Plan, Wish};
@@ -77,6 +78,7 @@ pub(crate) struct Desk<'w> {
     pub dice: Dice,
     pub pcg: Pcg,
     pub journal: Journal,
+    pub mirror: Option<Mirror>,
     /// Turns that nobody waits for, not durable yet.
     pub posted: Vec<(Vec<Record>, DurableState)>,
     /// What the database says.
@@ -119,6 +121,7 @@ impl<'w> Desk<'w> {
             dice,
             pcg: Pcg::new(wish.seed, 30 + u64::from(number)),
             journal: Journal::default(),
+            mirror: wish.is_mirrored.then(|| Mirror::new(plan.dialect.kind(), AccountId::new(number), &db)),
             posted: Vec::new(),
             told: db.clone(),
             db,
@@ -209,6 +212,9 @@ impl<'w> Desk<'w> {
     /// Starts the process from what is durable.
     fn boot(&mut self) -> Done {
         let mut saved = self.journal.load();
+        if let Some(mirror) = &self.mirror {
+            mirror.recovers(&saved, self.journal.last_cycle).map_err(Stop::Wrong)?;
+        }
         self.forget(&mut saved);
         self.db_changed = false;
         self.told = self.db.clone();
@@ -241,9 +247,8 @@ impl<'w> Desk<'w> {
             Some(Mutant::BookedForgotten) => saved.booked.clear(),
             Some(Mutant::CooldownForgotten) => saved.durable.cooldowns.clear(),
             Some(Mutant::GuardForgotten) => saved.durable.entry_guards.clear(),
-            Some(Mutant::LegsForgotten) => {
-                saved.durable.legs = tradefleet::engine::state::Legs::default();
-                saved.durable.acted_at = Timestamp::default();
+            Some(Mutant::GridForgotten) => {
+                saved.durable.grids.values_mut().for_each(|grid| grid.lots.clear())
             }
             Some(Mutant::PeakForgotten) => {
                 for holding in saved.durable.holdings.values_mut() {
@@ -293,10 +298,6 @@ impl<'w> Desk<'w> {
         for byte in what.bytes() {
             self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
-    }
-
-    pub(crate) fn bots(&self) -> Vec<BotId> {
-        self.db.bots.keys().copied().collect()
     }
 }
 

@@ -1,10 +1,16 @@
 //! What differs between the three exchanges. The daemon's side is its own [`Capabilities`]; the exchange's side is
 //! written down here once more, by its documentation.
 
+use tradefleet::domain::fill::Liquidity;
 use tradefleet::domain::instrument::Symbol;
+use tradefleet::domain::kind::ExchangeKind;
 use tradefleet::domain::side::PositionMode;
 use tradefleet::exchange::capabilities::Capabilities;
+use tradefleet::exchange::error::ExchangeError;
 use tradefleet::exchange::{binance, bitget, upbit};
+
+use crate::units::Atoms;
+use crate::venue::Sort;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -27,6 +33,14 @@ pub(crate) enum RefusedIds {
 impl Dialect {
     pub(crate) fn of(number: u32) -> Self {
         [Self::Binance, Self::Bitget, Self::Upbit][usize::try_from(number % 3).unwrap()]
+    }
+
+    pub(crate) fn kind(self) -> ExchangeKind {
+        match self {
+            Self::Binance => ExchangeKind::Binance,
+            Self::Bitget => ExchangeKind::Bitget,
+            Self::Upbit => ExchangeKind::Upbit,
+        }
     }
 
     pub(crate) fn capabilities(self, hedge: bool) -> Capabilities {
@@ -69,8 +83,28 @@ impl Dialect {
         names.map(|name| Symbol::try_new(name).unwrap())
     }
 
-    /// How it refuses an order whose trigger the price has passed.
-    pub(crate) fn would_trigger(self) -> &'static str {
-        if self == Self::Binance { "-2021" } else { "43008" }
+    /// How it refuses an order whose price the market has passed already: a trigger, or a line that may only rest.
+    pub(crate) fn came_too_late(self, sort: Sort) -> ExchangeError {
+        let is_line = matches!(sort, Sort::PostOnly { .. });
+        let (code, reason) = match (self, is_line) {
+            (Self::Binance, false) => ("-2021", "the price is there"),
+            (Self::Bitget | Self::Upbit, false) => ("43008", "the price is there"),
+            (Self::Binance, true) => ("-5022", "the price is there"),
+            (Self::Bitget | Self::Upbit, true) => ("45110", "against the rule post_only"),
+        };
+        ExchangeError::Refused { code: code.to_owned(), reason: reason.to_owned() }
+    }
+
+    /// Whether it has refused the order of a line as [`Self::came_too_late`].
+    pub(crate) fn is_crossing(self, error: &ExchangeError) -> bool {
+        *error == self.came_too_late(Sort::PostOnly { at: 0 })
+    }
+
+    /// Maker and taker fees in 0.001 %.
+    pub(crate) fn fee_rate(self, liquidity: Liquidity) -> Atoms {
+        match liquidity {
+            Liquidity::Maker if self != Self::Upbit => 20,
+            Liquidity::Maker | Liquidity::Taker => 50,
+        }
     }
 }

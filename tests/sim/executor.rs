@@ -2,25 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use tradefleet::daemon::answers;
 use tradefleet::domain::fee::Fee;
-use tradefleet::domain::ids::{CycleId, StrategyId};
 use tradefleet::domain::market::MarketStep;
 use tradefleet::domain::money::Quote;
 use tradefleet::domain::order::OrderStatus;
-use tradefleet::domain::side::PositionSide;
-use tradefleet::domain::time::{DurationMs, Timeframe, Timestamp};
+use tradefleet::domain::time::Timestamp;
 use tradefleet::engine::cycle::Cycle;
 use tradefleet::engine::event::Event;
 use tradefleet::engine::turn::{Record, Turn};
 use tradefleet::exchange::report::{ExchangeEvent, ExternalCause};
-use tradefleet::signal::{Confidence, Gates, Signal, SignalKey};
+use tradefleet::signal::Signal;
 
 use crate::desk::{Desk, Done, Stop};
 use crate::faults::{Fault, scaled};
 use crate::mutants::Mutant;
+use crate::people;
+use crate::signals;
 
 impl Desk<'_> {
     /// The account's time.
@@ -118,6 +117,7 @@ impl Desk<'_> {
             self.crash_point("between the rows and the state")?;
         }
         self.write_state(state)?;
+        self.mirror(records)?;
         self.counters.work("commits", 1);
         self.crash_point("after a commit")
     }
@@ -126,13 +126,21 @@ impl Desk<'_> {
         for (records, state) in std::mem::take(&mut self.posted) {
             self.write_rows(&records)?;
             self.write_state(state)?;
+            self.mirror(records)?;
         }
         Ok(())
     }
 
+    /// Writes the turn that the journal has just taken to the store too.
+    fn mirror(&mut self, records: Vec<Record>) -> Done {
+        let (at, last_cycle) = (self.at(), self.journal.last_cycle);
+        let Some(mirror) = &mut self.mirror else { return Ok(()) };
+        mirror.write(at, records, &self.journal.state, last_cycle).map_err(Stop::Wrong)
+    }
+
     fn write_state(&mut self, state: tradefleet::engine::state::DurableState) -> Done {
         self.check_state(&state)?;
-        self.journal.state = state;
+        self.journal.remember(state);
         if let Some(process) = &self.process {
             self.journal.last_cycle = process.last_cycle;
         }
@@ -144,19 +152,9 @@ impl Desk<'_> {
             self.check_record(record)?;
             self.journal.write(record).map_err(Stop::Wrong)?;
             self.check_written(record)?;
-            self.edit_database(record);
+            self.db_changed |= people::take_over(&mut self.db, record);
         }
         Ok(())
-    }
-
-    /// What a turn changes of the settings.
-    fn edit_database(&mut self, record: &Record) {
-        match record {
-            Record::BotStopped { bot, .. } => self.edit_bot(*bot, |config| config.is_running = false),
-            Record::BotClosed { bot } => self.edit_bot(*bot, |config| config.close_requested = false),
-            Record::SymbolClosed { symbol, .. } => drop(self.db.close_symbols.remove(symbol)),
-            _ => {}
-        }
     }
 
     pub(crate) fn checkpoint(&mut self) -> Done {
@@ -203,6 +201,11 @@ impl Desk<'_> {
             ExchangeEvent::Fill(mut fill) => {
                 if self.is(Mutant::FillsByArrival) {
                     fill.trade_id.0 = format!("{}{}", fill.trade_id.0, self.now % 1_000);
+                }
+                if self.is(Mutant::PartIsWhole)
+                    && let Some(order) = self.machine().order(&fill.client_order_id)
+                {
+                    fill.qty = order.qty;
                 }
                 if self.is(Mutant::CumulativeFills) {
                     let before = self.machine().order(&fill.client_order_id).map(|order| order.filled_qty);
@@ -254,61 +257,21 @@ impl Desk<'_> {
 
     fn cycle(&mut self, at: i64) -> Cycle {
         let now = Timestamp::from_ms(at);
-        self.signals.retain(|signal| signal.expires_at > now);
-        for bot in self.bots() {
-            let chance = self.pcg.below(1_000);
-            let (what, confidence) = (self.pcg.below(6), Confidence::new(0.8));
-            let config = &self.db.bots[&bot];
-            let (Some(strategy), tradefleet::engine::settings::SymbolScope::One(symbol)) =
-                (config.strategy, &config.settings.symbol)
-            else {
-                continue;
-            };
-            if chance >= self.plan.signals || !self.are_signals_on {
-                continue;
-            }
-            let number = usize::from(self.venue.dialect.symbols()[1] == *symbol);
-            let signal = Signal {
-                key: SignalKey { strategy, symbol: symbol.clone(), timeframe: Timeframe::M1 },
-                bar_close_at: now,
-                price: crate::units::price_of(self.market.price(number, at)),
-                entry: match what {
-                    0 | 1 => Some(PositionSide::Long),
-                    2 | 3 => Some(PositionSide::Short),
-                    _ => None,
-                },
-                exit_long: what >= 2,
-                exit_short: what < 2 || what == 5,
-                confidence,
-                reason: String::new(),
-                conditions: Vec::new(),
-                expires_at: now.plus(DurationMs::from_secs(30)),
-            };
-            self.signals.retain(|old| old.key.strategy != strategy);
-            self.signals.push(Arc::new(signal));
-        }
-        self.signals.sort_by(|a, b| a.key.cmp(&b.key));
         let symbols = self.venue.dialect.symbols();
-        let price = |(number, symbol): (usize, &tradefleet::domain::instrument::Symbol)| {
-            (symbol.clone(), crate::units::price_of(self.market.price(number, at)))
-        };
+        let price = |number: usize| crate::units::price_of(self.market.price(number, at));
+        let prices: BTreeMap<_, _> = symbols.iter().cloned().zip([price(0), price(1)]).collect();
+        let chance = if self.are_signals_on { self.plan.signals } else { 0 };
+        let drawn = signals::draw(&self.db, &mut self.pcg, chance, now, &prices);
+        let is_replaced = |old: &Signal| drawn.iter().any(|signal| signal.key.strategy == old.key.strategy);
+        self.signals.retain(|signal| signal.expires_at > now && !is_replaced(signal));
+        self.signals.extend(drawn);
         let bars = symbols.iter().enumerate().filter(|_| at % 60_000 == 0);
-        Cycle {
-            id: CycleId::at(now),
+        let step = MarketStep {
             at: now,
-            step: Arc::new(MarketStep {
-                at: now,
-                price_bars: bars.map(|(number, symbol)| self.market.minute(number, symbol, at)).collect(),
-                closed_bars: Vec::new(),
-            }),
-            prices: Arc::new(symbols.iter().enumerate().map(price).collect::<BTreeMap<_, _>>()),
-            signals: self.signals.clone(),
-            representatives: Arc::new(BTreeMap::<StrategyId, StrategyId>::new()),
-            timeframes: Arc::default(),
-            gates: Gates::OPEN,
-            universe: Arc::new(symbols.to_vec()),
-            entries_enabled: self.entries_enabled,
-        }
+            price_bars: bars.map(|(number, symbol)| self.market.minute(number, symbol, at)).collect(),
+            closed_bars: Vec::new(),
+        };
+        signals::cycle(now, step, prices, self.signals.clone(), self.entries_enabled)
     }
 }
 

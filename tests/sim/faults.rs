@@ -72,6 +72,8 @@ faults! {
     DiskFails => 30_000, "disk_fails";
     Suspended => 10_000, "suspended";
     MissedCycle => 150_000, "missed_cycle";
+    // grids
+    GridEdited => 10_000, "grid_edited";
 }
 
 /// Draws faults: each from a stream of its own, so that switching one off leaves all others where they were.
@@ -106,7 +108,7 @@ impl Dice {
 
     /// As [`Self::hits`], so many times as likely.
     pub(crate) fn hits_times(&mut self, fault: Fault, times: u32) -> Option<u32> {
-        let index = Fault::ALL.iter().position(|known| *known == fault).unwrap();
+        let index = fault as usize;
         let stream = &mut self.streams[index];
         let (drawn, how) = (stream.below(1_000_000), stream.next());
         if !self.are_on || drawn >= self.strengths[index].saturating_mul(times) {

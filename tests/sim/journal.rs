@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tradefleet::domain::ids::ClientOrderId;
+use tradefleet::domain::ids::{BotId, ClientOrderId};
 use tradefleet::domain::order::{Order, OrderStatus};
 use tradefleet::domain::time::Timestamp;
 use tradefleet::engine::booked::{BOOKED_MIN, BookedTrade};
+use tradefleet::engine::grid::rows::{GridFill, GridLineRow};
 use tradefleet::engine::orders::{ENDED_MAX, ENDED_MIN};
 use tradefleet::engine::state::{DurableState, SavedAccount};
 use tradefleet::engine::turn::{BookedFill, CashAdjustment, PositionRow, Record};
@@ -17,6 +18,11 @@ pub(crate) struct Journal {
     pub fills: Vec<BookedFill>,
     keys: BTreeSet<(String, String)>,
     pub positions: BTreeMap<ClientOrderId, PositionRow>,
+    pub grid_fills: Vec<GridFill>,
+    /// The lines of each grid as they were last told.
+    pub lines: BTreeMap<BotId, BTreeMap<u16, GridLineRow>>,
+    /// Grids whose ladder was replaced, and how many fills were booked then.
+    pub reseated: Vec<(BotId, usize)>,
     pub state: DurableState,
     pub last_cycle: Option<Timestamp>,
     pub funding: Vec<tradefleet::domain::funding::FundingPayment>,
@@ -67,6 +73,12 @@ impl Journal {
                 let is_loss = notice.kind == tradefleet::engine::turn::NoticeKind::OutOfSync;
                 self.out_of_sync += u32::from(is_loss);
             }
+            Record::GridFill(fill) => self.grid_fills.push(fill.clone()),
+            Record::GridLines(told) => {
+                let lines = self.lines.entry(told.bot).or_default();
+                lines.extend(told.changed.iter().map(|row| (row.line, row.clone())));
+                lines.retain(|line, _| *line < told.count);
+            }
             Record::BotStats(_)
             | Record::BotError { .. }
             | Record::BotStopped { .. }
@@ -74,11 +86,20 @@ impl Journal {
             | Record::SymbolClosed { .. }
             | Record::Equity { .. }
             | Record::Decision(_)
-            | Record::GridFill(_)
-            | Record::GridLines(_)
             | Record::StateChanged => {}
         }
         Ok(())
+    }
+
+    /// Writes what the machine remembers beside its rows.
+    pub(crate) fn remember(&mut self, state: DurableState) {
+        for (bot, grid) in &state.grids {
+            let before = self.state.grids.get(bot);
+            if before.is_some_and(|before| before.ladder != grid.ladder && !before.lots.is_empty()) {
+                self.reseated.push((*bot, self.fills.len()));
+            }
+        }
+        self.state = state;
     }
 
     /// What a restart finds.

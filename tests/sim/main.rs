@@ -1,6 +1,7 @@
 //! Deterministic simulation: the real account machine, a journal with the store's meaning and the executor's loop,
 //! against exchanges of three kinds that lose answers, repeat themselves, tell old news and are meddled with, in virtual
-//! time. Every seed is one world; the same seed is the same world, on every machine.
+//! time. Every seed is one world; the same seed is the same world, on every machine. Some accounts work grids, and some
+//! live in dry run.
 //!
 //! `cargo test --test sim` plays a bounded number of seeds and mutants. For more, and for one seed again:
 //!
@@ -27,10 +28,14 @@ mod desk;
 mod dialect;
 mod executor;
 mod faults;
+mod grids;
 mod journal;
+mod ladders;
 mod market;
 mod matching;
+mod mirror;
 mod mutants;
+mod paper;
 mod pcg;
 mod people;
 mod plan;
@@ -38,6 +43,7 @@ mod reads;
 mod run;
 mod settled;
 mod shrink;
+mod signals;
 mod story;
 mod stream;
 mod tests;

@@ -14,7 +14,8 @@ use crate::units::{Ticks, price_of};
 
 /// When every simulation begins: 2026-01-01, in ms.
 pub(crate) const EPOCH: i64 = 1_767_225_600_000;
-const START: Ticks = 10_000;
+/// What everything costs at first.
+pub(crate) const START: Ticks = 10_000;
 const LEAST: Ticks = 2_000;
 const MOST: Ticks = 60_000;
 

@@ -1,6 +1,7 @@
 //! What happens at the exchange: executions, triggers, forced closes, funding, filters that change.
 
 use tradefleet::domain::external::ExternalCause;
+use tradefleet::domain::fill::Liquidity;
 use tradefleet::domain::ids::ClientOrderId;
 use tradefleet::domain::order::OrderStatus;
 use tradefleet::domain::side::{PositionSide, Side};
@@ -8,10 +9,8 @@ use tradefleet::domain::side::{PositionSide, Side};
 use crate::faults::{Dice, Fault, scaled};
 use crate::market::Market;
 use crate::units::{Atoms, Lots, Ticks, fee_of, notional};
-use crate::venue::{Due, Payment, Rules, Sort, Stake, Trade, Venue};
+use crate::venue::{Due, Payment, Rules, Sort, Stake, Trade, Venue, XOrder};
 
-/// Taker fee: 0.05 %.
-const FEE_RATE: Atoms = 50;
 /// A two-hundredth of what is held must be backed.
 const MAINTENANCE: Atoms = 200;
 
@@ -46,19 +45,42 @@ impl Venue {
     }
 
     fn trigger(&mut self, market: &Market, dice: &mut Dice) {
-        for index in 0..self.orders.len() {
+        for index in self.open.clone() {
             let order = &self.orders[index];
-            let Sort::Trigger { at, rises } = order.sort else { continue };
-            let price = market.price(order.symbol, self.now);
-            let is_there = if rises { price >= at } else { price <= at };
-            if order.status.is_final() || !is_there || !order.parts.is_empty() || order.filled > 0 {
+            let rests = matches!(order.sort, Sort::PostOnly { .. });
+            let is_begun = !rests && (!order.parts.is_empty() || order.filled > 0);
+            // One that was executed before it may have ended this one.
+            if is_begun || order.status.is_final() || !order.is_reached(market.price(order.symbol, self.now))
+            {
                 continue;
             }
-            if self.held(order.symbol, order.position_side) == 0 {
+            let reduces = order.side == order.position_side.exit_side();
+            if reduces && self.held(order.symbol, order.position_side) == 0 {
                 self.end(index, OrderStatus::Expired, "nothing to reduce", dice);
+            } else if rests {
+                self.fill_resting(index, market, dice);
             } else {
                 self.start_filling(index, market, dice);
             }
+        }
+    }
+
+    /// The market has come to a line: all of it is filled, or a part, and the rest goes on resting.
+    fn fill_resting(&mut self, index: usize, market: &Market, dice: &mut Dice) {
+        let order = &self.orders[index];
+        let left = order.lots - order.filled;
+        let lots = dice.hits(Fault::PartialFill).map_or(left, |how| scaled(how, 1, left));
+        let most = self.most_fillable(&self.orders[index]);
+        self.execute(index, lots.min(most), market, dice);
+    }
+
+    /// What only reduces closes no more than there is.
+    fn most_fillable(&self, order: &XOrder) -> Lots {
+        let reduces = order.side == order.position_side.exit_side();
+        if reduces && (order.reduce_only || self.dialect.is_spot()) {
+            self.held(order.symbol, order.position_side)
+        } else {
+            Lots::MAX
         }
     }
 
@@ -81,13 +103,7 @@ impl Venue {
         while !self.orders[index].parts.is_empty() && !self.orders[index].status.is_final() {
             let lots = self.orders[index].parts.remove(0);
             let order = &self.orders[index];
-            let (reduces, side) = (order.side == order.position_side.exit_side(), order.position_side);
-            let most = if reduces && (order.reduce_only || self.dialect.is_spot()) {
-                self.held(order.symbol, side)
-            } else {
-                Lots::MAX
-            };
-            let fills = lots.min(most).min(order.lots - order.filled);
+            let fills = lots.min(self.most_fillable(order)).min(order.lots - order.filled);
             if fills > 0 {
                 self.execute(index, fills, market, dice);
             }
@@ -109,9 +125,14 @@ impl Venue {
     fn execute(&mut self, index: usize, lots: Lots, market: &Market, dice: &mut Dice) {
         let order = self.orders[index].clone();
         let drift = if order.side == Side::Buy { self.rules.tick } else { -self.rules.tick };
-        let price = (market.price(order.symbol, self.now) + drift).max(1);
+        let (price, liquidity) = match order.sort {
+            Sort::PostOnly { at } => (at, Liquidity::Maker),
+            Sort::Market | Sort::Trigger { .. } => {
+                ((market.price(order.symbol, self.now) + drift).max(1), Liquidity::Taker)
+            }
+        };
         let increases = order.side == order.position_side.entry_side();
-        if let Some(bot) = order.cid.key().and_then(|key| key.bot) {
+        if let Some(bot) = order.key.bot {
             let stake = self.bots.entry((bot, order.symbol, order.position_side)).or_default();
             if increases {
                 stake.lots += lots;
@@ -124,14 +145,12 @@ impl Venue {
         self.orders[index].cash += notional(price, lots);
         let is_done = self.orders[index].filled == order.lots;
         self.orders[index].status = if is_done { OrderStatus::Filled } else { OrderStatus::PartiallyFilled };
+        if is_done {
+            self.open.retain(|open| *open != index);
+        }
         self.log(index, dice);
-        self.trade(
-            Some(&order.cid),
-            (order.symbol, order.side, order.position_side),
-            (price, lots),
-            ExternalCause::Manual,
-            dice,
-        );
+        let way = (order.symbol, order.side, order.position_side);
+        self.trade(Some(&order.cid), way, (price, lots, liquidity), ExternalCause::Manual, dice);
     }
 
     /// Books an execution and tells of it.
@@ -139,11 +158,11 @@ impl Venue {
         &mut self,
         cid: Option<&ClientOrderId>,
         (symbol, side, position_side): (usize, Side, PositionSide),
-        (price, lots): (Ticks, Lots),
+        (price, lots, liquidity): (Ticks, Lots, Liquidity),
         cause: ExternalCause,
         dice: &mut Dice,
     ) {
-        let fee = fee_of(notional(price, lots), FEE_RATE);
+        let fee = fee_of(notional(price, lots), self.dialect.fee_rate(liquidity));
         self.wallet -= fee;
         self.move_position(symbol, side, position_side, price, lots);
         let trade = Trade {
@@ -155,6 +174,7 @@ impl Venue {
             price,
             lots,
             fee,
+            liquidity,
             cause,
             at: self.now,
             visible_at: self.now + Self::lag(dice),
@@ -213,17 +233,15 @@ impl Venue {
         if equity > backed && dice.hits(Fault::Liquidation).is_none() {
             return;
         }
-        for index in 0..self.orders.len() {
-            if !self.orders[index].status.is_final() {
-                self.end(index, OrderStatus::Cancelled, "liquidation", dice);
-            }
+        for index in self.open.clone() {
+            self.end(index, OrderStatus::Cancelled, "liquidation", dice);
         }
         let all: Vec<_> = self.positions.iter().map(|(key, stake)| (*key, stake.lots)).collect();
         for ((symbol, side), lots) in all {
             let price = market.price(symbol, self.now);
             self.take_from_bots(symbol, side, lots);
             let way = (symbol, side.exit_side(), side);
-            self.trade(None, way, (price, lots), ExternalCause::Liquidation, dice);
+            self.trade(None, way, (price, lots, Liquidity::Taker), ExternalCause::Liquidation, dice);
         }
     }
 
@@ -270,6 +288,7 @@ impl Venue {
         let order = &mut self.orders[index];
         order.status = status;
         order.parts.clear();
+        self.open.retain(|open| *open != index);
         self.log(index, dice);
         self.tell_end(index, reason, dice);
     }

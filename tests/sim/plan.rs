@@ -14,6 +14,7 @@ use tradefleet::strategy::ExitPlan;
 
 use crate::dialect::Dialect;
 use crate::faults::Fault;
+use crate::grids;
 use crate::mutants::Mutant;
 use crate::pcg::Pcg;
 use crate::units::{price_of, qty_of, quote_of};
@@ -30,11 +31,13 @@ pub(crate) struct Wish {
     /// Cycles with faults; `None`: as many as the seed says.
     pub cycles: Option<i64>,
     pub mutant: Option<Mutant>,
+    /// The store is written beside the journal, and must recover the same.
+    pub is_mirrored: bool,
 }
 
 impl Wish {
     pub(crate) const fn new(seed: u64, mutant: Option<Mutant>) -> Self {
-        Self { seed, without: Vec::new(), cycles: None, mutant }
+        Self { seed, without: Vec::new(), cycles: None, mutant, is_mirrored: false }
     }
 }
 
@@ -50,6 +53,8 @@ pub(crate) struct Plan {
     pub signals: u32,
     /// Two bots may meet on one side of a symbol.
     pub shares: bool,
+    /// There is an account in dry run too.
+    pub has_paper: bool,
 }
 
 impl Plan {
@@ -63,6 +68,8 @@ impl Plan {
         let clocks_differ = !wish.without.contains(&Fault::ClockOffset) && pcg.flips();
         let signals = u32::try_from(pcg.within(30, 250)).unwrap();
         let shares = pcg.below(5) == 0;
+        // Wrong protocols are about real exchanges.
+        let has_paper = pcg.below(4) == 0 && wish.mutant.is_none();
         Self {
             dialect,
             hedge,
@@ -71,6 +78,7 @@ impl Plan {
             offset: if clocks_differ { offset } else { 0 },
             signals,
             shares,
+            has_paper,
         }
     }
 
@@ -127,10 +135,11 @@ impl Plan {
             trail_pct: if trails { some_pct(6) } else { None },
             ..ExitPlan::NONE
         };
+        let grid = (number == 2 && pcg.below(5) < 2).then(|| Arc::new(grids::setup(self.dialect, pcg)));
         BotConfig {
             id: BotId::new(account * 10 + number),
             name: format!("bot-{number}"),
-            strategy: Some(StrategyId::new(number)),
+            strategy: grid.is_none().then(|| StrategyId::new(number)),
             exit_plan,
             settings: BotSettings {
                 symbol: SymbolScope::One(symbols[usize::try_from(symbol).unwrap()].clone()),
@@ -139,7 +148,7 @@ impl Plan {
             },
             is_running: true,
             close_requested: false,
-            grid: None,
+            grid,
         }
     }
 

@@ -5,12 +5,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use tradefleet::engine::config::Halt;
+use tradefleet::engine::grid::rows::GridFill;
 
 use crate::counters::Counters;
 use crate::desk::Desk;
 use crate::dialect::Dialect;
 use crate::market::{EPOCH, Market};
 use crate::mutants::Mutant;
+use crate::paper;
 use crate::plan::{PERIOD, Plan, Wish};
 
 /// Refused exits back off for up to 5 minutes, and the breaker for one.
@@ -31,9 +33,15 @@ pub(crate) fn run(wish: &Wish) -> Outcome {
     let blocked = Rc::new(Cell::new(0));
     let desk = |number| Desk::new(wish, number, &market, &blocked);
     let mut desks: Vec<Desk<'_>> = (1..=plan.accounts).map(desk).collect();
-    let failure = play(&mut desks, calm_from).err();
+    let mut failure = play(&mut desks, calm_from).err();
     let mut counters = Counters::default();
     let mut trace = 0_u64;
+    if plan.has_paper && failure.is_none() {
+        match paper::live(wish, &market, &mut counters) {
+            Ok(lived) => trace = lived,
+            Err(why) => failure = Some(why),
+        }
+    }
     for desk in &mut desks {
         desk.finish_counting();
         counters.add(&desk.counters);
@@ -61,8 +69,10 @@ fn play(desks: &mut [Desk<'_>], calm_from: i64) -> Result<(), String> {
         let at = desk.rest(at, Desk::settled)?;
         desk.close();
         let at = desk.rest(at, |desk| desk.settled().and_then(|()| desk.is_flat()))?;
-        desk.live_an_hour(at)?;
+        desk.live_two_hours(at)?;
         desk.money_agrees()?;
+        desk.grids_earned()?;
+        desk.store_agrees()?;
     }
     Ok(())
 }
@@ -83,6 +93,7 @@ impl Desk<'_> {
     fn calm(&mut self) {
         self.dice.are_on = false;
         self.are_signals_on = false;
+        self.entries_enabled = true;
         self.signals.clear();
         self.blocked_until.set(0);
         self.venue.maintenance_until = 0;
@@ -122,13 +133,21 @@ impl Desk<'_> {
         self.db_changed = true;
     }
 
+    fn store_agrees(&self) -> Result<(), String> {
+        let Some(mirror) = &self.mirror else { return Ok(()) };
+        mirror.recovers(&self.journal.load(), self.journal.last_cycle)?;
+        mirror.is_sound()
+    }
+
     fn is_flat(&self) -> Result<(), String> {
         if self.venue.positions.is_empty() { Ok(()) } else { Err("not flat".to_owned()) }
     }
 
-    /// The hourly comparison, which asks for funding and cash, and the one after it, which confirms.
-    fn live_an_hour(&mut self, from: i64) -> Result<(), String> {
-        for at in [3_604_000, 3_608_000, 3_612_000, 4_300_000, 4_304_000, 4_308_000, 5_000_000, 5_004_000] {
+    /// The hourly comparison, which asks for funding and cash, those after it, which confirm, and the next hour's, to which
+    /// the same payments are told again.
+    fn live_two_hours(&mut self, from: i64) -> Result<(), String> {
+        let moments = [3_604, 3_608, 3_612, 4_300, 4_304, 4_308, 5_000, 5_004, 7_300, 7_304, 7_308];
+        for at in moments.map(|second| second * 1_000) {
             let at = (from + at) / PERIOD * PERIOD;
             self.second(at)?;
         }
@@ -144,6 +163,15 @@ impl Desk<'_> {
         }
         let trades = self.venue.trades.iter().filter(|trade| trade.cid.is_some()).count();
         let closed = self.journal.positions.values().filter(|row| !row.position.is_open()).count();
+        let grids = self.db.bots.values().filter(|bot| bot.grid.is_some()).count();
+        let on_lines = |opens: bool| {
+            let is_its = |part: &&GridFill| part.profit.is_none() == opens;
+            u64::try_from(self.journal.grid_fills.iter().filter(is_its).count()).unwrap()
+        };
+        let (opened, closed_lines) = (on_lines(true), on_lines(false));
+        self.counters.work("grid bots", u64::try_from(grids).unwrap());
+        self.counters.work("grid lines opened", opened);
+        self.counters.work("grid lines closed", closed_lines);
         self.counters.work("fills", u64::try_from(trades).unwrap());
         self.counters.work("positions closed", u64::try_from(closed).unwrap());
         self.counters.work("accounts", 1);

@@ -13,7 +13,8 @@ use crate::desk::Desk;
 use crate::units::{Atoms, lots_of, price_of, qty_of, quote_of, ticks_of};
 use crate::venue::{Due, Payment, Sort, XOrder};
 
-type Verdict = Result<(), String>;
+/// Why something is not as it should be.
+pub(crate) type Verdict = Result<(), String>;
 
 impl Desk<'_> {
     /// Why the account is not at rest yet.
@@ -32,7 +33,8 @@ impl Desk<'_> {
         if let Some((symbol, why)) = state.blocked.first_key_value() {
             return Err(format!("{symbol} is blocked: {why}"));
         }
-        self.is_protected()
+        self.is_protected()?;
+        self.ladders_agree()
     }
 
     fn orders_agree(&self) -> Verdict {
@@ -131,12 +133,14 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Each position has exactly the orders that its row names; nothing else rests.
+    /// Each position has exactly the orders that its row names; nothing else rests but on the lines of grids.
     fn is_protected(&self) -> Verdict {
         let mut wanted = Vec::new();
         for row in self.journal.positions.values().filter(|row| row.position.is_open()) {
             let position = &row.position;
-            let is_wanted = self.capabilities.conditional_orders && self.told.settings.auto_exit;
+            let grid = self.told.bots.get(&position.bot.unwrap()).and_then(|bot| bot.grid.as_ref());
+            let is_asked_for = grid.map_or(self.told.settings.auto_exit, |grid| grid.config.exchange_stop);
+            let is_wanted = self.capabilities.conditional_orders && is_asked_for;
             let lots = lots_of(position.qty);
             let levels = [(Purpose::StopLoss, row.stop_loss), (Purpose::TakeProfit, row.take_profit)];
             for (purpose, level) in levels {
@@ -149,8 +153,8 @@ impl Desk<'_> {
             }
         }
         let mut resting = Vec::new();
-        for order in self.venue.orders.iter().filter(|order| !order.status.is_final()) {
-            let key = order.cid.key().unwrap();
+        for order in self.venue.open_orders_there().filter(|order| !order.key.purpose.is_on_line()) {
+            let key = order.key;
             let Sort::Trigger { at, .. } = order.sort else { return Err(format!("{} rests", order.cid)) };
             resting.push((key.bot.unwrap(), key.purpose.as_str(), at, order.lots - order.filled));
         }

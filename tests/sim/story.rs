@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use crate::desk::Desk;
 use crate::market::EPOCH;
-use crate::venue::Sort;
 
 impl Desk<'_> {
     /// The exchange's orders and trades, and what the journal has of them; times in ms since the beginning.
@@ -12,11 +11,11 @@ impl Desk<'_> {
         let mut text = format!("account {} {:?} hedge {}\n", self.id, self.plan.dialect, self.plan.hedge);
         for (index, order) in self.venue.orders.iter().enumerate() {
             let believed = self.journal.orders.get(&order.cid).map(|row| (row.status, row.filled_qty));
-            let purpose = order.cid.key().map(|key| (key.bot, key.purpose));
-            let trigger = if let Sort::Trigger { at, .. } = order.sort { Some(at) } else { None };
+            let purpose = (order.key.bot, order.key.purpose, order.key.line());
+            let price = order.sort.at();
             let _ = writeln!(
                 text,
-                "order X{index} {} {purpose:?} symbol {} {} {} {trigger:?} {}/{} {} believed {believed:?}, seen {:?}",
+                "order X{index} {} {purpose:?} symbol {} {} {} {price:?} {}/{} {} believed {believed:?}, seen {:?}",
                 order.cid,
                 order.symbol,
                 order.side,

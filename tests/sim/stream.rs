@@ -2,7 +2,7 @@
 
 use tradefleet::domain::external::ExternalCause;
 use tradefleet::domain::fee::Fee;
-use tradefleet::domain::fill::{Fill, Liquidity};
+use tradefleet::domain::fill::Fill;
 use tradefleet::domain::ids::TradeId;
 use tradefleet::domain::order::OrderStatus;
 use tradefleet::domain::time::Timestamp;
@@ -10,7 +10,7 @@ use tradefleet::exchange::report::{ExchangeEvent, ExternalFill, OrderReport, Rep
 
 use crate::faults::{Dice, Fault, scaled};
 use crate::units::{price_of, qty_of, quote_of};
-use crate::venue::{Sort, Trade, Venue};
+use crate::venue::{Trade, Venue};
 
 impl Venue {
     fn tell(&mut self, event: &ExchangeEvent, dice: &mut Dice) {
@@ -101,7 +101,7 @@ impl Venue {
             price,
             qty,
             fee,
-            liquidity: Liquidity::Taker,
+            liquidity: trade.liquidity,
             at,
         })
     }
@@ -115,10 +115,7 @@ impl Venue {
             side: order.side,
             position_side: order.position_side,
             status,
-            price: match order.sort {
-                Sort::Market => None,
-                Sort::Trigger { at, .. } => Some(price_of(at)),
-            },
+            price: order.sort.at().map(price_of),
             qty: qty_of(order.lots),
             filled_qty: qty_of(filled),
             filled_notional: quote_of(order.cash),

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tradefleet::domain::external::ExternalCause;
-use tradefleet::domain::ids::{BotId, ClientOrderId};
-use tradefleet::domain::order::{Order, OrderKind, OrderStatus};
+use tradefleet::domain::fill::Liquidity;
+use tradefleet::domain::ids::{BotId, ClientOrderId, OrderKey};
+use tradefleet::domain::order::{Order, OrderKind, OrderStatus, TimeInForce};
 use tradefleet::domain::side::{PositionSide, Side};
 use tradefleet::exchange::error::ExchangeError;
 use tradefleet::exchange::report::ExchangeEvent;
@@ -35,12 +36,42 @@ pub(crate) enum Sort {
         at: Ticks,
         rises: bool,
     },
+    /// Rests until the price is there, and is refused where it is there already.
+    PostOnly {
+        at: Ticks,
+    },
+}
+
+impl Sort {
+    /// The price that it names.
+    pub(crate) const fn at(self) -> Option<Ticks> {
+        match self {
+            Self::Market => None,
+            Self::Trigger { at, .. } | Self::PostOnly { at } => Some(at),
+        }
+    }
+
+    /// As it is asked for.
+    fn of(order: &Order) -> Self {
+        let sells = order.side == Side::Sell;
+        match order.kind {
+            OrderKind::Market => Self::Market,
+            OrderKind::Limit { price, time_in_force: TimeInForce::PostOnly } => {
+                Self::PostOnly { at: ticks_of(price) }
+            }
+            OrderKind::Limit { .. } => unreachable!("every limit order of ours is post-only"),
+            OrderKind::StopMarket { trigger } => Self::Trigger { at: ticks_of(trigger), rises: !sells },
+            OrderKind::TakeProfitMarket { trigger } => Self::Trigger { at: ticks_of(trigger), rises: sells },
+        }
+    }
 }
 
 /// An order as the exchange keeps it.
 #[derive(Debug, Clone)]
 pub(crate) struct XOrder {
     pub cid: ClientOrderId,
+    /// What its id says.
+    pub key: OrderKey,
     pub symbol: usize,
     pub side: Side,
     pub position_side: PositionSide,
@@ -69,6 +100,7 @@ pub(crate) struct Trade {
     pub price: Ticks,
     pub lots: Lots,
     pub fee: Atoms,
+    pub liquidity: Liquidity,
     pub cause: ExternalCause,
     pub at: i64,
     pub visible_at: i64,
@@ -119,6 +151,8 @@ pub(crate) struct Venue {
     /// What our own orders have bought and not sold, by bot. Below zero it has closed what was not its own.
     pub bots: BTreeMap<(BotId, usize, PositionSide), Stake>,
     pub orders: Vec<XOrder>,
+    /// Those of them that have not ended, in their order.
+    pub open: Vec<usize>,
     /// Somebody else's resting orders.
     pub external_orders: u32,
     pub leverage: [u8; 2],
@@ -130,7 +164,7 @@ pub(crate) struct Venue {
     pub due: BTreeMap<(i64, u64), Due>,
     pub answers: BTreeMap<u64, Result<String, ExchangeError>>,
     /// Orders that were taken since somebody last looked.
-    pub taken: Vec<ClientOrderId>,
+    pub taken: Vec<usize>,
     pub seen_ids: BTreeSet<ClientOrderId>,
     pub history: Vec<(i64, Vec<Held>)>,
     pub stream: Vec<(i64, u64, ExchangeEvent)>,
@@ -138,6 +172,17 @@ pub(crate) struct Venue {
     pub counter: u64,
     /// Something that must never happen, and did.
     pub wrong: Option<String>,
+}
+
+impl XOrder {
+    /// Whether the price is where a resting order waits for it.
+    pub(crate) fn is_reached(&self, price: Ticks) -> bool {
+        match (self.sort, self.side) {
+            (Sort::Market, _) => false,
+            (Sort::Trigger { at, rises: true }, _) | (Sort::PostOnly { at }, Side::Sell) => price >= at,
+            (Sort::Trigger { at, rises: false }, _) | (Sort::PostOnly { at }, Side::Buy) => price <= at,
+        }
+    }
 }
 
 impl Venue {
@@ -152,6 +197,7 @@ impl Venue {
             positions: BTreeMap::new(),
             bots: BTreeMap::new(),
             orders: Vec::new(),
+            open: Vec::new(),
             external_orders: 0,
             leverage: [1; 2],
             trades: Vec::new(),
@@ -190,7 +236,8 @@ impl Venue {
             match what {
                 Due::Second => {
                     self.second(market, dice);
-                    self.schedule(at + 1_000, Due::Second);
+                    let seconds = if self.is_idle(dice) { (until - at) / 1_000 } else { 0 };
+                    self.schedule(at + (seconds + 1) * 1_000, Due::Second);
                 }
                 Due::Place { call, order, stamp, reduce_only } => {
                     let answer = self.take(&order, stamp, reduce_only, market, dice);
@@ -204,6 +251,11 @@ impl Venue {
             }
         }
         self.now = until.max(self.now);
+    }
+
+    /// Whether one second of it is as the other: hours pass at once then.
+    fn is_idle(&self, dice: &Dice) -> bool {
+        !dice.are_on && self.due.is_empty() && self.open.is_empty() && self.positions.is_empty()
     }
 
     /// Checks an order at the door and takes it, or says why not.
@@ -230,9 +282,10 @@ impl Venue {
         let price = market.price(symbol, self.now);
         let new = self.draw_up(order, symbol, reduce_only);
         self.check(&new, order, price, dice)?;
-        self.taken.push(new.cid.clone());
+        let index = self.orders.len();
+        self.taken.push(index);
         self.orders.push(new);
-        let index = self.orders.len() - 1;
+        self.open.push(index);
         self.log(index, dice);
         if self.orders[index].sort == Sort::Market {
             self.start_filling(index, market, dice);
@@ -243,7 +296,7 @@ impl Venue {
     fn check_id(&self, id: &ClientOrderId) -> Result<(), ExchangeError> {
         let of_id = |order: &&XOrder| order.cid == *id;
         let is_refused = match self.dialect.refused_ids() {
-            RefusedIds::Open => self.orders.iter().filter(of_id).any(|order| !order.status.is_final()),
+            RefusedIds::Open => self.open_orders_there().any(|order| of_id(&order)),
             RefusedIds::Taken => self.orders.iter().any(|order| of_id(&order)),
             RefusedIds::Seen => self.seen_ids.contains(id),
         };
@@ -251,18 +304,13 @@ impl Venue {
     }
 
     fn draw_up(&self, order: &Order, symbol: usize, reduce_only: bool) -> XOrder {
-        let sells = order.side == Side::Sell;
-        let sort = match order.kind {
-            OrderKind::Market | OrderKind::Limit { .. } => Sort::Market,
-            OrderKind::StopMarket { trigger } => Sort::Trigger { at: ticks_of(trigger), rises: !sells },
-            OrderKind::TakeProfitMarket { trigger } => Sort::Trigger { at: ticks_of(trigger), rises: sells },
-        };
         XOrder {
             cid: order.client_order_id.clone(),
+            key: order.client_order_id.key().unwrap(),
             symbol,
             side: order.side,
             position_side: order.position_side,
-            sort,
+            sort: Sort::of(order),
             lots: lots_of(order.qty),
             filled: 0,
             cash: 0,
@@ -285,25 +333,29 @@ impl Venue {
         if new.lots == 0 || (order.purpose.increases() && new.lots % self.rules.step != 0) {
             return refuse("-1111");
         }
-        if let Sort::Trigger { at, rises } = new.sort {
-            if at % self.rules.tick != 0 {
-                return refuse("-4014");
-            }
-            if if rises { price >= at } else { price <= at } {
-                return refuse(self.dialect.would_trigger());
-            }
+        if new.sort.at().is_some_and(|at| at % self.rules.tick != 0) {
+            return refuse("-4014");
+        }
+        if new.is_reached(price) {
+            return Err(self.dialect.came_too_late(new.sort));
         }
         let held = self.held(new.symbol, new.position_side);
         if new.reduce_only || (self.dialect.is_spot() && new.side == Side::Sell) {
             let is_nothing = held == 0 || (self.dialect.is_spot() && held < new.lots);
-            return if is_nothing && new.sort == Sort::Market { refuse("-2022") } else { Ok(()) };
+            let may_wait = matches!(new.sort, Sort::Trigger { .. });
+            return if is_nothing && !may_wait { refuse("-2022") } else { Ok(()) };
         }
-        let notional = crate::units::notional(price, new.lots);
+        let notional = crate::units::notional(new.sort.at().unwrap_or(price), new.lots);
         if order.purpose.increases() && notional < self.rules.min_notional / 2 {
             return refuse("-4164");
         }
         let leverage = Atoms::from(if self.dialect.is_spot() { 1 } else { new.leverage });
         if notional / leverage > self.available() { refuse("-2019") } else { Ok(()) }
+    }
+
+    /// The orders that have not ended.
+    pub(crate) fn open_orders_there(&self) -> impl Iterator<Item = &XOrder> {
+        self.open.iter().map(|index| &self.orders[*index])
     }
 
     /// What the account holds on that side.
@@ -324,8 +376,8 @@ impl Venue {
         if self.now < self.maintenance_until {
             return Err(ExchangeError::Unavailable { reason: "maintenance".to_owned() });
         }
-        let open = self.orders.iter().position(|order| order.cid == *id && !order.status.is_final());
-        let Some(index) = open else {
+        let open = self.open.iter().find(|index| self.orders[**index].cid == *id);
+        let Some(index) = open.copied() else {
             return Err(ExchangeError::Refused {
                 code: "-2011".to_owned(),
                 reason: "no such order".to_owned(),

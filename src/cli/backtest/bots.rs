@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::BacktestArgs;
 use super::market::Source;
+use super::typed::Typed;
+use super::{BacktestArgs, grid_bot};
 use crate::backtest::funding::{FundingRates, read_rates};
 use crate::backtest::setup::{BotSetup, Setup};
 use crate::cli::{CliError, Context};
-use crate::control::{Assignment, strategy_params};
+use crate::control::{Assignment, grids, strategy_params};
 use crate::domain::instrument::Symbol;
+use crate::domain::kind::BotType;
 use crate::domain::money::Pct;
 use crate::domain::time::Timeframe;
 use crate::engine::settings::{BotSettings, PaperSettings, PolicyLimits, SymbolScope};
@@ -17,6 +19,7 @@ use crate::strategy::{StrategyKind, StrategyParams, StrategySpec};
 
 /// As many as an account may have.
 const BOTS_MAX: usize = 10;
+
 pub(in crate::cli) fn setup(
     args: &BacktestArgs,
     context: &Context,
@@ -66,7 +69,7 @@ fn funding_file(text: &str, source: &Source) -> Result<(Symbol, PathBuf), CliErr
     }
 }
 
-fn bad(error: impl std::error::Error) -> CliError {
+pub(super) fn bad(error: impl std::error::Error) -> CliError {
     CliError::usage(error.to_string())
 }
 
@@ -97,7 +100,7 @@ fn bots(
         max_positions: u16::try_from(source.market.lanes.len()).unwrap_or(u16::MAX).clamp(1, 20),
         ..BotSettings::default()
     };
-    Ok(vec![BotSetup { name: spec.params.kind().to_string(), spec, settings }])
+    Ok(vec![BotSetup::signals(spec.params.kind().as_str(), spec, settings)])
 }
 
 /// One symbol, or all of the tape.
@@ -153,37 +156,50 @@ fn described(
     source: &Source,
     limits: PolicyLimits,
 ) -> Result<BotSetup, CliError> {
-    let mut name = None;
-    let mut described = Described::default();
-    let mut settings =
+    let typed = Typed::split(text)?;
+    let settings =
         BotSettings { symbol: scope(source), max_leverage: limits.max_leverage, ..BotSettings::default() };
-    for part in text.split(',') {
-        let (key, value) = part
-            .split_once('=')
-            .ok_or_else(|| CliError::usage(format!("--bot: `{part}` is not KEY=VALUE")))?;
-        match key.trim() {
-            "name" => name = Some(value.to_owned()),
-            "strategy" => described.strategy = Some(value.to_owned()),
-            "kind" => described.kind = Some(value.parse().map_err(bad)?),
-            "timeframe" => described.timeframe = Some(value.parse().map_err(bad)?),
-            "allocation" => settings.set("allocation_percent", value, limits).map_err(bad)?,
-            key => match key.strip_prefix("param.") {
-                Some(param) => {
-                    described.params.push(Assignment { key: param.to_owned(), value: value.to_owned() });
-                }
-                None => settings.set(key, value, limits).map_err(bad)?,
-            },
-        }
-    }
-    if let SymbolScope::One(symbol) = &settings.symbol
+    let bot = match typed.bot_type()? {
+        BotType::AiTrend => following(typed, context, source, (settings, limits))?,
+        BotType::Grid => grid_bot::of(typed, (settings, limits))?,
+    };
+    if let SymbolScope::One(symbol) = &bot.settings.symbol
         && source.market.lane(symbol).is_none()
     {
         let known: Vec<String> = source.market.symbols().iter().map(Symbol::to_string).collect();
         return Err(CliError::usage(format!("the tape has no {symbol}; it has {}", known.join(", "))));
     }
+    Ok(bot)
+}
+
+/// A bot that follows the signals of a strategy.
+fn following(
+    typed: Typed<'_>,
+    context: &Context,
+    source: &Source,
+    (mut settings, limits): (BotSettings, PolicyLimits),
+) -> Result<BotSetup, CliError> {
+    let mut described = Described::default();
+    for (key, value) in typed.pairs {
+        match key {
+            "strategy" => described.strategy = Some(value.to_owned()),
+            "kind" => described.kind = Some(value.parse().map_err(bad)?),
+            "timeframe" => described.timeframe = Some(value.parse().map_err(bad)?),
+            key => match key.strip_prefix("param.") {
+                Some(param) => {
+                    described.params.push(Assignment { key: param.to_owned(), value: value.to_owned() });
+                }
+                None => {
+                    grids::check_key(key, false)
+                        .map_err(|error| bad(error).hint("`type=grid` makes it a grid"))?;
+                    settings.set(key, value, limits).map_err(bad)?;
+                }
+            },
+        }
+    }
     let spec = described.resolve(context, source)?;
-    let name = name.unwrap_or_else(|| format!("{} {}", spec.params.kind(), settings.symbol));
-    Ok(BotSetup { name, spec, settings })
+    let name = typed.name.unwrap_or_else(|| format!("{} {}", spec.params.kind(), settings.symbol));
+    Ok(BotSetup::signals(&name, spec, settings))
 }
 
 /// What a live account could not have, a tested one cannot either.

@@ -37,11 +37,16 @@ pub(super) fn run(name: &str, tape: &Tape, context: &Context) -> Result<(), CliE
     let ledger = replay(Feed::from_tape(tape), config, &roster, entrant);
     let fills: Vec<String> = ledger.fills.iter().map(|fill| parity::fill_line(&fill.booked)).collect();
     let decisions = kept(&ledger.decisions);
+    let mut grid_fills: Vec<String> =
+        ledger.grid_fills.iter().map(|filled| parity::grid_fill_line(&filled.fill)).collect();
+    grid_fills.sort();
     compare(context, "fill", &parity::fills(&conn, account)?, &fills)?;
+    compare(context, "grid fill", &parity::grid_fills(&conn, account)?, &grid_fills)?;
     compare(context, "decision", &parity::decisions(&conn, account)?, &decisions)?;
     if context.out.is_json() {
         return context.out.json(&json!({
-            "account": name, "fills": fills.len(), "decisions": decisions.len(), "differences": 0,
+            "account": name, "fills": fills.len(), "grid_fills": grid_fills.len(),
+            "decisions": decisions.len(), "differences": 0,
         }));
     }
     context.out.line(format!(

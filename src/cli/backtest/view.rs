@@ -1,13 +1,11 @@
-//! Tables and the CSV of a backtest.
-
-use std::path::Path;
+//! The tables of a backtest.
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
 
+use crate::backtest::grids::GridRow;
 use crate::backtest::results::Results;
 use crate::backtest::setup::Setup;
-use crate::backtest::trades::Trade;
 use crate::cli::output::Tone;
 use crate::cli::{CliError, Context, figures, when};
 use crate::domain::time::{DurationMs, Timestamp};
@@ -42,6 +40,7 @@ pub(super) fn show(context: &Context, setup: &Setup, results: &Results) -> Resul
         out.line(format!("entries not made: {}", reasons.join(", ")))?;
     }
     symbols(context, results)?;
+    grids(context, results)?;
     months(context, results)?;
     trades(context, results)
 }
@@ -106,6 +105,53 @@ fn symbols(context: &Context, results: &Results) -> Result<(), CliError> {
     context.out.table(&table)
 }
 
+/// The figures of `bot stats`, and what was asked of each grid.
+fn grids(context: &Context, results: &Results) -> Result<(), CliError> {
+    if results.grids.is_empty() {
+        return Ok(());
+    }
+    let out = context.out;
+    let columns =
+        ["GRID", "INVESTED", "CYCLES", "PROFIT", "OF INVESTED", "A DAY", "UNREALIZED", "FEES", "NET"];
+    let mut table = out.new_table(&columns, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    for grid in &results.grids {
+        table.add_row([
+            grid.bot.clone(),
+            grid.config.investment.to_string(),
+            grid.cycles.to_string(),
+            figures::profit(out, grid.realized_profit),
+            figures::share(grid.profit_pct),
+            figures::or_dash(grid.profit_per_day),
+            figures::profit(out, grid.unrealized_profit),
+            figures::amount(grid.fees),
+            figures::profit(out, grid.net_profit),
+        ]);
+    }
+    out.line("")?;
+    out.table(&table)?;
+    for grid in &results.grids {
+        out.line(format!("  {}: {}", grid.bot, asked(grid)))?;
+        if let Some(stopped) = &grid.stopped {
+            let at = when::minute(Timestamp::from_ms(stopped.time_ms));
+            out.line(format!("  {}: stopped in the bar of {at}: {}", grid.bot, stopped.reason))?;
+        }
+    }
+    Ok(())
+}
+
+/// `31 long lines from 55000 to 70000, arithmetic, 0.003 each; a round trip earns 1.4 to 1.5`.
+fn asked(grid: &GridRow) -> String {
+    let config = &grid.config;
+    let earns = match (figures::amount(grid.net_per_line.min), figures::amount(grid.net_per_line.max)) {
+        (least, most) if least == most => least,
+        (least, most) => format!("{least} to {most}"),
+    };
+    format!(
+        "{} {} lines from {} to {}, {}, {} each; a round trip earns {earns}",
+        config.count, config.direction, config.lower, config.upper, config.mode, grid.qty_per_line
+    )
+}
+
 fn months(context: &Context, results: &Results) -> Result<(), CliError> {
     let mut table = context.out.new_table(&["MONTH", "RETURN", "TRADES", "NET"], &[1, 2, 3]);
     let hidden = results.months.len().saturating_sub(MONTHS_SHOWN);
@@ -149,55 +195,4 @@ fn trades(context: &Context, results: &Results) -> Result<(), CliError> {
         context.out.note(context.out.paint(Tone::Faint, &text));
     }
     Ok(())
-}
-
-/// One row a trade, exact.
-pub(super) fn write_csv(path: &Path, trades: &[Trade]) -> Result<(), CliError> {
-    let failed = |error: csv::Error| CliError::file(path, &std::io::Error::from(error));
-    let mut file = csv::Writer::from_path(path).map_err(failed)?;
-    let columns = [
-        "n",
-        "signal_time_ms",
-        "entry_time_ms",
-        "entry_price",
-        "exit_time_ms",
-        "exit_price",
-        "exit_reason",
-        "ret_gross",
-        "ret_net",
-        "bot",
-        "symbol",
-        "side",
-        "qty",
-        "gross_pnl",
-        "fees",
-        "net_pnl",
-        "dca_level",
-        "bars_held",
-    ];
-    file.write_record(columns).map_err(failed)?;
-    for trade in trades {
-        file.write_record([
-            trade.n.to_string(),
-            trade.signal_time_ms.map(|ms| ms.to_string()).unwrap_or_default(),
-            trade.entry_time_ms.to_string(),
-            trade.entry_price.to_string(),
-            trade.exit_time_ms.to_string(),
-            trade.exit_price.to_string(),
-            trade.exit_reason.clone(),
-            trade.ret_gross.to_string(),
-            trade.ret_net.to_string(),
-            trade.bot.clone(),
-            trade.symbol.to_string(),
-            trade.side.to_string(),
-            trade.qty.to_string(),
-            trade.gross_pnl.to_string(),
-            trade.fees.to_string(),
-            trade.net_pnl.to_string(),
-            trade.dca_level.to_string(),
-            trade.bars_held.to_string(),
-        ])
-        .map_err(failed)?;
-    }
-    file.flush().map_err(|error| CliError::file(path, &error))
 }

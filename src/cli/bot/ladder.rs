@@ -1,5 +1,7 @@
 //! `bot grid`: the ladder of a grid, from the highest line down, with what rests on it and the price between its lines.
 
+use std::fmt;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -11,11 +13,15 @@ use crate::cli::write::{self, WriteArgs};
 use crate::cli::{CliError, Context, figures};
 use crate::control::grids::{self, GridOutlook};
 use crate::control::{Command, ControlError};
+use crate::domain::ids::BotId;
 use crate::domain::kind::BotType;
 use crate::domain::money::Price;
 use crate::domain::side::{PositionSide, Side};
-use crate::store::Store;
+use crate::domain::time::Timestamp;
+use crate::engine::grid::repair::Repair;
+use crate::engine::grid::waiting::Waiting;
 use crate::store::queries::grid::{self, GridFigures, GridView, LadderLine, RestingOrder};
+use crate::store::{Store, grid_configs};
 
 #[derive(Debug, Args)]
 pub(super) struct LadderArgs {
@@ -68,6 +74,48 @@ struct Shown {
     view: GridView,
     /// `Err` when the market does not allow it any more.
     outlook: Result<GridOutlook, String>,
+    repair: Option<Repaired>,
+}
+
+/// The last repair that was asked for; `None` inside while no daemon has taken it up.
+struct Repaired {
+    asked_at: Timestamp,
+    followed: Option<Repair>,
+}
+
+impl Repaired {
+    fn of(store: &Store, bot: BotId) -> Result<Option<Self>, CliError> {
+        let asked_at = grid_configs::find(store.conn(), bot)?.and_then(|row| row.repair_asked_at);
+        let Some(asked_at) = asked_at else { return Ok(None) };
+        let followed = grid::state(store.conn(), bot)?.repair.filter(|repair| repair.asked_at == asked_at);
+        Ok(Some(Self { asked_at, followed }))
+    }
+
+    /// What it came to; `None` while it is not done.
+    fn result(&self) -> Option<(Timestamp, String)> {
+        let repair = self.followed.as_ref()?;
+        Some((repair.done_at?, repair.to_string()))
+    }
+
+    fn to_json(&self) -> Value {
+        let (done_at, result) = self.result().unzip();
+        let counts = self.followed.as_ref().filter(|_| done_at.is_some()).map(|repair| {
+            let Repair { gone, taken_back, placed, fills, .. } = repair;
+            json!({ "gone": gone, "taken_back": taken_back, "placed": placed, "fills": fills })
+        });
+        json!({ "asked_at": self.asked_at, "done_at": done_at, "result": result, "counts": counts })
+    }
+}
+
+impl fmt::Display for Repaired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "asked for at {}, ", self.asked_at)?;
+        match (self.result(), &self.followed) {
+            (Some((done_at, result)), _) => write!(f, "done at {done_at}: {result}"),
+            (None, Some(_)) => f.write_str("under way"),
+            (None, None) => f.write_str("waits for the daemon"),
+        }
+    }
 }
 
 impl Shown {
@@ -88,7 +136,13 @@ impl Shown {
             .map(|outlook| outlook.plan.lines.iter().map(|line| line.price).collect())
             .unwrap_or_default();
         let view = grid::view(store.conn(), found.bot.id, &planned)?;
-        Ok(view.map(|view| Self { found, view, outlook }))
+        let repair = Repaired::of(store, found.bot.id)?;
+        Ok(view.map(|view| Self { found, view, outlook, repair }))
+    }
+
+    /// What a running grid waits for before it begins.
+    fn waiting(&self) -> Option<Waiting> {
+        self.outlook.as_ref().ok()?.waiting
     }
 
     fn to_json(&self) -> Value {
@@ -96,6 +150,7 @@ impl Shown {
         let mut document = json!({
             "account": self.found.account.name, "name": bot.name, "id": bot.id, "symbol": bot.settings.symbol,
             "running": bot.is_running, "close_requested": bot.close_requested, "last_error": bot.last_error,
+            "repair": self.repair.as_ref().map(Repaired::to_json), "waiting": self.waiting().map(|waiting| waiting.to_string()),
             "plan": self.outlook.as_ref().ok().map(plan::to_json), "refused": self.outlook.as_ref().err(),
         });
         if let (Some(map), Ok(Value::Object(view))) =
@@ -116,6 +171,9 @@ impl Shown {
         };
         let what = self.outlook.as_ref().map(plan::headline).unwrap_or_default();
         out.line(format!("{}  {} {state}  {what}", out.paint(Tone::Strong, &title), bot.settings.symbol))?;
+        if let Some(waiting) = self.waiting() {
+            out.line(format!("  {:<12}{waiting}", "not begun"))?;
+        }
         let mut table = out.new_table(&["LINE", "PRICE", "RESTS", "HOLDS", "FILLS", "PROFIT"], &[0, 1, 4, 5]);
         let mut is_price_due = view.current_price.is_some();
         for line in &view.lines {
@@ -131,6 +189,9 @@ impl Shown {
         out.table(&table)?;
         for (label, value) in totals(out, view) {
             out.line(format!("  {label:<12}{value}"))?;
+        }
+        if let Some(repair) = &self.repair {
+            out.line(format!("  {:<12}{repair}", "repair"))?;
         }
         if let Err(refused) = &self.outlook {
             out.warn(refused);

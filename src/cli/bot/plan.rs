@@ -14,7 +14,7 @@ use crate::engine::grid::plan::{Plan, RoundTrip};
 const LINES_SHOWN: usize = 8;
 
 pub(in crate::cli) fn to_json(outlook: &GridOutlook) -> Value {
-    let GridOutlook { bot, symbol, config, plan, instrument, price, capital, waits, edit } = outlook;
+    let GridOutlook { bot, symbol, config, plan, instrument, price, capital, waits, waiting, edit } = outlook;
     let (net_min, net_max) = plan.net_range();
     let (pct_min, pct_max) = plan.net_pct_range();
     let ladder = plan.lines.iter().map(|line| json!({ "line": line.index, "price": line.price }));
@@ -33,6 +33,7 @@ pub(in crate::cli) fn to_json(outlook: &GridOutlook) -> Value {
         "net_pct_per_line": { "min": pct_min, "max": pct_max },
         "ladder": ladder.collect::<Vec<_>>(),
         "waits_for_start": waits,
+        "waiting": waiting.map(|waiting| waiting.to_string()),
         "edit": edit.as_ref().map(edit_json),
     })
 }

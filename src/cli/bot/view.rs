@@ -141,6 +141,7 @@ fn grid_lines(outlook: &Result<GridOutlook, String>) -> Vec<(&'static str, Strin
     match outlook {
         Ok(outlook) => {
             let mut lines = vec![("grid", plan::headline(outlook))];
+            lines.extend(outlook.waiting.map(|waiting| ("not begun", waiting.to_string())));
             lines.extend(plan::lines(outlook));
             lines
         }

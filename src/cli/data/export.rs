@@ -14,7 +14,8 @@ use crate::market::series::SeriesName;
 pub(super) struct ExportArgs {
     /// SYMBOL:TIMEFRAME, or EXCHANGE/SYMBOL:TIMEFRAME
     series: SeriesName,
-    /// What it is written as, its name says: .csv, .csv.gz, or .feather (as freqtrade reads it)
+    /// What it is written as, its name says: .csv, .csv.gz, .zip (as Binance's archive), or .feather (as
+    /// freqtrade reads it)
     file: PathBuf,
     /// Candles from this time on
     #[arg(long, value_name = "TIME")]

@@ -152,7 +152,7 @@ impl Spec {
         }
         let limits = PolicyLimits { max_leverage: Leverage::try_new(Leverage::MAX).unwrap_or(Leverage::ONE) };
         let spec = StrategySpec { params, timeframe: self.bars };
-        let bot = BotSetup { name: self.kind.to_string(), spec, settings: BotSettings::default() };
+        let bot = BotSetup::signals(self.kind.as_str(), spec, BotSettings::default());
         self.space(&Setup::new(limits, vec![bot])).map(|space| space.dimensions)
     }
 

@@ -5,6 +5,7 @@ use super::spec::{Fingerprints, Origin, Spec};
 use super::{StartArgs, no_search, stored, writable};
 use crate::cli::{CliError, Context, Exit, figures};
 use crate::control::strategy_params;
+use crate::domain::kind::BotType;
 use crate::optimize::search::{Search, SearchError};
 use crate::optimize::study::Study;
 use crate::store::research::NewRun;
@@ -17,7 +18,7 @@ pub(super) fn start(args: &StartArgs, context: &Context) -> Result<(), CliError>
     let origin = origin(name, context)?;
     let mut spec = Spec::new(args, &origin, context)?;
     let study = spec.study(context)?;
-    spec.bars = study.base.bots.first().and_then(|bot| bot.spec.timeframe);
+    spec.bars = study.base.bots.first().and_then(|bot| bot.spec()?.timeframe);
     let planned = planned(&study)?;
     let prints = Fingerprints::of(&study);
     let run = NewRun {
@@ -117,6 +118,10 @@ fn origin(name: &str, context: &Context) -> Result<Origin, CliError> {
     if let Some(row) = stored.transpose()?.flatten() {
         let params = strategy_params(&row)?;
         return Ok(Origin { kind: params.kind(), params: params.to_json(), timeframe: row.timeframe });
+    }
+    if name == BotType::Grid.as_str() {
+        return Err(CliError::usage("a grid follows no strategy: there are no parameters to search")
+            .hint("compare grids with `backtest --bot type=grid,lower=...`"));
     }
     let kind: StrategyKind = name.parse().map_err(|_| {
         CliError::new(Exit::NotFound, format!("there is no strategy `{name}`"))

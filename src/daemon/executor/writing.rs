@@ -33,7 +33,7 @@ impl Executor {
         });
         loop {
             let job = Arc::clone(&rows);
-            match self.writer.run(move |conn| journal::record_turn(conn, &job)).await {
+            match self.writer.run_repeatable(move |conn| journal::record_turn(conn, &job)).await {
                 Ok(()) => break,
                 Err(error) if error.is_passing() => {
                     self.counters.store_failed(&error);
@@ -58,7 +58,7 @@ impl Executor {
             state: if explains_only { None } else { Some(self.state_row()?) },
             paper_book: None,
         };
-        self.writer.post(move |conn| journal::record_turn(conn, &rows)).await;
+        self.writer.post_repeatable(move |conn| journal::record_turn(conn, &rows)).await;
         Ok(())
     }
 

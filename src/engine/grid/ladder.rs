@@ -1,5 +1,7 @@
 //! Which line opens where, on which side, and closes where.
 
+use rust_decimal::Decimal;
+
 use crate::domain::instrument::Instrument;
 use crate::domain::money::{Price, Qty};
 use crate::domain::side::PositionSide;
@@ -46,12 +48,20 @@ impl Rung {
         is_beyond(price, self.entry, self.side)
     }
 
+    /// Half way from the entry to the exit; `None` where no price has so many decimals.
+    pub fn middle(&self) -> Option<Price> {
+        Price::try_new(self.exact_middle()).ok()
+    }
+
+    fn exact_middle(&self) -> Decimal {
+        (self.entry.decimal() + self.exit.decimal()) / Decimal::TWO
+    }
+
     /// Whether the price is nearer to the exit than to the entry.
     pub fn is_past_middle(&self, price: Price) -> bool {
-        let middle = (self.entry.decimal() + self.exit.decimal()) / rust_decimal::Decimal::TWO;
         match self.side {
-            PositionSide::Long => price.decimal() >= middle,
-            PositionSide::Short => price.decimal() <= middle,
+            PositionSide::Long => price.decimal() >= self.exact_middle(),
+            PositionSide::Short => price.decimal() <= self.exact_middle(),
         }
     }
 
@@ -85,7 +95,7 @@ fn is_beyond(price: Price, other: Price, side: PositionSide) -> bool {
 }
 
 fn by_ticks(price: Price, tick: Price, count: u8, up: bool) -> Price {
-    let distance = tick.decimal() * rust_decimal::Decimal::from(count);
+    let distance = tick.decimal() * Decimal::from(count);
     let moved = if up { price.decimal() + distance } else { price.decimal() - distance };
     Price::try_new(moved).unwrap_or(price)
 }

@@ -18,6 +18,7 @@ use crate::engine::entries::Obstacle;
 use crate::engine::intent::Intent;
 use crate::engine::machine::{AccountMachine, HeldKey};
 use crate::engine::turn::Record;
+use crate::engine::watch::Watch;
 
 use super::Direction;
 use super::ladder::{Rung, is_sellable, rungs};
@@ -45,6 +46,12 @@ struct Wants {
     entries: Vec<Lacking>,
 }
 
+impl Wants {
+    const fn is_empty(&self) -> bool {
+        self.cancels.is_empty() && self.exits.is_empty() && self.entries.is_empty()
+    }
+}
+
 /// What one look at the lines is made with.
 struct View<'a> {
     state: &'a GridState,
@@ -58,6 +65,19 @@ struct View<'a> {
 }
 
 impl View<'_> {
+    /// What all lines lack, but for those that are being bought in.
+    fn wants(&self, direction: Direction) -> Wants {
+        let buying_in = self.state.buying_in.map(|(first, last)| first.min(last)..=first.max(last));
+        let mut wants = Wants::default();
+        for rung in rungs(self.plan, direction, self.state.anchor) {
+            if !buying_in.as_ref().is_some_and(|lines| lines.contains(&rung.line)) {
+                self.look(rung, &mut wants);
+            }
+        }
+        wants.entries.sort_by_key(|lacking| (lacking.price.decimal() - self.price.decimal()).abs());
+        wants
+    }
+
     fn look(&self, rung: Rung, wants: &mut Wants) {
         let (entry, exit) = (self.order(rung.line, false), self.order(rung.line, true));
         let lot = self.state.lots.get(rung.line).qty;
@@ -97,6 +117,21 @@ impl View<'_> {
         is_partial && exit.is_none() && lot < self.instrument.min_qty
     }
 
+    /// The price, on the rung's winning side, from which on [`Self::look`] may find that a line lacks what it does not
+    /// lack now.
+    fn turning_price(&self, rung: Rung) -> Option<Price> {
+        let is_sellable =
+            is_sellable(self.state.lots.get(rung.line).qty, rung.exit, self.instrument, self.plan.terms.spot);
+        let is_against = self.held.is_some_and(|side| side != rung.side);
+        match (self.order(rung.line, false), self.order(rung.line, true)) {
+            (Some(entry), None) if is_sellable && !entry.filled_qty.is_zero() => {
+                Some(rung.middle().unwrap_or(rung.entry))
+            }
+            (None, None) if !is_sellable && !is_against && !rung.can_rest(self.price) => Some(rung.entry),
+            (Some(_), _) | (None, _) => None,
+        }
+    }
+
     fn order(&self, line: u16, is_exit: bool) -> Option<&Order> {
         self.working.get(&(line, is_exit)).copied()
     }
@@ -115,7 +150,9 @@ impl AccountMachine {
     pub(super) fn work_lines(&mut self, key: &HeldKey) {
         let (Some(bot), Ok(price)) = (self.bot(key.0), self.price(&key.1)) else { return };
         let (Some(plan), Some(instrument)) = (self.plan_of(key.0), self.instrument(&key.1)) else { return };
-        let Some(wants) = self.wants(key, &bot, &plan, &instrument, price) else { return };
+        let Some(setup) = bot.grid.as_ref() else { return };
+        let Some(view) = self.view(key, &plan, &instrument, price) else { return };
+        let wants = view.wants(setup.config.direction);
         for order in wants.cancels {
             self.cancel(&order);
         }
@@ -131,36 +168,46 @@ impl AccountMachine {
         }
     }
 
-    fn wants(
-        &self,
-        key: &HeldKey,
-        bot: &BotConfig,
-        plan: &Plan,
-        instrument: &Instrument,
+    fn view<'a>(
+        &'a self,
+        key: &'a HeldKey,
+        plan: &'a Plan,
+        instrument: &'a Instrument,
         price: Price,
-    ) -> Option<Wants> {
-        let setup = bot.grid.as_ref()?;
-        let state = self.durable.grids.get(&key.0)?;
-        let view = View {
-            state,
+    ) -> Option<View<'a>> {
+        Some(View {
+            state: self.durable.grids.get(&key.0)?,
             memory: self.grid_memory.get(&key.0)?,
             plan,
             instrument,
             price,
             held: self.held.get(key).map(|held| held.position().side),
             working: self.line_orders(key.0, &key.1),
+        })
+    }
+
+    /// Adds to `watch` the prices at which a line of a grid that has begun would lack something; where one lacks
+    /// something already, or something was refused, the next cycle counts.
+    pub(super) fn watch_lines(
+        &self,
+        key: &HeldKey,
+        bot: &BotConfig,
+        (plan, instrument): (&Plan, &Instrument),
+        price: Price,
+        watch: &mut Watch,
+    ) {
+        let Some((view, setup)) = self.view(key, plan, instrument, price).zip(bot.grid.as_ref()) else {
+            return;
         };
-        let mut wants = Wants::default();
-        let is_buying_in = |line: u16| {
-            state.buying_in.is_some_and(|(first, last)| (first.min(last)..=first.max(last)).contains(&line))
-        };
-        for rung in rungs(plan, setup.config.direction, state.anchor) {
-            if !is_buying_in(rung.line) {
-                view.look(rung, &mut wants);
+        let lacks = !view.wants(setup.config.direction).is_empty();
+        if lacks || view.state.buying_in.is_some() || !view.memory.held_back.is_empty() {
+            watch.until(self.now());
+        }
+        for rung in rungs(plan, setup.config.direction, view.state.anchor) {
+            if let Some(price) = view.turning_price(rung) {
+                watch.winning(rung.side, price);
             }
         }
-        wants.entries.sort_by_key(|lacking| (lacking.price.decimal() - price.decimal()).abs());
-        Some(wants)
     }
 
     /// The working orders on a grid's lines, by line and whether they close.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::fill::Fill;
-use crate::domain::money::{Qty, Quote};
+use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::side::PositionSide;
 
 /// What one line holds.
@@ -62,7 +62,7 @@ impl Lots {
 
     /// A line's order has opened.
     pub fn enter(&mut self, line: u16, fill: &Fill) -> LineFill {
-        self.add(line, fill, fill.qty, fill.fee.known_value())
+        self.open(line, fill.price, fill.qty, fill.fee.known_value())
     }
 
     /// Opened for several lines at once: each gets what it lacks of `per_line`, in this order; the last one the rest.
@@ -85,17 +85,18 @@ impl Lots {
                 continue;
             }
             let fee = fee_left.share(part, qty_left);
-            parts.push(self.add(line, fill, part, fee));
+            parts.push(self.open(line, fill.price, part, fee));
             fee_left -= fee;
             qty_left = qty_left.minus(part);
         }
         parts
     }
 
-    fn add(&mut self, line: u16, fill: &Fill, qty: Qty, fee: Quote) -> LineFill {
+    /// A line has opened `qty` more.
+    pub fn open(&mut self, line: u16, price: Price, qty: Qty, fee: Quote) -> LineFill {
         let lot = self.0.entry(line).or_default();
         lot.qty = lot.qty.plus(qty);
-        lot.cost += fill.price.notional(qty);
+        lot.cost += price.notional(qty);
         lot.fees += fee;
         LineFill { line, qty, fee, profit: None }
     }

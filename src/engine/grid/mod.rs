@@ -20,17 +20,23 @@ use crate::domain::money::{Leverage, Price, Quote};
 use crate::domain::words::words;
 
 pub mod difference;
+pub mod flow;
 pub mod ladder;
 pub mod lots;
 pub mod plan;
 pub mod refusal;
+pub mod repair;
 pub mod rows;
 pub mod state;
+pub mod waiting;
 
 mod booking;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod lines;
 mod spacing;
 mod steering;
+mod watching;
 
 /// How the lines are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +70,7 @@ pub struct GridConfig {
     pub lower: Price,
     pub upper: Price,
     /// Lines, both bounds included: [`plan::LINES_MIN`]..=[`plan::LINES_MAX`].
+    #[serde(rename = "grids")]
     pub count: u16,
     pub mode: GridMode,
     /// The operator's own money in the grid, in quote currency: margin and entry fees of all its lines at once.
@@ -83,4 +90,11 @@ pub struct GridConfig {
     pub leverage: Leverage,
     /// The stop of the whole holding also rests at the exchange, for the time when nobody watches. Futures only.
     pub exchange_stop: bool,
+}
+
+impl GridConfig {
+    /// Whether `price` is below the lowest or above the highest line.
+    pub fn is_outside(&self, price: Price) -> bool {
+        price < self.lower || price > self.upper
+    }
 }

@@ -425,7 +425,7 @@ impl Surroundings {
             refusals.push(PlanRefusal::LeverageAbove { leverage, allowed });
         }
         if let Some(price) = self.price.filter(|_| config.trigger.is_none() && lower < upper)
-            && (price < lower || price > upper)
+            && config.is_outside(price)
         {
             refusals.push(PlanRefusal::PriceOutside { price, lower, upper });
         }

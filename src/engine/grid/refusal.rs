@@ -100,6 +100,11 @@ pub enum PlanRefusal {
     PriceOutside { price: Price, lower: Price, upper: Price },
 }
 
+/// All reasons, each on a line of its own behind what they are about.
+pub fn reasons(refusals: &[PlanRefusal]) -> String {
+    refusals.iter().map(|refusal| format!("\n  {refusal}")).collect()
+}
+
 fn or_fewer(fits: Option<u16>) -> String {
     match fits {
         Some(fits) => format!("at most {fits} lines fit, or widen the range"),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::domain::ids::{BotId, ClientOrderId, TradeId};
 use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::Order;
@@ -12,7 +14,8 @@ use crate::domain::words::words;
 use super::lots::Lot;
 
 /// How far a line has come. A short line goes through the same words from the other end: sold first, bought back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LineStatus {
     Pending,
     BuyPlaced,

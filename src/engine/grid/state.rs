@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::decision::Code;
@@ -13,6 +14,7 @@ use crate::engine::decision::Code;
 use super::GridConfig;
 use super::lots::Lots;
 use super::plan::{Plan, Terms};
+use super::repair::Repair;
 use super::rows::GridLineRow;
 
 /// First pause after a refused order of a grid; doubles with each further round of refusals.
@@ -32,14 +34,20 @@ pub struct GridSetup {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GridState {
-    /// Its trigger was reached and its lines are worked.
+    /// The price has come where it begins, and its lines are worked.
     pub is_started: bool,
+    /// People were told that it waits for the price to come into its range.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_wait_told: bool,
     /// The side of the trigger on which the price was first seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_above: Option<bool>,
     /// The price it began at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anchor: Option<Price>,
+    /// Where it began, or was moved to since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// The first and the last line that are being bought in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub buying_in: Option<(u16, u16)>,
@@ -49,19 +57,38 @@ pub struct GridState {
     pub ladder: Option<String>,
     pub entries: Backoff,
     pub exits: Backoff,
-    /// The last wish for a repair that was followed.
+    /// The last one that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub repaired: Option<Timestamp>,
+    pub repair: Option<Repair>,
+}
+
+/// The range that a grid works, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    pub symbol: Symbol,
+    pub lower: Price,
+    pub upper: Price,
 }
 
 impl GridState {
+    /// Whether the repair that was asked for then, if one was, is done.
+    pub(in crate::engine) fn has_done_repair(&self, asked_at: Option<Timestamp>) -> bool {
+        asked_at.is_none_or(|asked_at| {
+            self.repair.as_ref().is_some_and(|repair| repair.asked_at == asked_at && repair.done_at.is_some())
+        })
+    }
+
+    pub(in crate::engine) fn is_being_repaired(&self) -> bool {
+        self.repair.as_ref().is_some_and(|repair| repair.done_at.is_none())
+    }
+
     pub(in crate::engine) fn backoff(&mut self, is_exit: bool) -> &mut Backoff {
         if is_exit { &mut self.exits } else { &mut self.entries }
     }
 
     /// Everything it held was closed: what comes next is another beginning.
     pub(in crate::engine) fn begin_anew(&mut self) {
-        *self = Self { ladder: self.ladder.take(), repaired: self.repaired, ..Self::default() };
+        *self = Self { ladder: self.ladder.take(), repair: self.repair.take(), ..Self::default() };
     }
 }
 

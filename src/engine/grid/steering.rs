@@ -1,4 +1,4 @@
-//! A grid bot's life: it waits for its trigger, begins, keeps the right orders on its lines, and stops.
+//! A grid bot's life: it waits for its price, begins, keeps the right orders on its lines, and stops.
 //!
 //! What rests is derived: each line's lot and the orders that work for it say what it lacks. So the same look at the
 //! lines places a new grid, answers a fill, mends what a restart finds, and follows an edit; and since a line whose
@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::domain::ids::{BotId, ClientOrderId};
+use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
 use crate::domain::order::{Order, OrderStatus, Purpose};
 use crate::domain::side::PositionSide;
@@ -16,17 +17,17 @@ use crate::engine::machine::{AccountMachine, HeldKey};
 use crate::engine::settings::SymbolScope;
 use crate::engine::turn::{NoticeKind, Record, Severity};
 
-use super::Direction;
 use super::ladder::{Rung, rungs};
 use super::plan::Plan;
-use super::state::{Backoff, GridMemory, GridSetup, GridState};
-
-/// How an order ended that we took back ourselves.
-const OWN_CANCEL: &str = "cancelled by us";
+use super::repair::is_taken_back;
+use super::state::{Backoff, GridSetup, GridState, Place};
+use super::waiting::{Waiting, passed_stop};
+use super::{Direction, GridConfig};
 
 impl AccountMachine {
     /// A cycle's look at all grids.
     pub(in crate::engine) fn steer_grids(&mut self) {
+        self.follow_repairs();
         let bots: Vec<Arc<BotConfig>> =
             self.config.bots.values().filter(|bot| bot.grid.is_some()).cloned().collect();
         for bot in bots {
@@ -34,61 +35,81 @@ impl AccountMachine {
                 memory.held_back.clear();
             }
             self.steer_grid(&bot);
+            if let Some(key) = self.grid_key(bot.id) {
+                self.finish_repair(&key);
+            }
         }
     }
 
     fn steer_grid(&mut self, bot: &BotConfig) {
         let (Some(setup), Some(key)) = (bot.grid.as_ref(), self.grid_key(bot.id)) else { return };
-        self.follow_repair(&key, setup);
         let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(bot, &key.1);
         if !may_trade || self.is_leaving(&key) {
             return;
         }
         let Ok(price) = self.price(&key.1) else { return };
         let Some(plan) = self.plan_of(bot.id) else { return };
-        self.follow_ladder(bot.id, setup, &plan);
+        if !self.follow_move(&key, setup, price) {
+            return;
+        }
+        self.follow_ladder(&key, setup, &plan);
         let is_started = self.durable.grids.get(&bot.id).is_some_and(|state| state.is_started);
-        let stop = passed_stop(setup, price);
-        match (is_started, stop) {
-            (true, Some((name, stop))) => self.stop_grid(&key, setup, (name, stop), price),
-            (false, Some(_)) => {}
-            (true, None) => self.work_lines(&key),
-            (false, None) => {
-                if self.may_begin(bot, setup, &key, price) {
-                    self.begin_grid(bot.id, setup, &key.1, price, &plan);
-                    self.work_lines(&key);
-                }
+        match passed_stop(&setup.config, price) {
+            Some((name, stop)) if is_started => self.stop_grid(&key, setup, (name, stop), price),
+            None if is_started => self.work_lines(&key),
+            _ if self.may_begin(bot, setup, &key, price) => {
+                self.begin_grid(&key, setup, price, &plan);
+                self.work_lines(&key);
             }
+            _ => {}
         }
     }
 
-    /// A person wants the grid mended: what waits is tried at once, lots are matched with what is held, every line is
-    /// recorded anew, and a real exchange is asked for everything. Once followed, the same wish does nothing.
-    fn follow_repair(&mut self, key: &HeldKey, setup: &GridSetup) {
-        let known = self.durable.grids.get(&key.0).and_then(|state| state.repaired);
-        if setup.repair_asked_at.is_none() || setup.repair_asked_at == known {
-            return;
+    /// A grid that was moved while it holds nothing begins again at its new place, where it began by the price: a
+    /// neutral one, whose sides depend on it, and one that the price is outside of. Its lines are taken back first;
+    /// false until they are.
+    fn follow_move(&mut self, key: &HeldKey, setup: &GridSetup, price: Price) -> bool {
+        let config = &setup.config;
+        let Some(state) = self.durable.grids.get(&key.0).filter(|state| state.is_started) else {
+            return true;
+        };
+        let place = place_of(config, &key.1);
+        if state.place.as_ref() == Some(&place) {
+            return true;
         }
-        let state = self.grid_state(key.0);
-        state.repaired = setup.repair_asked_at;
-        state.entries = Backoff::default();
-        state.exits = Backoff::default();
-        self.grid_memory.insert(key.0, GridMemory::default());
-        self.trim_lots(key);
-        self.doubt(&key.1);
+        let is_moved = state.place.is_some() && state.lots.is_empty();
+        let must_wait = config.trigger.is_none() && config.is_outside(price);
+        if is_moved && (must_wait || config.direction == Direction::Neutral) {
+            let of_lines = |order: &&Order| order.bot == Some(key.0) && order.purpose.has_line();
+            let working: Vec<Order> = self.orders.working().filter(of_lines).cloned().collect();
+            if !working.is_empty() {
+                working.iter().for_each(|order| self.cancel(order));
+                return false;
+            }
+            let state = self.grid_state(key.0);
+            if must_wait {
+                state.begin_anew();
+                self.turn.records.push(Record::StateChanged);
+                return true;
+            }
+            state.anchor = Some(price);
+        }
+        self.grid_state(key.0).place = Some(place);
         self.turn.records.push(Record::StateChanged);
+        true
     }
 
     /// The lines of a plan that was edited: what is held stays with its line, or moves to the last one.
-    fn follow_ladder(&mut self, bot: BotId, setup: &GridSetup, plan: &Plan) {
-        let ladder = ladder_name(setup, plan);
+    fn follow_ladder(&mut self, key: &HeldKey, setup: &GridSetup, plan: &Plan) {
+        let bot = key.0;
+        let ladder = ladder_name(setup, &key.1, plan);
         let known = self.durable.grids.get(&bot).and_then(|state| state.ladder.as_ref());
         if known == Some(&ladder) {
             return;
         }
         let anchor = self.durable.grids.get(&bot).and_then(|state| state.anchor);
         let rungs = rungs(plan, setup.config.direction, anchor);
-        let misfits = self.misfits(bot, plan, &rungs);
+        let misfits = self.misfits(key, plan, &rungs);
         let state = self.grid_state(bot);
         state.lots.reseat(rungs.iter().map(|rung| rung.line));
         if misfits.is_empty() {
@@ -101,8 +122,11 @@ impl AccountMachine {
     }
 
     /// Orders that rest where the plan has no line for them.
-    fn misfits(&self, bot: BotId, plan: &Plan, rungs: &[Rung]) -> Vec<Order> {
+    fn misfits(&self, key: &HeldKey, plan: &Plan, rungs: &[Rung]) -> Vec<Order> {
         let fits = |order: &Order| {
+            if order.symbol != key.1 {
+                return false;
+            }
             let line = order.client_order_id.key().and_then(|key| key.line());
             let rung = rungs.iter().find(|rung| Some(rung.line) == line && rung.side == order.position_side);
             rung.is_some_and(|rung| {
@@ -113,26 +137,22 @@ impl AccountMachine {
                 }
             })
         };
-        let on_line = |order: &&Order| order.bot == Some(bot) && order.purpose.is_on_line();
+        let on_line = |order: &&Order| order.bot == Some(key.0) && order.purpose.is_on_line();
         self.orders.working().filter(on_line).filter(|order| !fits(order)).cloned().collect()
     }
 
-    /// Whether the trigger has been reached and nothing forbids to begin.
+    /// Whether the price is where the grid begins and nothing forbids it to.
     fn may_begin(&mut self, bot: &BotConfig, setup: &GridSetup, key: &HeldKey, price: Price) -> bool {
         if let Some(trigger) = setup.config.trigger {
-            let waits_above = self.durable.grids.get(&bot.id).and_then(|state| state.waits_above);
-            let is_above = waits_above.unwrap_or(price > trigger);
-            if waits_above.is_none() {
-                self.grid_state(bot.id).waits_above = Some(is_above);
+            let state = self.grid_state(bot.id);
+            if state.waits_above.is_none() {
+                state.waits_above = Some(price > trigger);
                 self.turn.records.push(Record::StateChanged);
             }
-            let is_reached = if is_above { price <= trigger } else { price >= trigger };
-            if !is_reached {
-                let way = if is_above { "down to" } else { "up to" };
-                let detail = format!("waits for the price, now {price}, to come {way} {trigger}");
-                self.explain_grid(key, (Code::GridTrigger, detail));
-                return false;
-            }
+        }
+        if let Some(waiting) = Waiting::of(&setup.config, self.grid_state(bot.id), price) {
+            self.tell_of_waiting(key, &waiting);
+            return false;
         }
         let sides: &[PositionSide] = match setup.config.direction {
             Direction::Long => &[PositionSide::Long],
@@ -151,14 +171,21 @@ impl AccountMachine {
         }
     }
 
-    fn begin_grid(
-        &mut self,
-        bot: BotId,
-        setup: &GridSetup,
-        symbol: &crate::domain::instrument::Symbol,
-        price: Price,
-        plan: &Plan,
-    ) {
+    /// Said once in the account's explanations, and once to people where nobody asked for the waiting.
+    fn tell_of_waiting(&mut self, key: &HeldKey, waiting: &Waiting) {
+        self.explain_grid(key, (waiting.code(), waiting.to_string()));
+        let state = self.grid_state(key.0);
+        if waiting.code() != Code::GridRange || state.is_wait_told {
+            return;
+        }
+        state.is_wait_told = true;
+        let fields =
+            [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", waiting.to_string())];
+        self.notify(NoticeKind::GridWaits, Severity::Info, fields);
+    }
+
+    fn begin_grid(&mut self, key: &HeldKey, setup: &GridSetup, price: Price, plan: &Plan) {
+        let bot = key.0;
         let config = &setup.config;
         let rungs = rungs(plan, config.direction, Some(price));
         let holds = self.durable.grids.get(&bot).is_some_and(|state| !state.lots.is_empty());
@@ -170,7 +197,9 @@ impl AccountMachine {
         let buying_in = if config.direction == Direction::Short { range.map(|(a, b)| (b, a)) } else { range };
         let state = self.grid_state(bot);
         state.is_started = true;
+        state.is_wait_told = false;
         state.anchor = Some(price);
+        state.place = Some(place_of(config, &key.1));
         state.buying_in = buying_in;
         self.turn.records.push(Record::StateChanged);
         let detail = format!(
@@ -181,7 +210,7 @@ impl AccountMachine {
             config.upper,
             plan.qty_per_line
         );
-        self.decide(bot, symbol, (Action::Entered, Code::Grid), detail);
+        self.decide(bot, &key.1, (Action::Entered, Code::Grid), detail);
     }
 
     /// Beyond its stop: the bot stops, and closes what it holds where it was told to.
@@ -219,7 +248,7 @@ impl AccountMachine {
                 state.buying_in = None;
                 self.turn.records.push(Record::StateChanged);
             }
-        } else if order.status != OrderStatus::Filled && order.end_reason.as_deref() != Some(OWN_CANCEL) {
+        } else if order.status != OrderStatus::Filled && !is_taken_back(order) {
             let is_exit = order.purpose == Purpose::GridExit;
             self.grid_memory.entry(bot).or_default().held_back.insert((line, is_exit));
         }
@@ -233,13 +262,16 @@ impl AccountMachine {
 
     /// Between two cycles: something happened on a line.
     pub(in crate::engine) fn answer_on_lines(&mut self, key: &HeldKey) {
-        let Some(bot) = self.bot(key.0) else { return };
+        // A grid that was moved to another symbol has nothing to answer in the one it left.
+        let Some(bot) = self.bot(key.0).filter(|_| self.grid_key(key.0).as_ref() == Some(key)) else {
+            return;
+        };
         let Some(setup) = bot.grid.as_ref() else { return };
         let is_working = self.durable.grids.get(&key.0).is_some_and(|state| state.is_started);
         let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(&bot, &key.1);
         let is_on_ladder = self.plan_of(key.0).is_some_and(|plan| {
             let known = self.durable.grids.get(&key.0).and_then(|state| state.ladder.as_ref());
-            known == Some(&ladder_name(setup, &plan))
+            known == Some(&ladder_name(setup, &key.1, &plan))
         });
         if self.is_ready() && is_working && may_trade && is_on_ladder && !self.is_leaving(key) {
             self.work_lines(key);
@@ -328,23 +360,21 @@ impl AccountMachine {
     }
 }
 
-/// The stop that `price` has reached, and what it is called.
-fn passed_stop(setup: &GridSetup, price: Price) -> Option<(&'static str, Price)> {
-    let lower = setup.config.stop_lower.filter(|stop| price <= *stop).map(|stop| ("stop_lower", stop));
-    let upper = setup.config.stop_upper.filter(|stop| price >= *stop).map(|stop| ("stop_upper", stop));
-    lower.or(upper)
+pub(super) fn place_of(config: &GridConfig, symbol: &Symbol) -> Place {
+    Place { symbol: symbol.clone(), lower: config.lower, upper: config.upper }
 }
 
-/// Two plans of one name have the same lines, sides and quantities.
-fn ladder_name(setup: &GridSetup, plan: &Plan) -> String {
+/// Two plans of one name have the same lines, sides and quantities in the same symbol.
+fn ladder_name(setup: &GridSetup, symbol: &Symbol, plan: &Plan) -> String {
     let config = &setup.config;
     format!(
-        "{} {} {} to {} x{} {}",
+        "{symbol} {} {} {} to {} x{} {} by {}",
         config.direction,
         config.mode,
         config.lower,
         config.upper,
         plan.lines.len(),
-        plan.qty_per_line
+        plan.qty_per_line,
+        plan.tick
     )
 }

@@ -1,7 +1,5 @@
 //! The settings of a grid, while they are being put together.
 
-use std::str::FromStr;
-
 use super::{PolicyLimits, Raw, SettingError, SettingKey, key};
 use crate::domain::money::{Leverage, Price, Quote};
 use crate::engine::grid::{Direction, GridConfig, GridMode};
@@ -69,7 +67,7 @@ impl GridDraft {
     pub const KEYS: &'static [SettingKey] = &[
         key("lower", "a price above 0", "lowest line"),
         key("upper", "a price above lower", "highest line"),
-        key("grids", "2 to 100", "lines, both bounds included"),
+        key("grids", "a whole number from 2 to 100", "lines, both bounds included"),
         key("mode", "arithmetic or geometric", "equal steps or equal ratios between lines"),
         key(
             "investment",
@@ -94,12 +92,12 @@ impl GridDraft {
     pub fn set(&mut self, key: &str, value: &str, limits: PolicyLimits) -> Result<(), SettingError> {
         let raw = Raw::find("grid", Self::KEYS, key, value)?;
         match raw.spec.key {
-            "lower" => self.lower = Some(raw.parsed()?),
-            "upper" => self.upper = Some(raw.parsed()?),
+            "lower" => self.lower = Some(raw.money()?),
+            "upper" => self.upper = Some(raw.money()?),
             // Counts out of range are the plan's to refuse, beside all else that is wrong.
             "grids" => self.count = Some(raw.parsed()?),
             "mode" => self.mode = GridMode::from_word(raw.text).ok_or_else(|| raw.bad())?,
-            "investment" => self.investment = Some(raw.parsed()?),
+            "investment" => self.investment = Some(raw.money()?),
             "direction" => self.direction = Direction::from_word(raw.text).ok_or_else(|| raw.bad())?,
             "trigger" => self.trigger = or_none(&raw)?,
             "stop_upper" => self.stop_upper = or_none(&raw)?,
@@ -162,8 +160,8 @@ impl GridDraft {
     }
 }
 
-fn or_none<T: FromStr>(raw: &Raw<'_>) -> Result<Option<T>, SettingError> {
-    if raw.text == "none" { Ok(None) } else { raw.parsed().map(Some) }
+fn or_none(raw: &Raw<'_>) -> Result<Option<Price>, SettingError> {
+    if raw.text == "none" { Ok(None) } else { raw.money().map(Some) }
 }
 
 #[cfg(test)]
@@ -197,7 +195,18 @@ mod tests {
         assert_eq!(GridDraft::from(&draft.finish().unwrap()), draft);
         for (key, value, words) in [
             ("lower", "0", "lower = `0` is not allowed: a price above 0"),
-            ("grids", "ten", "grids = `ten` is not allowed: 2 to 100"),
+            ("grids", "ten", "grids = `ten` is not allowed: a whole number from 2 to 100"),
+            ("lower", "1e3", "lower = `1e3` is not allowed: a price above 0; this is not a decimal number"),
+            (
+                "upper",
+                "1000000000001",
+                "upper = `1000000000001` is not allowed: a price above lower; this is above 10^12",
+            ),
+            (
+                "stop_upper",
+                "none!",
+                "stop_upper = `none!` is not allowed: a price above upper, or none; this is",
+            ),
             ("leverage", "2", "leverage = `2` is not allowed: 1 to 1 (limits.max_leverage"),
             ("uper", "1", "unknown grid setting `uper` (did you mean `upper`?)"),
         ] {

@@ -92,6 +92,14 @@ impl<'a> Raw<'a> {
         self.text.parse().map_err(|_| self.bad())
     }
 
+    /// A price or an amount. What is allowed says nothing of how a number is written and how large it may be.
+    fn money<T: std::str::FromStr<Err = MoneyError>>(&self) -> Result<T, SettingError> {
+        self.text.parse().map_err(|error: MoneyError| match error.problem() {
+            bound if bound.starts_with("must") => self.bad(),
+            form => self.bad_because(format!("{}; this {form}", self.spec.allowed)),
+        })
+    }
+
     fn within<T: std::str::FromStr + PartialOrd>(
         &self,
         range: std::ops::RangeInclusive<T>,

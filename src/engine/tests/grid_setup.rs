@@ -7,13 +7,15 @@ use rust_decimal::Decimal;
 
 use super::fixtures::*;
 use super::rig::Rig;
-use crate::domain::money::{Leverage, Price, Qty};
+use crate::domain::money::{Price, Qty};
 use crate::domain::order::Purpose;
+use crate::domain::time::Timestamp;
 use crate::engine::config::AccountConfig;
+use crate::engine::grid::GridConfig;
+use crate::engine::grid::fixtures::{plain, terms};
 use crate::engine::grid::ladder::{Rung, rungs};
-use crate::engine::grid::plan::{Plan, Terms};
+use crate::engine::grid::plan::Plan;
 use crate::engine::grid::state::{GridSetup, GridState};
-use crate::engine::grid::{Direction, GridConfig, GridMode};
 use crate::engine::settings::SymbolScope;
 use crate::matching::config::BookConfig;
 
@@ -23,25 +25,7 @@ pub(super) fn price(text: &str) -> Price {
 
 /// Lines at 90, 95, 100, 105 and 110, long, 200 USDT at leverage 1: 0.51 BTC a line at fees of 0.02 %.
 pub(super) fn grid() -> GridConfig {
-    GridConfig {
-        lower: price("90"),
-        upper: price("110"),
-        count: 5,
-        mode: GridMode::Arithmetic,
-        investment: quote("200"),
-        direction: Direction::Long,
-        trigger: None,
-        stop_upper: None,
-        stop_lower: None,
-        buy_in: false,
-        close_on_stop: false,
-        leverage: Leverage::ONE,
-        exchange_stop: false,
-    }
-}
-
-pub(super) fn terms() -> Terms {
-    Terms { maker_fee_pct: pct("0.02"), taker_fee_pct: pct("0.05"), spot: false }
+    plain(("90", "110"), 5, "200")
 }
 
 /// The account whose only bot works `grid` on BTC, with all of its equity.
@@ -59,6 +43,15 @@ pub(super) fn edit_grid(config: &mut AccountConfig, grid: GridConfig) {
         let setup = GridSetup { config: grid, terms: terms(), repair_asked_at: None };
         bot.grid = Some(Arc::new(setup));
     });
+}
+
+/// What `bot grid NAME --repair` asks of the daemon.
+pub(super) fn ask_repair(config: &mut AccountConfig, at: Timestamp) {
+    edit_setup(config, |setup| setup.repair_asked_at = Some(at));
+}
+
+pub(super) fn edit_setup(config: &mut AccountConfig, edit: impl FnOnce(&mut GridSetup)) {
+    edit_bot(config, ONE, |bot| edit(Arc::make_mut(bot.grid.as_mut().unwrap())));
 }
 
 pub(super) fn book_terms(config: &AccountConfig) -> BookConfig {

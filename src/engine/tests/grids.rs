@@ -203,6 +203,19 @@ fn an_edit_moves_the_lines_and_keeps_what_is_held() {
     rig.check_lots();
 }
 
+/// The exchange has changed its rules: 95 is no price there any more.
+#[test]
+fn another_tick_moves_the_lines() {
+    let mut rig = grid_rig(grid());
+    rig.configure(|config| {
+        let instruments = std::sync::Arc::make_mut(&mut config.instruments);
+        instruments.get_mut(&symbol(BTC)).unwrap().tick = price("2");
+    });
+    rig.look_again(&[]);
+    rig.look_again(&[]);
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 96"]);
+}
+
 #[test]
 fn capital_is_never_exceeded() {
     let mut config = grid_account(GridConfig { investment: quote("900"), ..grid() });
@@ -230,11 +243,31 @@ fn the_stop_of_the_whole_holding_rests_at_the_exchange_and_moves_with_it() {
     assert!(!rig.config.bots[&ONE].is_running);
 }
 
+/// The tick may have become coarser since the grid was made, and an exchange refuses every price beside it.
+#[test]
+fn the_stop_at_the_exchange_keeps_to_the_tick() {
+    for (direction, stop_lower, stop_upper, at, expected) in [
+        (Direction::Long, Some("84.96"), None, "95", "85"),
+        (Direction::Short, None, Some("115.04"), "105", "115"),
+    ] {
+        let [stop_lower, stop_upper] = [stop_lower, stop_upper].map(|stop| stop.map(price));
+        let mut rig =
+            grid_rig(GridConfig { direction, stop_lower, stop_upper, exchange_stop: true, ..grid() });
+        rig.price(at);
+        assert_eq!(rig.last_order(Purpose::StopLoss).kind.price(), Some(price(expected)), "{direction}");
+        assert_eq!(
+            rig.resting().iter().filter(|order| order.contains("stop_loss")).count(),
+            1,
+            "{direction}"
+        );
+    }
+}
+
 #[test]
 fn a_hundred_lines_are_placed_in_one_cycle_each_once() {
     let grid = GridConfig {
-        lower: price("50"),
-        upper: price("99"),
+        lower: price("50.5"),
+        upper: price("100"),
         count: 100,
         investment: quote("900"),
         leverage: "5".parse::<u8>().map(|x| crate::domain::money::Leverage::try_new(x).unwrap()).unwrap(),

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use rust_decimal::{Decimal, dec};
+
 use super::exchange::{report, told};
 use super::fixtures::*;
+use crate::domain::fee::Fee;
 use crate::domain::fill::Fill;
 use crate::domain::funding::FundingPayment;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId};
@@ -73,6 +76,10 @@ pub(super) struct Rig {
     pub decisions: Vec<Decision>,
     pub notices: Vec<Notice>,
     pub fills: Vec<BookedFill>,
+    /// Every fill of the book, in the order they happened, with its fee in quote currency.
+    pub executed: Vec<Fill>,
+    /// Fees are told in BNB, at this price; the book's wallet pays them in quote currency all the same.
+    fee_price: Option<Decimal>,
     pub funding: Vec<FundingPayment>,
     pub adjustments: Vec<CashAdjustment>,
     pub grid_fills: Vec<GridFill>,
@@ -112,6 +119,8 @@ impl Rig {
             decisions: Vec::new(),
             notices: Vec::new(),
             fills: Vec::new(),
+            executed: Vec::new(),
+            fee_price: None,
             funding: Vec::new(),
             adjustments: Vec::new(),
             grid_fills: Vec::new(),
@@ -152,7 +161,20 @@ impl Rig {
     pub(super) fn missed_fills(&self) -> Vec<Fill> {
         let after =
             self.machine.fill_sweep().after.map_or(0, |id| trade_number(&id).expect("an id of the book"));
-        self.book.fills_since(after).cloned().collect()
+        self.book.fills_since(after).map(|fill| self.as_told(fill.clone())).collect()
+    }
+
+    /// From now on fees are paid in BNB, at 500 USDT each.
+    pub(super) fn pay_fees_in_bnb(&mut self) {
+        self.prices.insert(symbol("BNBUSDT"), "500".parse().unwrap());
+        self.fee_price = Some(dec!(500));
+        self.look_again(&[]);
+    }
+
+    fn as_told(&self, fill: Fill) -> Fill {
+        let Some(price) = self.fee_price else { return fill };
+        let fee = Fee::told(fill.fee.known_value().decimal() / price, "BNB".to_owned(), "USDT");
+        Fill { fee, ..fill }
     }
 
     /// Time passes.
@@ -190,8 +212,13 @@ impl Rig {
             bars.iter().map(|(name, prices)| paper::bar(name, self.at, *prices)).collect();
         let step = MarketStep { at: self.now, price_bars, closed_bars: Vec::new() };
         while let Some(event) = self.book.next_event(&step) {
-            if let Some(event) = told(event) {
-                self.handle(event);
+            match told(event) {
+                Some(Event::Fill(fill)) => {
+                    self.executed.push(fill.clone());
+                    self.handle(Event::Fill(self.as_told(fill)));
+                }
+                Some(event) => self.handle(event),
+                None => {}
             }
         }
         for bar in &step.price_bars {

@@ -74,6 +74,7 @@ pub const HALTED: Phrase = phrase("HALTED", "중지됨(HALTED)");
 pub const QUARANTINED: Phrase = phrase("QUARANTINED", "격리됨(QUARANTINED)");
 pub const INACTIVE: Phrase = phrase("inactive", "비활성");
 pub const BREAKER_OPEN: Phrase = phrase("exchange not answering", "거래소 응답 없음");
+pub const WAITING: Phrase = phrase("waits for its price", "가격 대기 중");
 pub const RUNNING: Phrase = phrase("running", "실행 중");
 pub const STOPPED: Phrase = phrase("stopped", "정지");
 pub const LONG: Phrase = phrase("long", "롱");

@@ -20,6 +20,7 @@ pub const fn title(kind: NoticeKind) -> Phrase {
         NoticeKind::Exit => phrase("Exit", "청산"),
         NoticeKind::Dca => phrase("DCA", "물타기(DCA)"),
         NoticeKind::GridFill => phrase("Grid fill", "그리드 체결"),
+        NoticeKind::GridWaits => phrase("Grid waits", "그리드 대기"),
         NoticeKind::ExitReported => phrase("Exit due, not executed", "청산 조건 충족, 미실행"),
         NoticeKind::Error => phrase("Error", "오류"),
         NoticeKind::Halt => phrase("Halt", "거래 중지"),

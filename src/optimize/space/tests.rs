@@ -3,9 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::backtest::setup::BotSetup;
 use crate::domain::money::Leverage;
-use crate::engine::settings::PolicyLimits;
+use crate::engine::settings::{GridDraft, PolicyLimits};
 use crate::strategy::{StrategyKind, StrategySpec};
 
 /// The plain EMA cross.
@@ -13,7 +12,7 @@ pub(crate) fn setup() -> Setup {
     let params = StrategyParams::from_json(StrategyKind::EmaCross, &json!({"trend": 0})).unwrap();
     let limits = PolicyLimits { max_leverage: Leverage::try_new(20).unwrap() };
     let spec = StrategySpec { params, timeframe: None };
-    Setup::new(limits, vec![BotSetup { name: "one".to_owned(), spec, settings: BotSettings::default() }])
+    Setup::new(limits, vec![BotSetup::signals("one", spec, BotSettings::default())])
 }
 
 pub(crate) fn space(given: &[(&str, &str)]) -> Space {
@@ -41,6 +40,19 @@ fn ranges_and_lists_are_read() {
         let space = space(&[(name, text)]);
         assert_eq!(space.dimensions[0].values, values, "{name}={text}");
     }
+}
+
+#[test]
+fn a_grid_has_no_parameters_to_search() {
+    let mut draft = GridDraft::default();
+    let limits = setup().limits;
+    for (key, value) in [("lower", "90"), ("upper", "110"), ("grids", "5"), ("investment", "100")] {
+        draft.set(key, value, limits).unwrap();
+    }
+    let bot = BotSetup::grid("ladder", draft.finish().unwrap(), BotSettings::default());
+    let given = [("leverage".to_owned(), "1,2".to_owned())];
+    let refused = Space::parse(&given, &Setup::new(limits, vec![bot])).unwrap_err().to_string();
+    assert!(refused.contains("parameters of a strategy, and bot `ladder` works a grid"), "{refused}");
 }
 
 #[test]
@@ -84,7 +96,7 @@ fn a_combination_sets_what_it_names_and_nothing_else() {
     let found = space.setup(&setup(), &point).unwrap();
     let mut wanted = setup();
     wanted.set("leverage", "5").unwrap();
-    wanted.bots[0].spec.params.set("fast", "4").unwrap();
+    wanted.bots[0].spec_mut().unwrap().params.set("fast", "4").unwrap();
     wanted.bots[0].settings.take_profit_percent = Some("4".parse().unwrap());
     assert_eq!(found, wanted);
 }

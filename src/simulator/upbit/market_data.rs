@@ -25,28 +25,6 @@ const LEVELS: u32 = 30;
 /// What waits at each of them, in KRW.
 const LEVEL_TOTAL: Decimal = dec!(100_000_000);
 
-/// Price bands and their steps (docs.upbit.com, "KRW market info", 2026-05-04; below 10 continued as above).
-const BANDS: [(Decimal, Decimal); 11] = [
-    (dec!(2_000_000), dec!(1_000)),
-    (dec!(1_000_000), dec!(1_000)),
-    (dec!(500_000), dec!(500)),
-    (dec!(100_000), dec!(100)),
-    (dec!(50_000), dec!(50)),
-    (dec!(10_000), dec!(10)),
-    (dec!(5_000), dec!(5)),
-    (dec!(1_000), dec!(1)),
-    (dec!(100), dec!(1)),
-    (dec!(10), dec!(0.1)),
-    (dec!(1), dec!(0.01)),
-];
-const SMALLEST_STEP: Decimal = dec!(0.001);
-
-/// The price step at a price.
-pub(super) fn tick_at(price: Price) -> Price {
-    let band = BANDS.iter().find(|(from, _)| price.decimal() >= *from);
-    Price::try_new(band.map_or(SMALLEST_STEP, |(_, step)| *step)).unwrap_or(price)
-}
-
 pub(super) fn markets(call: &Call<'_>) -> Reply {
     #[derive(Serialize)]
     struct Row {

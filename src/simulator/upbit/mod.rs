@@ -38,7 +38,8 @@ use super::lock::lock;
 use super::order::{NewOrder, Origin, Tags};
 use super::stats::RequestKind;
 use super::venue::{SymbolRules, Venue};
-use crate::domain::money::{Qty, Quote};
+use crate::domain::krw_steps;
+use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::OrderKind;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::{DurationMs, Timestamp};
@@ -110,8 +111,10 @@ fn with_our_rules(venue: &Venue, mut rules: SymbolRules) -> SymbolRules {
         instrument.step = step;
         instrument.min_qty = step;
     }
-    if let Some(price) = venue.price(&instrument.symbol) {
-        instrument.tick = market_data::tick_at(price);
+    // Below the lowest band the listing's own tick stays.
+    let step = venue.price(&instrument.symbol).map(|price| krw_steps::step_at(price.decimal()));
+    if let Some(tick) = step.and_then(|step| Price::try_new(step).ok()) {
+        instrument.tick = tick;
     }
     rules
 }

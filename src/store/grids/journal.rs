@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::StoreError;
+use super::super::{StoreError, column};
 use crate::domain::ids::ClientOrderId;
 use crate::domain::money::{Quote, parse_decimal};
 use crate::domain::side::Side;
@@ -59,7 +59,10 @@ fn add_to_line(conn: &Connection, fill: &GridFill) -> Result<(), StoreError> {
         .prepare_cached("SELECT profit FROM grid_orders WHERE grid_config_id = ?1 AND grid_index = ?2")?
         .query_row(params![bot, line], |row| row.get(0))
         .optional()?;
-    let sum = known.map_or(Ok(Quote::ZERO), |known| amount(&known))? + fill.profit.unwrap_or_default();
+    let sum = match known {
+        Some(known) => amount(&known)? + fill.profit.unwrap_or_default(),
+        None => earned_on(conn, bot, line)?,
+    };
     // The price of a line that is not known yet follows with the turn's lines.
     conn.prepare_cached(
         "INSERT INTO grid_orders (grid_config_id, grid_index, grid_price, profit) VALUES (?1, ?2, ?3, ?4)
@@ -84,6 +87,15 @@ fn add_to_line(conn: &Connection, fill: &GridFill) -> Result<(), StoreError> {
         fill.at.ms()
     ])?;
     Ok(())
+}
+
+/// What a line has earned by its whole history: an edit may have taken it away and brought it back.
+fn earned_on(conn: &Connection, bot: u32, line: u16) -> Result<Quote, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT profit FROM grid_fills WHERE grid_config_id = ?1 AND grid_index = ?2 AND profit IS NOT NULL",
+    )?;
+    let rows = statement.query_map(params![bot, line], |row| column::parsed::<Quote>(row, "profit"))?;
+    Ok(rows.sum::<Result<_, _>>()?)
 }
 
 /// Writes the lines of a grid that have changed, and forgets those it has no more.
@@ -111,15 +123,23 @@ pub(in crate::store) fn write_lines(conn: &Connection, lines: &GridLines) -> Res
 /// A line on which nothing rests and nothing is held has sold, if that is the last thing it did.
 fn write_line(conn: &Connection, bot: u32, row: &GridLineRow) -> Result<(), StoreError> {
     let id = |order: &Option<ClientOrderId>| order.as_ref().map(|id| id.as_str().to_owned());
-    conn.prepare_cached(
-        "INSERT INTO grid_orders (grid_config_id, grid_index, grid_price, status, buy_order_id, sell_order_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (grid_config_id, grid_index) DO UPDATE SET grid_price = excluded.grid_price,
-             status = CASE WHEN excluded.status = 'pending' AND sell_filled_at > coalesce(buy_filled_at, 0)
-                 THEN 'sell_filled' ELSE excluded.status END,
-             buy_order_id = excluded.buy_order_id, sell_order_id = excluded.sell_order_id",
-    )?
-    .execute(params![bot, row.line, row.price.to_string(), row.status.as_str(), id(&row.buy), id(&row.sell)])?;
+    let (price, status) = (row.price.to_string(), row.status.as_str());
+    let known = conn
+        .prepare_cached(
+            "UPDATE grid_orders SET grid_price = ?3, buy_order_id = ?5, sell_order_id = ?6,
+                 status = CASE WHEN ?4 = 'pending' AND sell_filled_at > coalesce(buy_filled_at, 0)
+                     THEN 'sell_filled' ELSE ?4 END
+             WHERE grid_config_id = ?1 AND grid_index = ?2",
+        )?
+        .execute(params![bot, row.line, price, status, id(&row.buy), id(&row.sell)])?;
+    if known == 0 {
+        let earned = earned_on(conn, bot, row.line)?.to_string();
+        conn.prepare_cached(
+            "INSERT INTO grid_orders (grid_config_id, grid_index, grid_price, status, buy_order_id, sell_order_id, profit)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![bot, row.line, price, status, id(&row.buy), id(&row.sell), earned])?;
+    }
     Ok(())
 }
 

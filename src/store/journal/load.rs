@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::{StoreError, column};
-use super::{order_row, position_row};
+use super::order_row::{self, IS_WORKING};
+use super::position_row;
 use crate::domain::ids::{AccountId, BotId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::order::Order;
@@ -86,11 +87,10 @@ pub fn bots_with_positions(conn: &Connection) -> Result<BTreeSet<BotId>, StoreEr
 
 /// Accounts with a position or an order that is not over.
 pub fn engaged_accounts(conn: &Connection) -> Result<BTreeSet<AccountId>, StoreError> {
-    let mut statement = conn.prepare_cached(
+    let mut statement = conn.prepare_cached(&format!(
         "SELECT account_id FROM bot_positions WHERE closed_at IS NULL
-         UNION SELECT account_id FROM orders
-         WHERE status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')",
-    )?;
+         UNION SELECT account_id FROM orders WHERE {IS_WORKING}"
+    ))?;
     let rows = statement.query_map([], |row| row.get(0).map(AccountId::new))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -125,10 +125,9 @@ impl LifeRows<'_> {
     }
 
     fn working(&self) -> Result<Vec<Order>, StoreError> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT * FROM orders WHERE account_id = ?1 AND dry_run = coalesce(?2, dry_run)
-                 AND status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')",
-        )?;
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT * FROM orders WHERE account_id = ?1 AND dry_run = coalesce(?2, dry_run) AND {IS_WORKING}"
+        ))?;
         let rows = statement.query_map(params![self.account, self.dry_run], order_row::read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

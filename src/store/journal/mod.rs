@@ -4,10 +4,12 @@
 
 mod cash;
 mod load;
-mod order_row;
+pub(super) mod order_row;
 pub(super) mod position_row;
+mod state_row;
 
 pub use load::{LoadedAccount, bots_with_positions, engaged_accounts, external_of, load_account};
+pub use state_row::StateRow;
 
 use std::collections::BTreeMap;
 
@@ -36,56 +38,13 @@ pub struct TurnRows {
     pub paper_book: Option<String>,
 }
 
-/// The account's row in `account_state`.
-#[derive(Debug)]
-pub struct StateRow {
-    /// JSON.
-    pub state: String,
-    pub last_cycle_at: Option<Timestamp>,
-    pub wallet: Option<Quote>,
-    pub equity: Option<Quote>,
-    pub breaker: &'static str,
-    /// The last failure to reach the exchange, and when; an earlier one stays when there is none.
-    pub last_error: Option<(String, Timestamp)>,
-}
-
 /// Writes a turn.
 pub fn record_turn(conn: &Connection, turn: &TurnRows) -> Result<(), StoreError> {
     let mut rows = LastRows::of(&turn.records);
     for record in &turn.records {
         record_one(conn, turn, record, &mut rows)?;
     }
-    if let Some(state) = &turn.state {
-        conn.prepare_cached(
-            "INSERT INTO account_state (account_id, state, last_cycle_at, wallet, equity, breaker, updated_at,
-                 last_error, last_error_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (account_id) DO UPDATE SET state = excluded.state,
-                 last_cycle_at = coalesce(excluded.last_cycle_at, last_cycle_at), wallet = excluded.wallet,
-                 equity = excluded.equity, breaker = excluded.breaker, updated_at = excluded.updated_at,
-                 last_error = coalesce(excluded.last_error, last_error),
-                 last_error_at = coalesce(excluded.last_error_at, last_error_at)",
-        )?
-        .execute(params![
-            turn.account.get(),
-            state.state,
-            state.last_cycle_at.map(Timestamp::ms),
-            state.wallet.map(|wallet| wallet.to_string()),
-            state.equity.map(|equity| equity.to_string()),
-            state.breaker,
-            turn.at.ms(),
-            state.last_error.as_ref().map(|(error, _)| error),
-            state.last_error.as_ref().map(|(_, at)| at.ms()),
-        ])?;
-    }
-    if let Some(book) = &turn.paper_book {
-        conn.prepare_cached(
-            "INSERT INTO paper_books (account_id, state, updated_at) VALUES (?1, ?2, ?3)
-             ON CONFLICT (account_id) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at",
-        )?
-        .execute(params![turn.account.get(), book, turn.at.ms()])?;
-    }
-    Ok(())
+    state_row::write(conn, turn)
 }
 
 /// A turn often moves an order or a position several steps; its row is written once, as it stands at the end.
@@ -113,9 +72,10 @@ impl<'a> LastRows<'a> {
         conn: &Connection,
         account: AccountId,
         order: &Order,
+        is_new: bool,
     ) -> Result<(), StoreError> {
         match self.orders.remove(&order.client_order_id) {
-            Some(last) => order_row::write(conn, account, last),
+            Some(last) => order_row::write(conn, account, last, is_new),
             None => Ok(()),
         }
     }
@@ -142,11 +102,11 @@ fn record_one(
     let account = turn.account;
     match record {
         Record::OrderIntended(order) => {
-            rows.write_order(conn, account, order)?;
+            rows.write_order(conn, account, order, true)?;
             order_row::note(conn, order, order.times.decided_at, "intent is durable")
         }
         Record::OrderChanged { order, detail } => {
-            rows.write_order(conn, account, order)?;
+            rows.write_order(conn, account, order, false)?;
             order_row::note(conn, order, turn.at.max(order.times.decided_at), detail)
         }
         Record::Fill(fill) => write_fill(conn, account, fill),

@@ -9,25 +9,63 @@ use crate::domain::order::{Order, OrderKind, OrderStatus, OrderTimes, Purpose, T
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
 
-/// Inserts the order, or brings its row up to date.
-pub(super) fn write(conn: &Connection, account: AccountId, order: &Order) -> Result<(), StoreError> {
+/// The condition of the index on orders that have not ended, in its words: a query that says it otherwise searches all
+/// orders. A list (`status IN (...)`) would be built anew for every statement that writes an order.
+pub(in crate::store) const IS_WORKING: &str = "(status = 'intended' OR status = 'sent' OR status = 'unknown'
+    OR status = 'open' OR status = 'partially_filled')";
+
+const INSERT: &str = "INSERT INTO orders (client_order_id, account_id, bot_id, symbol, side, position_side, purpose,
+         order_type, time_in_force, price, qty, reduce_only, leverage, reserved_margin, cycle_id, status, filled_qty,
+         filled_notional, exchange_order_id, end_reason, dry_run, signal_at, decided_at, sent_at, acknowledged_at,
+         finished_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+         ?24, ?25, ?26)
+     ON CONFLICT (client_order_id) DO NOTHING";
+
+/// Inserts the order, or brings its row up to date; what is likelier (`is_new`) first.
+///
+/// Two statements: one that may do either (an upsert) copies each page that it is about to touch, to take itself back.
+pub(super) fn write(
+    conn: &Connection,
+    account: AccountId,
+    order: &Order,
+    is_new: bool,
+) -> Result<(), StoreError> {
+    if is_new {
+        return if insert(conn, account, order)? { Ok(()) } else { update(conn, order).map(drop) };
+    }
+    if update(conn, order)? { Ok(()) } else { insert(conn, account, order).map(drop) }
+}
+
+/// False when it has no row.
+fn update(conn: &Connection, order: &Order) -> Result<bool, StoreError> {
+    let rows = conn
+        .prepare_cached(
+            "UPDATE orders SET status = ?2, filled_qty = ?3, filled_notional = ?4, exchange_order_id = ?5,
+                 end_reason = ?6, sent_at = ?7, acknowledged_at = ?8, finished_at = ?9
+             WHERE client_order_id = ?1",
+        )?
+        .execute(params![
+            order.client_order_id.as_str(),
+            order.status.as_str(),
+            order.filled_qty.to_string(),
+            order.filled_notional.to_string(),
+            order.exchange_order_id,
+            order.end_reason,
+            order.times.sent_at.map(Timestamp::ms),
+            order.times.acknowledged_at.map(Timestamp::ms),
+            order.times.finished_at.map(Timestamp::ms),
+        ])?;
+    Ok(rows > 0)
+}
+
+/// False when it has a row already.
+fn insert(conn: &Connection, account: AccountId, order: &Order) -> Result<bool, StoreError> {
     let time_in_force = match order.kind {
         OrderKind::Limit { time_in_force, .. } => Some(time_in_force.as_str()),
         OrderKind::Market | OrderKind::StopMarket { .. } | OrderKind::TakeProfitMarket { .. } => None,
     };
-    conn.prepare_cached(
-        "INSERT INTO orders (client_order_id, account_id, bot_id, symbol, side, position_side, purpose, order_type,
-             time_in_force, price, qty, reduce_only, leverage, reserved_margin, cycle_id, status, filled_qty,
-             filled_notional, exchange_order_id, end_reason, dry_run, signal_at, decided_at, sent_at,
-             acknowledged_at, finished_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24, ?25, ?26)
-         ON CONFLICT (client_order_id) DO UPDATE SET status = excluded.status, filled_qty = excluded.filled_qty,
-             filled_notional = excluded.filled_notional, exchange_order_id = excluded.exchange_order_id,
-             end_reason = excluded.end_reason, sent_at = excluded.sent_at,
-             acknowledged_at = excluded.acknowledged_at, finished_at = excluded.finished_at",
-    )?
-    .execute(params![
+    let rows = conn.prepare_cached(INSERT)?.execute(params![
         order.client_order_id.as_str(),
         account.get(),
         order.bot.map(BotId::get),
@@ -55,13 +93,14 @@ pub(super) fn write(conn: &Connection, account: AccountId, order: &Order) -> Res
         order.times.acknowledged_at.map(Timestamp::ms),
         order.times.finished_at.map(Timestamp::ms),
     ])?;
-    Ok(())
+    Ok(rows > 0)
 }
 
 /// Adds a step to the order's life.
 pub(super) fn note(conn: &Connection, order: &Order, at: Timestamp, detail: &str) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "INSERT INTO order_events (client_order_id, at, status, detail) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO order_events (order_number, at, status, detail)
+         VALUES ((SELECT number FROM orders WHERE client_order_id = ?1), ?2, ?3, ?4)",
     )?
     .execute(params![order.client_order_id.as_str(), at.ms(), order.status.as_str(), detail])?;
     Ok(())

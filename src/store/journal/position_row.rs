@@ -12,20 +12,50 @@ use crate::engine::turn::PositionRow;
 
 /// Inserts the position, or brings its row up to date.
 pub(super) fn write(conn: &Connection, account: AccountId, row: &PositionRow) -> Result<(), StoreError> {
+    if update(conn, row)? { Ok(()) } else { insert(conn, account, row) }
+}
+
+/// False when it has no row.
+fn update(conn: &Connection, row: &PositionRow) -> Result<bool, StoreError> {
+    let position = &row.position;
+    let rows = conn
+        .prepare_cached(
+            "UPDATE bot_positions SET qty = ?2, cost = ?3, first_entry_qty = ?4, last_entry_price = ?5,
+                 entered_qty = ?6, entered_notional = ?7, exited_qty = ?8, exited_notional = ?9, realized_pnl = ?10,
+                 fees = ?11, dca_level = ?12, stop_loss_price = ?13, take_profit_price = ?14, protected = ?15,
+                 exit_reason = ?16, closed_at = ?17
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            position.id.as_str(),
+            position.qty.to_string(),
+            position.cost.to_string(),
+            position.first_entry_qty.to_string(),
+            position.last_entry_price.to_string(),
+            position.entered_qty.to_string(),
+            position.entered_notional.to_string(),
+            position.exited_qty.to_string(),
+            position.exited_notional.to_string(),
+            position.realized_pnl.to_string(),
+            position.fees.to_string(),
+            row.dca_level,
+            row.stop_loss.map(|price| price.to_string()),
+            row.take_profit.map(|price| price.to_string()),
+            row.is_protected,
+            row.exit_reason,
+            position.closed_at.map(Timestamp::ms),
+        ])?;
+    Ok(rows > 0)
+}
+
+fn insert(conn: &Connection, account: AccountId, row: &PositionRow) -> Result<(), StoreError> {
     let position = &row.position;
     conn.prepare_cached(
         "INSERT INTO bot_positions (id, account_id, bot_id, symbol, side, leverage, qty, cost, first_entry_qty,
              last_entry_price, entered_qty, entered_notional, exited_qty, exited_notional, realized_pnl, fees,
              dca_level, stop_loss_price, take_profit_price, protected, exit_reason, dry_run, opened_at, closed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-             ?22, ?23, ?24)
-         ON CONFLICT (id) DO UPDATE SET qty = excluded.qty, cost = excluded.cost,
-             first_entry_qty = excluded.first_entry_qty, last_entry_price = excluded.last_entry_price,
-             entered_qty = excluded.entered_qty, entered_notional = excluded.entered_notional,
-             exited_qty = excluded.exited_qty, exited_notional = excluded.exited_notional,
-             realized_pnl = excluded.realized_pnl, fees = excluded.fees, dca_level = excluded.dca_level,
-             stop_loss_price = excluded.stop_loss_price, take_profit_price = excluded.take_profit_price,
-             protected = excluded.protected, exit_reason = excluded.exit_reason, closed_at = excluded.closed_at",
+             ?22, ?23, ?24)",
     )?
     .execute(params![
         position.id.as_str(),

@@ -139,3 +139,37 @@ fn cash_without_fills_is_part_of_the_result_and_of_the_check() {
     assert!(!holds());
     assert!(record_turn(conn, &turn(id, vec![funding()], "{}", "797")).is_err(), "booked once");
 }
+
+/// The index on working orders is used only by queries that say its condition in its words.
+#[test]
+fn recovery_and_the_life_of_an_order_search_indexes() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let plan = |sql: &str| -> String {
+        let mut statement = store.conn().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = statement.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+    };
+    let working = order_row::IS_WORKING;
+    for (sql, index) in [
+        (format!("SELECT * FROM orders WHERE account_id = 1 AND {working}"), "orders_working (account_id=?)"),
+        (format!("SELECT account_id FROM orders WHERE {working}"), "orders_working"),
+        ("SELECT * FROM order_events WHERE order_number = 1 ORDER BY id".to_owned(), "order_events_order"),
+        (
+            "SELECT * FROM orders WHERE account_id = 1 ORDER BY decided_at DESC LIMIT 1".to_owned(),
+            "orders_account",
+        ),
+        ("SELECT * FROM orders ORDER BY decided_at DESC LIMIT 1".to_owned(), "orders_decided"),
+    ] {
+        assert!(plan(&sql).contains(index), "{sql}: {}", plan(&sql));
+    }
+    // No table is built to check the words of a row.
+    for sql in [
+        "UPDATE orders SET status = 'open' WHERE client_order_id = 'x'",
+        "UPDATE account_state SET breaker = 'open' WHERE account_id = 1",
+    ] {
+        let mut statement = store.conn().prepare(&format!("EXPLAIN {sql}")).unwrap();
+        let steps = statement.query_map([], |row| row.get::<_, String>("opcode")).unwrap();
+        assert!(steps.map(Result::unwrap).all(|step| step != "OpenEphemeral"), "{sql}");
+    }
+}

@@ -1,52 +1,131 @@
 //! What is stored of grids beside the history of their lines' fills, and that history beside the account's fills.
+//!
+//! The account's fills are played again in the order they were booked: what a line opened is paired with what it closed
+//! by the arithmetic that wrote the history ([`Lots`]), so a row that was changed is named by its own trade. Only how
+//! one trade was spread over several lines (a buy-in) is taken from the history.
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::findings::Findings;
 use super::{BotRow, GRIDS};
-use crate::domain::money::{Qty, Quote};
+use crate::domain::fill::Fill;
+use crate::domain::ids::ClientOrderId;
+use crate::domain::money::{Price, Qty, Quote};
+use crate::domain::order::Purpose;
 use crate::domain::side::Side;
-use crate::store::queries::fills::fill;
+use crate::engine::grid::lots::Lots;
+use crate::store::queries::fills::{booking_order, fill};
 use crate::store::{StoreError, column};
 
-/// What follows from the history of one grid.
+/// A row of `grid_fills`.
+struct LineRow {
+    line: u16,
+    order: ClientOrderId,
+    side: Side,
+    price: Price,
+    qty: Qty,
+    fee: Quote,
+    profit: Option<Quote>,
+}
+
+impl LineRow {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            line: row.get("grid_index")?,
+            order: column::parsed(row, "client_order_id")?,
+            side: column::word(row, "side", Side::from_word)?,
+            price: column::parsed(row, "price")?,
+            qty: column::parsed(row, "qty")?,
+            fee: column::parsed(row, "fee")?,
+            profit: column::parsed_opt(row, "profit")?,
+        })
+    }
+}
+
+/// The history by trade: a trade that opened several lines has a row for each.
+type History = BTreeMap<String, Vec<LineRow>>;
+
+fn history(conn: &Connection, bot: u32) -> Result<History, StoreError> {
+    let mut statement =
+        conn.prepare_cached("SELECT * FROM grid_fills WHERE grid_config_id = ?1 ORDER BY id")?;
+    let mut rows = statement.query([bot])?;
+    let mut history = History::new();
+    while let Some(row) = rows.next()? {
+        history.entry(row.get("trade_id")?).or_default().push(LineRow::read(row)?);
+    }
+    Ok(history)
+}
+
+/// A fill of a position of the bot.
+struct BotFill {
+    fill: Fill,
+    number: i64,
+    dry_run: bool,
+}
+
+/// In the order they were booked; those without a number were booked first, in the order of the exchange.
+fn fills(conn: &Connection, bot: u32) -> Result<Vec<BotFill>, StoreError> {
+    let mut statement =
+        conn.prepare_cached("SELECT * FROM fills WHERE bot_id = ?1 AND position_id IS NOT NULL")?;
+    let rows = statement.query_map([bot], |row| {
+        Ok(BotFill { fill: fill(row)?, number: row.get("number")?, dry_run: row.get("dry_run")? })
+    })?;
+    let mut fills: Vec<BotFill> = rows.collect::<Result<_, _>>()?;
+    fills.sort_by_cached_key(|it| (it.number, booking_order(it.fill.at, &it.fill.trade_id)));
+    Ok(fills)
+}
+
+/// What follows from a grid's fills.
 #[derive(Default)]
-struct Summed {
+struct Replay {
+    lots: Lots,
+    /// Of all lines, by the fills alone.
+    held: Qty,
+    dry_run: Option<bool>,
     buys: u32,
     sells: u32,
     profit: Quote,
     lines: BTreeMap<u16, Quote>,
-    /// Quantity and fee of each trade, over all of its lines.
-    trades: BTreeMap<String, (Qty, Quote)>,
 }
 
-impl Summed {
-    fn of(conn: &Connection, bot: u32) -> Result<Self, StoreError> {
-        let mut statement =
-            conn.prepare_cached("SELECT * FROM grid_fills WHERE grid_config_id = ?1 ORDER BY id")?;
-        let mut rows = statement.query([bot])?;
-        let mut summed = Self::default();
-        while let Some(row) = rows.next()? {
-            let profit = column::parsed_opt(row, "profit")?.unwrap_or_default();
-            match column::word(row, "side", Side::from_word)? {
-                Side::Buy => summed.buys += 1,
-                Side::Sell => summed.sells += 1,
-            }
-            summed.profit += profit;
-            *summed.lines.entry(row.get("grid_index")?).or_default() += profit;
-            let trade = summed.trades.entry(row.get("trade_id")?).or_default();
-            trade.0 = trade.0.plus(column::parsed(row, "qty")?);
-            trade.1 += column::parsed(row, "fee")?;
+impl Replay {
+    /// The position after the fill. Paper and real trading share no holding.
+    fn hold(&mut self, BotFill { fill, dry_run, .. }: &BotFill) {
+        if self.dry_run.replace(*dry_run).is_some_and(|before| before != *dry_run) {
+            self.lots.clear();
+            self.held = Qty::ZERO;
         }
-        Ok(summed)
+        self.held = if fill.side == fill.position_side.entry_side() {
+            self.held.plus(fill.qty)
+        } else {
+            self.held.minus(fill.qty.min(self.held))
+        };
+    }
+
+    /// What the fill, or its part in `row`, did on its line.
+    fn apply(&mut self, fill: &Fill, purpose: Purpose, line: u16, row: &LineRow) -> Option<Quote> {
+        match fill.side {
+            Side::Buy => self.buys += 1,
+            Side::Sell => self.sells += 1,
+        }
+        let done = if purpose == Purpose::GridExit {
+            self.lots.exit(line, fill)
+        } else if purpose == Purpose::GridEntry {
+            self.lots.enter(line, fill)
+        } else {
+            self.lots.open(line, fill.price, row.qty, row.fee)
+        };
+        let profit = done.profit.unwrap_or_default();
+        self.profit += profit;
+        *self.lines.entry(line).or_default() += profit;
+        done.profit
     }
 }
 
 impl Findings<'_> {
-    /// Compares counters and profits with the history, and the history with the fills; returns how many grids there
-    /// are.
+    /// Compares counters and profits with the fills, and the history with the fills; returns how many grids there are.
     pub(super) fn grids(&mut self, conn: &Connection, bots: &[BotRow]) -> Result<u64, StoreError> {
         let mut count = 0;
         for bot in bots {
@@ -54,49 +133,35 @@ impl Findings<'_> {
             let mut rows = statement.query([bot.id])?;
             let Some(row) = rows.next()? else { continue };
             count += 1;
-            let (subject, summed) = (format!("grid {}", bot.name), Summed::of(conn, bot.id)?);
+            let replay = self.grid_fills(conn, bot)?;
+            let subject = format!("grid {}", bot.name);
             let stored: (u32, u32) = (row.get("filled_buy_count")?, row.get("filled_sell_count")?);
-            self.compare(GRIDS, &subject, "filled_buy_count", &stored.0, &summed.buys);
-            self.compare(GRIDS, &subject, "filled_sell_count", &stored.1, &summed.sells);
+            self.compare(GRIDS, &subject, "filled_buy_count", &stored.0, &replay.buys);
+            self.compare(GRIDS, &subject, "filled_sell_count", &stored.1, &replay.sells);
             let profit: Quote = column::parsed(row, "realized_profit")?;
-            self.compare(GRIDS, &subject, "realized_profit", &profit, &summed.profit);
-            self.grid_lines(conn, bot, &summed)?;
-            self.grid_trades(conn, bot, summed)?;
+            self.compare(GRIDS, &subject, "realized_profit", &profit, &replay.profit);
+            self.grid_lines(conn, bot, &replay)?;
         }
         Ok(count)
     }
 
-    fn grid_lines(&mut self, conn: &Connection, bot: &BotRow, summed: &Summed) -> Result<(), StoreError> {
-        let mut statement =
-            conn.prepare_cached("SELECT grid_index, profit FROM grid_orders WHERE grid_config_id = ?1")?;
-        let mut rows = statement.query([bot.id])?;
-        while let Some(row) = rows.next()? {
-            let line: u16 = row.get("grid_index")?;
-            let recomputed = summed.lines.get(&line).copied().unwrap_or_default();
-            let subject = format!("grid {} line {line}", bot.name);
-            self.compare(GRIDS, &subject, "profit", &column::parsed::<Quote>(row, "profit")?, &recomputed);
-        }
-        Ok(())
-    }
-
-    /// Each fill of a line's order is in the history, whole.
-    fn grid_trades(&mut self, conn: &Connection, bot: &BotRow, summed: Summed) -> Result<(), StoreError> {
-        let mut statement = conn.prepare_cached("SELECT * FROM fills WHERE bot_id = ?1")?;
-        let mut rows = statement.query([bot.id])?;
-        let mut left = summed.trades;
-        while let Some(row) = rows.next()? {
-            let fill = fill(row)?;
-            let is_on_line = fill.client_order_id.key().is_some_and(|key| key.line().is_some());
-            let position: Option<String> = row.get("position_id")?;
-            if !is_on_line || position.is_none() {
-                continue;
+    /// Each fill of a line's order is in the history, whole, with what it earned; and nothing else is.
+    fn grid_fills(&mut self, conn: &Connection, bot: &BotRow) -> Result<Replay, StoreError> {
+        let mut history = history(conn, bot.id)?;
+        let mut replay = Replay::default();
+        for booked in fills(conn, bot.id)? {
+            replay.hold(&booked);
+            let key = booked.fill.client_order_id.key();
+            match key.and_then(|key| Some((key.purpose, key.line()?))) {
+                Some((purpose, line)) => {
+                    let rows = history.remove(&booked.fill.trade_id.0).unwrap_or_default();
+                    self.line_fill(&bot.name, &booked.fill, (purpose, line), &rows, &mut replay);
+                }
+                // What something else has closed is gone from the lines too.
+                None => replay.lots.trim(replay.held),
             }
-            let subject = format!("fill {} of grid {}", fill.trade_id, bot.name);
-            let (qty, fee) = left.remove(&fill.trade_id.0).unwrap_or_default();
-            self.compare(GRIDS, &subject, "qty", &qty, &fill.qty);
-            self.compare(GRIDS, &subject, "fee", &fee, &fill.fee.known_value());
         }
-        for trade in left.into_keys() {
+        for trade in history.into_keys() {
             self.add(
                 GRIDS,
                 &format!("fill {trade} of grid {}", bot.name),
@@ -104,6 +169,46 @@ impl Findings<'_> {
                 "a line's fill",
                 "no fill",
             );
+        }
+        Ok(replay)
+    }
+
+    fn line_fill(
+        &mut self,
+        bot: &str,
+        fill: &Fill,
+        (purpose, first): (Purpose, u16),
+        rows: &[LineRow],
+        replay: &mut Replay,
+    ) {
+        let subject = format!("fill {} of grid {bot}", fill.trade_id);
+        let qty = rows.iter().fold(Qty::ZERO, |sum, row| sum.plus(row.qty));
+        let fee: Quote = rows.iter().map(|row| row.fee).sum();
+        self.compare(GRIDS, &subject, "qty", &qty, &fill.qty);
+        self.compare(GRIDS, &subject, "fee", &fee, &fill.fee.known_value());
+        for row in rows {
+            let line = if purpose == Purpose::GridBuyIn { row.line } else { first };
+            self.compare(GRIDS, &subject, "grid_index", &row.line, &line);
+            self.compare(GRIDS, &subject, "client_order_id", &row.order, &fill.client_order_id);
+            self.compare(GRIDS, &subject, "side", &row.side, &fill.side);
+            self.compare(GRIDS, &subject, "price", &row.price, &fill.price);
+            let profit = replay.apply(fill, purpose, line, row);
+            let word = |profit: Option<Quote>| {
+                profit.map_or_else(|| "none".to_owned(), |it| it.decimal().normalize().to_string())
+            };
+            self.compare(GRIDS, &subject, "profit", &word(row.profit), &word(profit));
+        }
+    }
+
+    fn grid_lines(&mut self, conn: &Connection, bot: &BotRow, replay: &Replay) -> Result<(), StoreError> {
+        let mut statement =
+            conn.prepare_cached("SELECT grid_index, profit FROM grid_orders WHERE grid_config_id = ?1")?;
+        let mut rows = statement.query([bot.id])?;
+        while let Some(row) = rows.next()? {
+            let line: u16 = row.get("grid_index")?;
+            let recomputed = replay.lines.get(&line).copied().unwrap_or_default();
+            let subject = format!("grid {} line {line}", bot.name);
+            self.compare(GRIDS, &subject, "profit", &column::parsed::<Quote>(row, "profit")?, &recomputed);
         }
         Ok(())
     }

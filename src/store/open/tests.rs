@@ -133,6 +133,51 @@ fn an_older_schema_is_migrated_after_a_copy() {
 }
 
 #[test]
+fn orders_keep_their_steps_and_accounts_their_state_when_orders_get_numbers() {
+    let scratch = Scratch::empty();
+    let path = old_database(&scratch, 15);
+    let order = |id: &str| {
+        format!(
+            "INSERT INTO orders (client_order_id, account_id, symbol, side, position_side, purpose, order_type, qty,
+                 reduce_only, leverage, reserved_margin, cycle_id, status, dry_run, decided_at)
+             VALUES ('{id}', 1, 'BTCUSDT', 'buy', 'long', 'entry', 'market', '1', 0, 1, '0', 0, 'sent', 0, 7);"
+        )
+    };
+    let step = |id: &str, detail: &str| {
+        format!(
+            "INSERT INTO order_events (client_order_id, at, status, detail) VALUES ('{id}', 7, 'sent', '{detail}');"
+        )
+    };
+    connect(&path, OpenMode::ReadWrite)
+        .unwrap()
+        .execute_batch(&format!(
+            "{}{}{}{}{}{}
+             INSERT INTO account_state (account_id, breaker, halt_reason, updated_at) VALUES (1, 'half_open', 'h', 9)",
+            order("tfz"),
+            order("tfa"),
+            order("tfm"),
+            step("tfm", "1"),
+            step("tfz", "2"),
+            step("tfm", "3"),
+        ))
+        .unwrap();
+    Store::migrate(&path).unwrap();
+    let store = Store::open(&path, OpenMode::ReadWrite).unwrap();
+    let text = |sql: &str| -> String { store.conn().query_row(sql, [], |row| row.get(0)).unwrap() };
+    assert_eq!(
+        text("SELECT group_concat(client_order_id) FROM (SELECT * FROM orders ORDER BY number)"),
+        "tfz,tfa,tfm"
+    );
+    let steps = "SELECT group_concat(client_order_id || detail) FROM
+                 (SELECT * FROM order_events JOIN orders ON number = order_number ORDER BY id)";
+    assert_eq!(text(steps), "tfm1,tfz2,tfm3");
+    assert_eq!(text("SELECT breaker || halt_reason || updated_at FROM account_state"), "half_openh9");
+    store.conn().execute_batch("DELETE FROM orders WHERE client_order_id = 'tfm'").unwrap();
+    assert_eq!(text(steps), "tfz2");
+    assert_eq!(text("SELECT group_concat(integrity_check) FROM pragma_integrity_check"), "ok");
+}
+
+#[test]
 fn a_killed_migration_can_be_run_again() {
     let scratch = Scratch::empty();
     let path = old_database(&scratch, 2);

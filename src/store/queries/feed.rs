@@ -32,10 +32,10 @@ pub fn order_steps(
 ) -> Result<Vec<OrderStep>, StoreError> {
     // Bounded by the primary key first: a fleet's events of years are never searched.
     let mut statement = conn.prepare_cached(
-        "SELECT e.at, e.client_order_id, e.status, e.detail, a.name AS account, b.name AS bot, o.symbol, o.side,
+        "SELECT e.at, o.client_order_id, e.status, e.detail, a.name AS account, b.name AS bot, o.symbol, o.side,
                 o.purpose
          FROM (SELECT * FROM order_events ORDER BY id DESC LIMIT ?2) e
-         JOIN orders o ON o.client_order_id = e.client_order_id JOIN accounts a ON a.id = o.account_id
+         JOIN orders o ON o.number = e.order_number JOIN accounts a ON a.id = o.account_id
          LEFT JOIN bot_instances b ON b.id = o.bot_id
          WHERE ?1 IS NULL OR e.at >= ?1 ORDER BY e.id DESC",
     )?;

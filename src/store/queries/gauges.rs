@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use rusqlite::types::FromSql;
 
 use crate::store::StoreError;
+use crate::store::journal::order_row::IS_WORKING;
 
 /// How many of what there are now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,8 +48,7 @@ pub fn gauges(conn: &Connection) -> Result<Gauges, StoreError> {
     let mut gauges = Gauges {
         working_orders: by_word(
             conn,
-            "SELECT status, count(*) FROM orders
-             WHERE status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled') GROUP BY status",
+            &format!("SELECT status, count(*) FROM orders WHERE {IS_WORKING} GROUP BY status"),
         )?,
         notices: by_word(
             conn,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row};
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::domain::ids::{BotId, ClientOrderId};
@@ -11,10 +11,9 @@ use crate::domain::money::{Pct, Price, Qty, Quote};
 use crate::domain::order::OrderStatus;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
+use crate::engine::grid::flow::{Flow, pct_of};
+use crate::engine::grid::state::GridState;
 use crate::store::{StoreError, column};
-
-const HOUR_MS: i64 = 60 * 60 * 1000;
-const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// An order that works for a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -139,28 +138,20 @@ pub fn figures(conn: &Connection, bot: BotId) -> Result<Option<GridFigures>, Sto
         })
         .optional()?;
     let Some((investment, realized_profit)) = head else { return Ok(None) };
-    let flow = Flow::of(conn, bot)?;
+    let flow = flow(conn, bot)?;
     let price = current_price(conn, bot)?;
     let is_flat = flow.held.is_zero() || !holds(conn, bot)?;
     let unrealized_profit =
         if is_flat { Some(Quote::ZERO) } else { price.map(|price| flow.worth_at(price) - realized_profit) };
     let until = market_time(conn, bot)?.max(flow.last);
-    let span = until.zip(flow.first).map(|(until, first)| until.ms() - first.ms());
-    let per_day = span.filter(|span| *span >= HOUR_MS).map(|span| {
-        let days = Decimal::from(span) / Decimal::from(DAY_MS);
-        Quote::new((realized_profit.decimal() / days).round_dp_with_strategy(8, RoundingStrategy::ToZero))
-    });
-    let profit_pct = (investment > Quote::ZERO)
-        .then(|| realized_profit.decimal() * Decimal::ONE_HUNDRED / investment.decimal())
-        .and_then(|pct| Pct::try_new(pct.round_dp(4)).ok());
     Ok(Some(GridFigures {
         investment,
         cycles: cycles(conn, bot)?,
         buy_fills: flow.buys,
         sell_fills: flow.sells,
         realized_profit,
-        profit_per_day: per_day,
-        profit_pct,
+        profit_per_day: until.and_then(|until| flow.per_day(realized_profit, until)),
+        profit_pct: pct_of(realized_profit, investment),
         unrealized_profit,
         fees: flow.fees,
         held_qty: if is_flat { Decimal::ZERO } else { flow.held },
@@ -169,52 +160,17 @@ pub fn figures(conn: &Connection, bot: BotId) -> Result<Option<GridFigures>, Sto
     }))
 }
 
-/// Money and goods that went through a grid.
-#[derive(Debug, Default)]
-struct Flow {
-    buys: u64,
-    sells: u64,
-    /// Sold less bought, in quote currency.
-    cash: Quote,
-    fees: Quote,
-    /// Bought less sold.
-    held: Decimal,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-}
-
-impl Flow {
-    fn of(conn: &Connection, bot: BotId) -> Result<Self, StoreError> {
-        let mut statement = conn
-            .prepare_cached("SELECT side, price, qty, fee, at FROM grid_fills WHERE grid_config_id = ?1")?;
-        let mut rows = statement.query([bot.get()])?;
-        let mut flow = Self::default();
-        while let Some(row) = rows.next()? {
-            let (price, qty): (Price, Qty) = (column::parsed(row, "price")?, column::parsed(row, "qty")?);
-            match column::word(row, "side", Side::from_word)? {
-                Side::Buy => {
-                    flow.buys += 1;
-                    flow.cash -= price.notional(qty);
-                    flow.held += qty.decimal();
-                }
-                Side::Sell => {
-                    flow.sells += 1;
-                    flow.cash += price.notional(qty);
-                    flow.held -= qty.decimal();
-                }
-            }
-            flow.fees += column::parsed(row, "fee")?;
-            let at = column::timestamp(row, "at")?;
-            flow.first = Some(flow.first.map_or(at, |first| first.min(at)));
-            flow.last = flow.last.max(Some(at));
-        }
-        Ok(flow)
+fn flow(conn: &Connection, bot: BotId) -> Result<Flow, StoreError> {
+    let mut statement =
+        conn.prepare_cached("SELECT side, price, qty, fee, at FROM grid_fills WHERE grid_config_id = ?1")?;
+    let mut rows = statement.query([bot.get()])?;
+    let mut flow = Flow::default();
+    while let Some(row) = rows.next()? {
+        let traded = (column::parsed(row, "price")?, column::parsed(row, "qty")?);
+        let side = column::word(row, "side", Side::from_word)?;
+        flow.add(side, traded, column::parsed(row, "fee")?, column::timestamp(row, "at")?);
     }
-
-    /// All it has made, closed or not, if what is held were worth `price`.
-    fn worth_at(&self, price: Price) -> Quote {
-        self.cash - self.fees + Quote::new((self.held * price.decimal()).normalize())
-    }
+    Ok(flow)
 }
 
 fn cycles(conn: &Connection, bot: BotId) -> Result<u64, StoreError> {
@@ -332,6 +288,20 @@ fn order(row: &Row<'_>) -> rusqlite::Result<RestingOrder> {
         filled_qty: column::parsed(row, "filled_qty")?,
         status: column::word(row, "status", OrderStatus::from_word)?,
     })
+}
+
+/// What the grid remembered when its account last did anything.
+pub fn state(conn: &Connection, bot: BotId) -> Result<GridState, StoreError> {
+    let sql = "SELECT json_extract(s.state, '$.grids.\"' || b.id || '\"')
+               FROM bot_instances b JOIN account_state s ON s.account_id = b.account_id WHERE b.id = ?1";
+    let text: Option<String> = conn
+        .prepare_cached(sql)?
+        .query_row([bot.get()], |row| row.get::<_, Option<String>>(0))
+        .optional()?
+        .flatten();
+    let parsed = text.map(|text| serde_json::from_str(&text)).transpose();
+    let unreadable = |error: serde_json::Error| StoreError::corrupt(format!("state of grid {bot}: {error}"));
+    Ok(parsed.map_err(unreadable)?.unwrap_or_default())
 }
 
 /// What lines hold, bought less sold; lines that hold nothing are absent.

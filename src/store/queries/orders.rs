@@ -14,6 +14,7 @@ use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::{OrderStatus, Purpose, TimeInForce};
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
+use crate::store::journal::order_row::IS_WORKING;
 use crate::store::{StoreError, column};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -105,7 +106,7 @@ pub fn list(
         if !status.is_final() {
             // Names the condition of the index on working orders and hides the sorted one, so that the few are sorted
             // rather than the many searched.
-            conditions.and_plain("o.status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled')");
+            conditions.and_plain(IS_WORKING);
             decided_at = "+o.decided_at";
         }
         conditions.and("o.status = ?", status.as_str().to_owned());
@@ -163,7 +164,8 @@ pub fn ids_starting_with(conn: &Connection, start: &str, limit: u32) -> Result<V
 
 fn events(conn: &Connection, id: &ClientOrderId) -> Result<Vec<OrderEventRow>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT at, status, detail FROM order_events WHERE client_order_id = ?1 ORDER BY id",
+        "SELECT e.at, e.status, e.detail FROM order_events e JOIN orders o ON o.number = e.order_number
+         WHERE o.client_order_id = ?1 ORDER BY e.id",
     )?;
     let rows = statement.query_map([id.as_str()], |row| {
         Ok(OrderEventRow {

@@ -6,6 +6,7 @@ use super::fills::booking_order;
 use crate::domain::ids::{AccountId, ClientOrderId, TradeId};
 use crate::domain::time::Timestamp;
 use crate::engine::decision::Decision;
+use crate::engine::grid::rows::GridFill;
 use crate::engine::turn::BookedFill;
 use crate::store::StoreError;
 
@@ -33,6 +34,44 @@ pub fn fill_line(booked: &BookedFill) -> String {
         booked.realized_pnl,
         booked.position.as_ref().map_or("", ClientOrderId::as_str),
     )
+}
+
+/// What a fill did on a grid's line, in one line.
+pub fn grid_fill_line(fill: &GridFill) -> String {
+    let GridFill { bot, line, trade_id, client_order_id, side, price, qty, fee, profit, at, .. } = fill;
+    let profit = profit.map(|profit| profit.to_string()).unwrap_or_default();
+    format!(
+        "{} {bot} line {line} {trade_id} {client_order_id} {side} {price} {qty} fee {fee} profit {profit}",
+        at.ms()
+    )
+}
+
+/// What the fills of an account did on the lines of its grids, sorted.
+pub fn grid_fills(conn: &Connection, account: AccountId) -> Result<Vec<String>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT g.* FROM grid_fills g JOIN bot_instances b ON b.id = g.grid_config_id WHERE b.account_id = ?1",
+    )?;
+    let line = |row: &Row<'_>| {
+        let text = |column: &str| row.get::<_, String>(column);
+        let number = |column: &str| row.get::<_, i64>(column);
+        let profit: Option<String> = row.get("profit")?;
+        Ok(format!(
+            "{} {} line {} {} {} {} {} {} fee {} profit {}",
+            number("at")?,
+            number("grid_config_id")?,
+            number("grid_index")?,
+            text("trade_id")?,
+            text("client_order_id")?,
+            text("side")?,
+            text("price")?,
+            text("qty")?,
+            text("fee")?,
+            profit.unwrap_or_default(),
+        ))
+    };
+    let mut lines: Vec<String> = statement.query_map([account.get()], line)?.collect::<Result<_, _>>()?;
+    lines.sort();
+    Ok(lines)
 }
 
 /// The decisions of an account that are still kept, sorted.

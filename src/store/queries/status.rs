@@ -12,6 +12,7 @@ use crate::domain::ids::AccountId;
 use crate::domain::money::{Pct, Quote};
 use crate::domain::time::Timestamp;
 use crate::store::backup_log::{self, BackupState};
+use crate::store::journal::order_row::IS_WORKING;
 use crate::store::rate_limits::{self, BanRow, HeadroomRow};
 use crate::store::{StoreError, column, lease};
 
@@ -371,11 +372,9 @@ fn bots(
 
 fn unknown_orders(conn: &Connection) -> Result<BTreeMap<u32, u32>, StoreError> {
     // Names the condition of the index on working orders, so that it is used.
-    let mut statement = conn.prepare_cached(
-        "SELECT account_id, count(*) FROM orders
-         WHERE status IN ('intended', 'sent', 'unknown', 'open', 'partially_filled') AND status = 'unknown'
-         GROUP BY account_id",
-    )?;
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT account_id, count(*) FROM orders WHERE {IS_WORKING} AND status = 'unknown' GROUP BY account_id"
+    ))?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -54,6 +54,48 @@ async fn one_failing_job_takes_back_only_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repeatable_jobs_are_done_again_without_the_one_that_fails() {
+    let scratch = Scratch::new();
+    let writer = Writer::start(scratch.open()).unwrap();
+    let release = blocked(&writer).await;
+    let times = Arc::new(AtomicU64::new(0));
+    let again = |symbol: &'static str| {
+        let times = Arc::clone(&times);
+        move |conn: &Connection| {
+            times.fetch_add(1, Ordering::Relaxed);
+            put(symbol)(conn)
+        }
+    };
+    let failing = |conn: &Connection| -> Result<(), StoreError> {
+        put("half done")(conn)?;
+        Err(StoreError::not_found("bot", "x"))
+    };
+    let panicking = |conn: &Connection| -> Result<(), StoreError> {
+        put("half done")(conn)?;
+        panic!("a bug of one account")
+    };
+    let group = async {
+        tokio::join!(
+            writer.run_repeatable(again("A")),
+            writer.run_repeatable(failing),
+            writer.run_repeatable(panicking),
+            writer.run_repeatable(again("B")),
+            writer.run(put("C")),
+            writer.run_repeatable(again("D")),
+        )
+    };
+    let ((a, failed, panicked, b, c, d), ()) = tokio::join!(group, async move { drop(release) });
+    assert_eq!((a, b, c, d), (Ok(()), Ok(()), Ok(()), Ok(())));
+    assert_eq!(failed, Err(StoreError::not_found("bot", "x")));
+    assert!(matches!(panicked, Err(StoreError::Other { .. })));
+    assert_eq!(symbols(&scratch), ["A", "B", "C", "D"]);
+    // A before the failure and alone, B alone; D had no neighbour that failed.
+    assert_eq!(times.load(Ordering::Relaxed), 4);
+    assert_eq!(writer.counters(), WriterCounters { commits: 2, jobs: 7 });
+    writer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panicking_job_costs_its_neighbours_nothing() {
     let scratch = Scratch::new();
     let writer = Writer::start(scratch.open()).unwrap();

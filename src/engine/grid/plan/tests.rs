@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::instrument::Symbol;
 use crate::engine::grid::GridMode;
+use crate::engine::grid::fixtures::{plain, terms};
 
 fn price(text: &str) -> Price {
     text.parse().unwrap()
@@ -20,26 +21,8 @@ fn btc() -> Instrument {
     }
 }
 
-fn terms() -> Terms {
-    Terms { maker_fee_pct: "0.02".parse().unwrap(), taker_fee_pct: "0.05".parse().unwrap(), spot: false }
-}
-
 fn config() -> GridConfig {
-    GridConfig {
-        lower: price("100"),
-        upper: price("200"),
-        count: 5,
-        mode: GridMode::Arithmetic,
-        investment: "1000".parse().unwrap(),
-        direction: Direction::Long,
-        trigger: None,
-        stop_upper: None,
-        stop_lower: None,
-        buy_in: false,
-        close_on_stop: false,
-        leverage: Leverage::ONE,
-        exchange_stop: false,
-    }
+    plain(("100", "200"), 5, "1000")
 }
 
 fn texts(config: &GridConfig, instrument: &Instrument, terms: Terms) -> Vec<String> {

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::{profit, sheet};
-use crate::control::grids;
+use crate::control::grids::{self, GridOutlook};
 use crate::domain::figures;
 use crate::domain::kind::BotType;
 use crate::domain::money::{Leverage, Price, Quote};
@@ -43,21 +43,27 @@ pub(super) fn grid(conn: &Connection, member: &Member, name: Option<&str>) -> Re
             (Some(_), Some(_)) => return Ok(Answer::plain(chat::WHICH_GRID.text(lang))),
         },
     };
-    let Some(view) = grid::view(conn, bot.id, &planned(conn, member, bot)?)? else {
+    let outlook = outlook(conn, member, bot)?;
+    let planned: Vec<Price> =
+        outlook.iter().flat_map(|outlook| &outlook.plan.lines).map(|line| line.price).collect();
+    let Some(view) = grid::view(conn, bot.id, &planned)? else {
         return Ok(Answer::plain(chat::NO_GRID.text(lang)));
     };
-    let state = if bot.is_running { chat::RUNNING } else { chat::STOPPED };
+    let waits = outlook.is_some_and(|outlook| outlook.waiting.is_some());
+    let state = match (bot.is_running, waits) {
+        (true, false) => chat::RUNNING,
+        (true, true) => chat::WAITING,
+        (false, _) => chat::STOPPED,
+    };
     let what = format!("{} {}, {}", bot.name, bot.settings.symbol, state.text(lang));
     Ok(sheet(member, &what, &ladder(&view, lang), &footer(&view, lang)))
 }
 
-/// The lines as they are meant to be; none where the market does not allow them any more.
-fn planned(conn: &Connection, member: &Member, bot: &BotRow) -> Result<Vec<Price>, StoreError> {
+/// The grid as it is meant to be; `None` where the market does not allow it any more.
+fn outlook(conn: &Connection, member: &Member, bot: &BotRow) -> Result<Option<GridOutlook>, StoreError> {
     let account = accounts::get(conn, member.account)?;
     // Nothing here depends on how old the last price is.
-    let outlook = grids::outlook(conn, &account, bot, any_leverage(), bot.updated_at);
-    let lines = outlook.ok().flatten().map(|outlook| outlook.plan.lines).unwrap_or_default();
-    Ok(lines.into_iter().map(|line| line.price).collect())
+    Ok(grids::outlook(conn, &account, bot, any_leverage(), bot.updated_at).ok().flatten())
 }
 
 fn ladder(view: &GridView, lang: Lang) -> Vec<String> {
