@@ -107,10 +107,8 @@ async fn rehearse(args: &Args, stage: &Stage) -> anyhow::Result<Outcome> {
     let home = Home::new(&binary, keep.as_deref())?;
     home.run("init")?;
     let names: Vec<String> = (1..=args.accounts).map(|number| format!("a{number}")).collect();
-    let market = Stage::market(args.speed);
-    let exchange =
-        Exchange::start(&home, stage.exchange, &stage.accounts_file(&names, args.fees_in_kind), &market)
-            .await?;
+    let (market, accounts) = (Stage::market(args.speed), stage.accounts_file(&names, args.fees_in_kind));
+    let exchange = Exchange::start(&home, stage.exchange, &accounts, &market).await?;
     std::fs::write(home.path("home").join("config.toml"), stage.config(&exchange.base, args.speed))?;
     stage.populate(&home, &names)?;
     if !args.calm {

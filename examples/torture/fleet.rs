@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
@@ -62,9 +63,8 @@ impl Fleet {
         let disk = if keep.is_none() { Disk::mount(&home.path("home"))? } else { None };
         let names: Vec<String> = (1..=args.accounts).map(|number| format!("a{number}")).collect();
         home.run("init")?;
-        let market = Stage::market(args.speed);
-        let exchange =
-            Exchange::start(&home, stage.exchange, &stage.accounts_file(&names, false), &market).await?;
+        let (market, accounts) = (Stage::market(args.speed), stage.accounts_file(&names, false));
+        let exchange = Exchange::start(&home, stage.exchange, &accounts, &market).await?;
         let seed = args.seed.wrapping_mul(1_000).wrapping_add(u64::from(number));
         let proxy = Proxy::open(&exchange.base, seed).await?;
         let config = stage.config(&proxy.base, args.speed) + SMALL_DISK;
@@ -232,7 +232,9 @@ impl Fleet {
 
     /// Half of the time it dies meanwhile, and the next one starts on a full disk.
     async fn fill_disk(&mut self, daemon: &mut Running) -> anyhow::Result<bool> {
-        self.let_live(200, 1_000).await;
+        if !self.is_at_work_within(daemon, AMBUSH).await? {
+            return Ok(false);
+        }
         let Some(disk) = self.disk.take() else { return Ok(false) };
         block_in_place(|| disk.fill())?;
         self.let_live(300, 1_500).await;
@@ -253,6 +255,27 @@ impl Fleet {
         self.disk = Some(disk);
         self.let_live(300, 1_200).await;
         Ok(true)
+    }
+
+    /// One that has not started yet may well refuse to on a full disk.
+    async fn is_at_work_within(&self, daemon: &Running, patience: Duration) -> anyhow::Result<bool> {
+        let started = Instant::now();
+        while started.elapsed() < patience {
+            if self.is_at_work(daemon)? {
+                return Ok(true);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(false)
+    }
+
+    /// Whether it has written how its run goes.
+    fn is_at_work(&self, daemon: &Running) -> anyhow::Result<bool> {
+        let conn = Connection::open_with_flags(self.home.database(), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        conn.busy_timeout(AMBUSH)?;
+        let sql = "SELECT count(*) FROM daemon_runs JOIN lease USING (epoch) WHERE pid = ?1";
+        let runs: i64 = conn.query_row(sql, [daemon.0.id()], |row| row.get(0))?;
+        Ok(runs > 0)
     }
 
     async fn start_second(&mut self) -> anyhow::Result<bool> {
