@@ -1,12 +1,15 @@
 //! One fleet on the synthetic market, run by the real daemon in this process and measured from outside.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Instant;
 
+use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
 use tradefleet::clock::wall_now;
 use tradefleet::config::Config;
+use tradefleet::daemon::counters::Counts;
 use tradefleet::daemon::fleet::{Fleet, MarketPlan, RunOptions, Speed};
 use tradefleet::daemon::shutdown::Shutdown;
 use tradefleet::domain::candle::Candle;
@@ -21,6 +24,8 @@ use tradefleet::store::bots::NewBot;
 use tradefleet::store::{OpenMode, Store, accounts, bots, strategies};
 
 use super::kernel;
+use super::monitor::{self, Histogram};
+use super::soak::Sample;
 
 /// 2026-01-01T00:00:00Z.
 const MARKET_START: Timestamp = Timestamp::from_ms(1_767_225_600_000);
@@ -51,18 +56,26 @@ pub(crate) struct FleetRun {
     /// The most seen while the fleet ran.
     pub(crate) rss_running_kb: u64,
     pub(crate) rss_peak_kb: u64,
+    /// From a cycle being handed out to each account taking it up.
+    pub(crate) fan_out: Histogram,
+    pub(crate) commits: Histogram,
+    /// At equal distances, the last one at the end.
+    pub(crate) samples: Vec<Sample>,
 }
 
-/// Sets a fleet up in a temporary home and runs it for `cycles`.
-pub(crate) fn run(accounts: u32, cycles: u64) -> anyhow::Result<FleetRun> {
+/// Sets a fleet up in a temporary home and runs it for `cycles`, with so many looks at what it holds.
+pub(crate) fn run(accounts: u32, cycles: u64, looks: u64) -> anyhow::Result<FleetRun> {
     let home = tempfile::tempdir()?;
     let database = home.path().join("fleet.db");
     seed(&database, accounts)?;
     let (feed, instruments) = market()?;
+    let mut config = Config::default();
+    // Any free port: other daemons may run.
+    config.http.listen = Some((Ipv4Addr::LOCALHOST, 0).into());
     let options = RunOptions {
         vault: None,
-        database,
-        config: Config::default(),
+        database: database.clone(),
+        config,
         market: MarketPlan::Replay { feed: Box::new(feed), instruments, speed: Speed::Max },
         source: format!("synthetic market, seed {SEED}"),
         host: "localhost".to_owned(),
@@ -71,21 +84,35 @@ pub(crate) fn run(accounts: u32, cycles: u64) -> anyhow::Result<FleetRun> {
     };
     // As the daemon runs: one thread drives and decides, the store's writer is another.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(measure(options))
+    runtime.block_on(measure(options, &database, cycles, looks))
 }
 
-async fn measure(options: RunOptions) -> anyhow::Result<FleetRun> {
+async fn measure(
+    options: RunOptions,
+    database: &Path,
+    cycles_max: u64,
+    looks: u64,
+) -> anyhow::Result<FleetRun> {
+    let look_every = cycles_max.div_ceil(looks.max(1));
     let rss_before_kb = kernel::memory_kb(std::process::id(), "VmRSS")?;
     let (began, cpu_began) = (Instant::now(), kernel::cpu_seconds(std::process::id())?);
     let fleet = Fleet::start(options, Shutdown::default()).await?;
     let (started, cpu_started) = (Instant::now(), kernel::cpu_seconds(std::process::id())?);
-    let mut rss_running_kb = 0;
+    let address = monitor_address(database)?;
+    let (mut rss_running_kb, mut samples, mut metrics) = (0, Vec::new(), Ok(String::new()));
     let report = fleet
-        .run(|_| {
+        .run(|progress| {
             rss_running_kb = rss_running_kb.max(kernel::memory_kb(std::process::id(), "VmRSS").unwrap_or(0));
+            let Counts { cycles, orders, .. } = progress.counts;
+            if cycles / look_every > u64::try_from(samples.len()).unwrap_or(u64::MAX) {
+                samples.push(Sample::take(database, cycles, orders));
+            }
+            if cycles >= cycles_max {
+                metrics = monitor::ask(&address, "/metrics");
+            }
         })
         .await?;
-    let counts = report.progress.counts;
+    let (counts, metrics) = (report.progress.counts, metrics?);
     Ok(FleetRun {
         accounts: report.progress.accounts,
         bots: report.progress.bots,
@@ -102,7 +129,15 @@ async fn measure(options: RunOptions) -> anyhow::Result<FleetRun> {
         rss_before_kb,
         rss_running_kb,
         rss_peak_kb: kernel::memory_kb(std::process::id(), "VmHWM")?,
+        fan_out: Histogram::between(None, &metrics, "fan_out_seconds")?,
+        commits: Histogram::between(None, &metrics, "journal_commit_seconds")?,
+        samples: samples.into_iter().collect::<Result<_, _>>()?,
     })
+}
+
+fn monitor_address(database: &Path) -> anyhow::Result<String> {
+    let conn = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    Ok(conn.query_row("SELECT http_address FROM lease", [], |row| row.get(0))?)
 }
 
 fn seed(database: &Path, count: u32) -> anyhow::Result<()> {

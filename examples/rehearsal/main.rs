@@ -7,12 +7,16 @@
 #![expect(clippy::disallowed_methods, reason = "it measures wall time")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it speaks to a terminal")]
 
+#[path = "../stage/books.rs"]
 mod books;
+#[path = "../stage/home.rs"]
 mod home;
-mod stage;
-
 #[path = "../stage/process.rs"]
 mod process;
+#[path = "../stage/stage.rs"]
+mod stage;
+#[path = "../stage/verdict.rs"]
+mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,8 +29,6 @@ use home::{Exchange, Home};
 use serde_json::{Value, json};
 use stage::{BINANCE, BITGET, Stage, UPBIT};
 
-/// No position may be without a stop for longer, in milliseconds of the exchange.
-const UNPROTECTED_MAX_MS: i64 = 60_000;
 /// After the faults have stopped, so many cycles are enough to learn what is left to learn.
 const CALM_CYCLES: u32 = 40;
 
@@ -100,24 +102,15 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn rehearse(args: &Args, stage: &Stage) -> anyhow::Result<Outcome> {
-    let binary = std::env::current_exe()?
-        .parent()
-        .and_then(|dir| dir.parent())
-        .context("no folder")?
-        .join("tradefleet");
+    let binary = home::program()?;
     let keep = args.keep.as_ref().map(|dir| dir.join(stage.exchange));
     let home = Home::new(&binary, keep.as_deref())?;
+    home.run("init")?;
     let names: Vec<String> = (1..=args.accounts).map(|number| format!("a{number}")).collect();
-    let accounts_file = stage.accounts_file(&names, args.fees_in_kind);
-    let exchange = Exchange::start(&binary, &home, stage, &accounts_file, args.speed).await?;
+    let (market, accounts) = (Stage::market(args.speed), stage.accounts_file(&names, args.fees_in_kind));
+    let exchange = Exchange::start(&home, stage.exchange, &accounts, &market).await?;
     std::fs::write(home.path("home").join("config.toml"), stage.config(&exchange.base, args.speed))?;
-    home.run(Stage::STRATEGY)?;
-    for name in &names {
-        for line in stage.account_lines(name) {
-            home.run_with(&line, &Stage::keys(name))?;
-        }
-        home.run(&format!("account set {name} dry_run=off --yes"))?;
-    }
+    stage.populate(&home, &names)?;
     if !args.calm {
         exchange.control("faults", &faults(args.speed)).await?;
     }
@@ -128,7 +121,8 @@ async fn rehearse(args: &Args, stage: &Stage) -> anyhow::Result<Outcome> {
     home.run("bot stop --all")?;
     exchange.control("pause", &json!({})).await?;
     home.run(&format!("run --cycles {CALM_CYCLES}"))?;
-    let books = compare(&exchange, &home, &names, until, stage).await?;
+    let mut books = verdict::compare(&exchange, &home, &names, until).await?;
+    verdict::judge_protection(stage, verdict::UNPROTECTED_MAX_MS, &mut books);
     Ok(Outcome {
         exchange: stage.exchange,
         kills,
@@ -156,50 +150,12 @@ async fn trade(args: &Args, home: &Home) -> anyhow::Result<u32> {
         let most = u64::from(args.kill_within) * 1_000;
         let span = Duration::from_millis(3_000 + (drawn >> 33) % (most - 3_000));
         let span = if args.calm { left } else { span.min(left) };
-        anyhow::ensure!(home.live_for(span).await?, "the daemon ended by itself");
+        let mut daemon = home.start_daemon(&[])?;
+        tokio::time::sleep(span).await;
+        anyhow::ensure!(daemon.ended()?.is_none(), "the daemon ended by itself");
         kills += 1;
     }
     Ok(kills)
-}
-
-async fn compare(
-    exchange: &Exchange,
-    home: &Home,
-    names: &[String],
-    until: i64,
-    stage: &Stage,
-) -> anyhow::Result<Comparison> {
-    let mut all = Comparison::default();
-    for name in names {
-        let oracle = exchange.get(&format!("ledger?account={name}")).await?;
-        let found = books::compare(&home.database(), name, &oracle, until)?;
-        all.orders += found.orders;
-        all.fills += found.fills;
-        all.positions += found.positions;
-        all.unprotected_ms = all.unprotected_ms.max(found.unprotected_ms);
-        all.long_gaps.extend(found.long_gaps);
-        all.violations.extend(found.violations);
-    }
-    all.long_gaps.sort_unstable_by(|a, b| b.cmp(a));
-    if stage.exchange == UPBIT.exchange {
-        // No stops rest there: the daemon watches while it runs.
-        (all.unprotected_ms, all.long_gaps) = (0, Vec::new());
-    } else if all.unprotected_ms > UNPROTECTED_MAX_MS {
-        all.violations.push(format!("a position had no stop for {} s", all.unprotected_ms / 1_000));
-    }
-    let stats = exchange.get("stats").await?;
-    let accounts = stats.get("accounts").and_then(Value::as_array).into_iter().flatten();
-    for account in accounts.filter(|account| account.get("duplicate_client_ids") != Some(&json!(0))) {
-        all.violations.push(format!("client ids were used twice: {account}"));
-    }
-    let health = exchange.get("health").await?;
-    if health.get("oracle_agrees") != Some(&Value::Bool(true)) {
-        all.violations.push(format!("the exchange disagrees with itself: {health}"));
-    }
-    if let Err(error) = home.run("db check") {
-        all.violations.push(error.to_string());
-    }
-    Ok(all)
 }
 
 fn report(outcomes: &[Outcome], as_json: bool) -> anyhow::Result<()> {

@@ -111,6 +111,11 @@ impl Connections {
         self.clock
     }
 
+    /// Whether time begins where the wall clock is, which may have been set since the last run.
+    pub const fn keeps_wall_time(&self) -> bool {
+        self.config.speed.get() == 1
+    }
+
     pub fn sleep(&self) -> Arc<dyn Sleep> {
         Arc::clone(&self.sleep)
     }

@@ -79,12 +79,13 @@ impl Supervisor {
             let engaged = self.writer.run(journal::engaged_accounts).await?;
             entrants.sort_by_key(|entrant| !engaged.contains(&entrant.id));
         }
+        let begins_at = self.connections.as_ref().filter(|own| own.keeps_wall_time()).map(|_| from);
         for together in entrants.chunks(LOADED_TOGETHER) {
             let ids: Vec<_> = together.iter().map(|entrant| (entrant.id, entrant.market)).collect();
             let loaded = self
                 .writer
                 .run(move |conn| {
-                    let load = |(id, market)| load(conn, id, from, market);
+                    let load = |(id, market)| load(conn, id, (from, begins_at), market);
                     ids.into_iter().map(load).collect::<Result<Vec<_>, _>>()
                 })
                 .await?;
@@ -263,15 +264,16 @@ fn write_quarantine(
     audit::append(conn, &entry).map(drop)
 }
 
-/// Enrols an account and reads what was kept of it; the inner error says what of that is damaged.
+/// Enrols an account and reads what was kept of it; the inner error says what of that is damaged. `begins_at` is `from`
+/// where time goes by the wall clock.
 fn load(
     conn: &Connection,
     id: AccountId,
-    from: Timestamp,
+    (from, begins_at): (Timestamp, Option<Timestamp>),
     market: MarketId,
 ) -> Result<Result<LoadedAccount, String>, StoreError> {
     latches::enrol(conn, id, from, market_log::market_word(market))?;
-    match journal::load_account(conn, id) {
+    match journal::load_account(conn, id, begins_at) {
         Ok(loaded) => Ok(Ok(loaded)),
         Err(StoreError::Corrupt { detail }) => Ok(Err(detail)),
         Err(error) => Err(error),

@@ -23,6 +23,9 @@ use super::turn::PositionRow;
 /// A sweep asks for the fills of this long before the last one too: an exchange may tell a fill late.
 pub const SWEEP_OVERLAP: DurationMs = DurationMs::from_secs(120);
 
+/// Once a clock was set back, fills of so long are asked for again: nobody knows how wrong it was, and for how long.
+const SWEPT_AGAIN: DurationMs = DurationMs::from_secs(86_400);
+
 /// An exchange may tell funding this late.
 const FUNDING_OVERLAP: DurationMs = DurationMs::from_secs(3_600);
 
@@ -90,6 +93,22 @@ impl DurableState {
             on_paper: self.on_paper,
             ..Self::default()
         };
+    }
+
+    /// Begins at `now`, which is earlier than what was done last where the clock was set back between two runs: an
+    /// account that waited for times which have not come yet would leave its positions alone until then.
+    pub fn begin_at(&mut self, now: Timestamp) {
+        let ahead = self.acted_at.since(now);
+        if ahead <= DurationMs::ZERO {
+            return;
+        }
+        self.acted_at = now;
+        self.swept_until = self.swept_until.map(|until| until.min(now).minus(ahead).minus(SWEPT_AGAIN));
+        self.funding.begin_at(now);
+        for holding in self.holdings.values_mut() {
+            holding.unprotected_since = holding.unprotected_since.map(|since| since.min(now));
+            holding.passed_since = holding.passed_since.map(|since| since.min(now));
+        }
     }
 
     /// Trades and ended orders from here on may still be told of; older ones only by chance.
@@ -160,6 +179,10 @@ impl Funding {
                 !payments.is_empty()
             });
         }
+    }
+
+    fn begin_at(&mut self, now: Timestamp) {
+        self.asked_at = self.asked_at.map(|asked| asked.min(now));
     }
 
     /// True for a payment that is to be booked now.

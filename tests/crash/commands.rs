@@ -11,13 +11,6 @@ use crate::home::{Home, rows_of};
 use crate::points::Scenario;
 use crate::soundness::{is_sound, is_whole};
 
-/// What people would type in.
-pub(crate) fn write_secrets(home: &Home) {
-    for name in ["key", "secret", "phrase"] {
-        home.aside(name, name);
-    }
-}
-
 const KEYS: &str = "--api-key-file @/key --api-secret-file @/secret --passphrase-file @/phrase";
 const GRID: &str = "--type grid --lower 10000 --upper 20000 --grids 100 --investment 900";
 

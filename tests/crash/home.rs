@@ -24,10 +24,13 @@ impl Home {
     pub(crate) fn new(image: &Image) -> Self {
         let home = Self { dir: tempfile::tempdir().unwrap() };
         image.write(&home.disk()).unwrap();
+        for name in ["key", "secret", "phrase"] {
+            fs::write(home.dir.path().join(name), name).unwrap();
+        }
         home
     }
 
-    /// The folder that is the disk; secrets that are typed in are beside it.
+    /// The folder that is the disk; what people would type in is beside it.
     pub(crate) fn disk(&self) -> PathBuf {
         self.dir.path().join("disk")
     }
@@ -42,11 +45,6 @@ impl Home {
 
     pub(crate) fn image(&self) -> Image {
         Image::of(&self.disk()).unwrap()
-    }
-
-    /// Writes a file that is not on the disk.
-    pub(crate) fn aside(&self, name: &str, text: &str) {
-        fs::write(self.dir.path().join(name), text).unwrap();
     }
 
     /// Runs a command line; `@` stands for the folder beside the disk, `~` for the home.

@@ -23,12 +23,15 @@ const NOW: Timestamp = Timestamp::from_ms(1_800_000_000_000);
 /// `a` is the second of the fleet.
 const ACCOUNT: AccountId = AccountId::new(2);
 
+fn limits() -> PolicyLimits {
+    PolicyLimits { max_leverage: Leverage::try_new(20).unwrap() }
+}
+
 /// One update, sorted and settled as the poller does it.
 fn obey(home: &Home) -> Result<(), StoreError> {
     let member =
         Member { account: ACCOUNT, name: "a".to_owned(), chat_id: OWNER, users: Vec::new(), lang: Lang::En };
-    let limits = PolicyLimits { max_leverage: Leverage::try_new(20).unwrap() };
-    let desk = Desk { bot_id: 1, own_name: None, members: vec![member], limits };
+    let desk = Desk { bot_id: 1, own_name: None, members: vec![member], limits: limits() };
     let place = Place { chat: OWNER, is_private: true };
     let text = Text { place, user: OWNER, sent_at: NOW, text: "/entrypct 5".to_owned() };
     let update = Incoming { update_id: 10, kind: Kind::Text(text) };

@@ -104,11 +104,11 @@ impl Scenario {
     }
 
     fn calm(&self) -> Calm {
-        let home = self.home(&Image::default());
+        let home = Home::new(&Image::default());
         (self.prepare)(&home);
         let (image, before) = (home.image(), (self.state)(&home));
         assert_eq!((self.sound)(&home), Ok(()), "{}", self.name);
-        let home = self.home(&image);
+        let home = Home::new(&image);
         let disk = Disk::watch(&home.disk(), None).unwrap();
         assert!((self.act)(&home), "{} fails in calm", self.name);
         let steps = disk.steps();
@@ -124,15 +124,9 @@ impl Scenario {
         Calm { image, before, after, steps }
     }
 
-    fn home(&self, image: &Image) -> Home {
-        let home = Home::new(image);
-        crate::commands::write_secrets(&home);
-        home
-    }
-
     /// Returns the steps of the way back that change something.
     fn play(&self, calm: &Calm, point: &Point) -> Result<Vec<usize>, String> {
-        let home = self.home(&calm.image);
+        let home = Home::new(&calm.image);
         let watch = |plan| Disk::watch(&home.disk(), plan).map_err(|error| error.to_string());
         let disk = watch(Some(point.plan))?;
         let is_done = (self.act)(&home);

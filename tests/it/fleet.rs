@@ -188,6 +188,11 @@ impl Daemon {
         panic!("it never came to that");
     }
 
+    /// After it was killed from elsewhere.
+    pub(crate) fn wait_until_dead(&mut self) {
+        assert!(!self.child.wait().unwrap().success());
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let sent =
             Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();

@@ -11,7 +11,7 @@
 mod backtest;
 mod backtest_grids;
 mod bitget;
-#[path = "../../examples/rehearsal/books.rs"]
+#[path = "../../examples/stage/books.rs"]
 mod books;
 mod bot_api;
 mod candles;
@@ -47,6 +47,7 @@ mod secrets_live;
 mod simulate;
 mod simulator;
 mod tellings;
+mod torture;
 mod upbit;
 mod verify;
 mod watching;

@@ -85,6 +85,14 @@ impl Rehearsal {
         Self { simulator, home }
     }
 
+    /// Lets the daemon reach the exchange by another address.
+    pub(crate) fn go_over(&self, base: &str) {
+        let config = std::fs::read_to_string(self.home.file("config.toml")).unwrap();
+        let host = |base: &str| base.replace("http://", "");
+        let config = config.replace(&host(&self.simulator.base), &host(base));
+        std::fs::write(self.home.file("config.toml"), config).unwrap();
+    }
+
     pub(crate) async fn ledger(&self) -> Value {
         self.simulator.get("/_sim/ledger?account=a").await
     }

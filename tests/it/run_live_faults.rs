@@ -150,3 +150,38 @@ async fn a_process_that_was_stopped_compares_before_it_acts() {
     let said = daemon.terminate().ok().stderr;
     assert!(said.contains("every account is compared before it acts"), "{said}");
 }
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_between_two_runs_holds_no_account_up() {
+    let home = Home::new();
+    let account = "[[account]]\nexchange = \"binance\"\nname = \"a\"\napi_key = \"k\"\napi_secret = \"s\"\nbalance = \"1000\"\n";
+    let accounts = home.write("exchange.toml", account);
+    let simulator = Simulator::start("binance", &["--accounts", &accounts]).await;
+    let (rest, stream) = (&simulator.base, simulator.base.replace("http", "ws"));
+    std::fs::write(
+        home.file("config.toml"),
+        format!(
+            "[binance]\nrest_url = \"{rest}\"\naccount_url = \"{rest}\"\nstream_url = \"{stream}\"\n\
+             [http]\nlisten = \"\"\n[engine]\nprice_cycle_ms = 250\n"
+        ),
+    )
+    .unwrap();
+    home.run_with(
+        "account add a --exchange binance --api-key-env K --api-secret-env S",
+        &[("K", "k"), ("S", "s")],
+    )
+    .ok();
+    home.run("account set a dry_run=off --yes").ok();
+    home.run("run --cycles 8").ok();
+    let last = "SELECT max(last_cycle_at, json_extract(state, '$.acted_at')) FROM account_state";
+    let acted = home.count(last);
+    // The clock was an hour ahead, and is not any more.
+    home.sql(
+        "UPDATE account_state SET last_cycle_at = last_cycle_at + 3600000, state = json_set(state,
+             '$.acted_at', json_extract(state, '$.acted_at') + 3600000,
+             '$.swept_until', json_extract(state, '$.swept_until') + 3600000)",
+    );
+    home.run("run --cycles 8").ok();
+    let next = home.count(last);
+    assert!((acted + 1..acted + 600_000).contains(&next), "{} s later", (next - acted) / 1_000);
+}

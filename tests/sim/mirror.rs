@@ -73,8 +73,8 @@ impl Mirror {
 
     /// Whether a restart finds in the store what it finds in the journal.
     pub(crate) fn recovers(&self, ours: &SavedAccount, last_cycle: Option<Timestamp>) -> Verdict {
-        let loaded =
-            journal::load_account(self.store.conn(), self.account).map_err(|error| error.to_string())?;
+        let loaded = journal::load_account(self.store.conn(), self.account, None)
+            .map_err(|error| error.to_string())?;
         let mut theirs = loaded.saved;
         // Neither promises an order among what is still open.
         theirs.positions.sort_by(|a, b| a.position.id.cmp(&b.position.id));

@@ -66,7 +66,7 @@ impl World {
                 // One in hedge mode, one in the other.
                 plan.dialect == dialect && plan.hedge == (dialect == Dialect::Bitget)
             };
-            let seed = (0..).find(is_it).unwrap();
+            let seed = (0..1_000).find(is_it).unwrap();
             let stories = STORIES.iter().filter(|story| story.happens_on(dialect));
             worlds.extend(stories.map(|story| Self { story, seed, dialect }));
         }

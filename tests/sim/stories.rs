@@ -181,7 +181,7 @@ impl Story {
             ExitPlan { trail_activation_pct: some_pct(8), trail_pct: some_pct(6), ..ExitPlan::NONE };
         for (number, bot) in (1..).zip(desk.db.bots.values_mut()) {
             let bot = Arc::make_mut(bot);
-            bot.exit_plan = if self.trails { trailing.clone() } else { ExitPlan::NONE };
+            bot.exit_plan = if self.trails { trailing } else { ExitPlan::NONE };
             let grid = self.grid.filter(|_| number == 1);
             bot.grid = grid.map(|grid| Arc::new(ladder(desk.venue.dialect, grid)));
             bot.strategy = grid.is_none().then(|| StrategyId::new(number));
@@ -198,8 +198,8 @@ impl Story {
                 Act::Reverse(bot, side) => say(desk, second, bot, (Some(other(side)), Some(side))),
                 Act::Halt => desk.db.halt = Some(Halt { reason: "a story".to_owned(), flatten: true }),
                 Act::CloseBot => {
-                    let bot = *desk.db.bots.keys().next().unwrap();
-                    desk.edit_bot(bot, |bot| bot.close_requested = true);
+                    let bot = desk.db.bots.values_mut().next().unwrap();
+                    Arc::make_mut(bot).close_requested = true;
                 }
                 Act::CloseSymbol => {
                     let symbol = desk.venue.dialect.symbols()[0].clone();

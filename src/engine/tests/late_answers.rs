@@ -235,6 +235,41 @@ fn a_sweep_asks_from_the_last_one_on_with_an_overlap() {
     assert_eq!(paper.machine.durable_state().swept_until, None, "it has an exact cursor");
 }
 
+/// A stop whose answer was lost, and which was triggered while nobody was there: its fill bears the id of another order.
+#[test]
+fn nothing_counts_as_swept_since_an_order_was_decided_that_has_no_name_there() {
+    let (mut rig, id) = unanswered(true);
+    let decided_at = rig.orders[&id].times.decided_at;
+    let swept = |rig: &Rig| rig.machine.durable_state().swept_until.unwrap();
+    let at = rig.now.plus(DurationMs::from_secs(3_600));
+    rig.handle(Event::Swept { at });
+    assert!(swept(&rig) <= decided_at, "its fills may have been told, and not recognised");
+    let truth = Truth::of(&rig.orders[&id], false);
+    let named = truth.event(&id, 1, rig.now);
+    rig.handle(named);
+    rig.handle(Event::Swept { at });
+    assert_eq!(swept(&rig), at);
+}
+
+#[test]
+fn after_a_clock_was_set_back_an_account_begins_at_the_new_time_and_asks_again() {
+    let mut rig = Rig::new(live());
+    rig.open_long();
+    rig.handle(Event::Swept { at: rig.now });
+    let ahead = rig.machine.durable_state();
+    let hour = DurationMs::from_secs(3_600);
+    let mut state = ahead.clone();
+    state.begin_at(rig.now.plus(hour));
+    assert_eq!(state, ahead, "time has passed as it does");
+    let now = rig.now.minus(hour);
+    state.begin_at(now);
+    assert_eq!(state.acted_at, now);
+    assert!(state.swept_until.unwrap() < now.minus(hour.times(24)), "nobody knows what was swept");
+    let mut again = state.clone();
+    again.begin_at(now);
+    assert_eq!(again, state);
+}
+
 #[test]
 fn everything_that_a_sweep_may_tell_again_is_recognised() {
     let mut rig = Rig::new(live());

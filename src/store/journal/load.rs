@@ -38,16 +38,24 @@ pub fn external_of(conn: &Connection, account: AccountId) -> Result<BTreeMap<Sym
 }
 
 /// Loads an account's machine state. An account that never ran has an empty one. On a real exchange, what was done in
-/// dry run and what was done for real are kept apart: only that of the life it leads now is loaded.
-pub fn load_account(conn: &Connection, account: AccountId) -> Result<LoadedAccount, StoreError> {
+/// dry run and what was done for real are kept apart: only that of the life it leads now is loaded. `begins_at` is the
+/// time by a clock that people may set back between two runs.
+pub fn load_account(
+    conn: &Connection,
+    account: AccountId,
+    begins_at: Option<Timestamp>,
+) -> Result<LoadedAccount, StoreError> {
     let id = account.get();
     let row: Option<(String, Option<i64>)> = conn
         .prepare_cached("SELECT state, last_cycle_at FROM account_state WHERE account_id = ?1")?
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let (state, last_cycle_at) = row.unwrap_or_else(|| ("{}".to_owned(), None));
-    let durable: DurableState = serde_json::from_str(&state)
+    let mut durable: DurableState = serde_json::from_str(&state)
         .map_err(|error| StoreError::corrupt(format!("state of account {account}: {error}")))?;
+    if let Some(now) = begins_at {
+        durable.begin_at(now);
+    }
     let rows = LifeRows { conn, account: id, dry_run: dry_run_of(conn, id)? };
     let paper_book = conn
         .prepare_cached("SELECT state FROM paper_books WHERE account_id = ?1")?
@@ -61,7 +69,9 @@ pub fn load_account(conn: &Connection, account: AccountId) -> Result<LoadedAccou
             booked: rows.booked(durable.retold_since())?,
             durable,
         },
-        last_cycle_at: last_cycle_at.map(Timestamp::from_ms),
+        last_cycle_at: last_cycle_at
+            .map(Timestamp::from_ms)
+            .filter(|last| begins_at.is_none_or(|now| *last < now)),
         paper_book,
     })
 }

@@ -245,7 +245,9 @@ impl Model {
         self.pending_names.retain(|group| {
             let is_here = group.iter().any(|naming| naming.path().parent() == Some(folder));
             if is_here {
-                group.iter().for_each(|naming| naming.apply(durable_names));
+                for naming in &*group {
+                    naming.apply(durable_names);
+                }
             }
             !is_here
         });
@@ -271,7 +273,9 @@ impl Model {
     }
 
     fn rename_all(&mut self, group: Vec<Naming>) {
-        group.iter().for_each(|naming| naming.apply(&mut self.names));
+        for naming in &group {
+            naming.apply(&mut self.names);
+        }
         self.pending_names.push(group);
     }
 

@@ -1,10 +1,12 @@
 //! How an exchange and a home are set up to trade with each other: accounts, bots that trade often, configuration.
 
+use super::home::Home;
+
 /// What differs between the exchanges for an operator.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stage {
     pub(crate) exchange: &'static str,
-    pub(crate) symbols: [&'static str; 2],
+    symbols: [&'static str; 2],
     /// Of the account, beside what all have.
     settings: &'static str,
     passphrase: &'static str,
@@ -50,6 +52,11 @@ impl Stage {
         names.iter().map(account).collect()
     }
 
+    /// Command line of an exchange whose made-up market runs so many times as fast as real time.
+    pub(crate) fn market(speed: u32) -> [String; 3] {
+        ["--synthetic".to_owned(), "--speed".to_owned(), speed.to_string()]
+    }
+
     /// The daemon's configuration, for an exchange at this address.
     pub(crate) fn config(&self, base: &str, speed: u32) -> String {
         let exchange = self.exchange;
@@ -62,17 +69,29 @@ impl Stage {
         )
     }
 
+    /// Accounts that trade with money on the exchange that the configuration of `home` names.
+    pub(crate) fn populate(&self, home: &Home, names: &[String]) -> anyhow::Result<()> {
+        home.run(Self::STRATEGY)?;
+        for name in names {
+            for line in self.account_lines(name) {
+                home.run_with(&line, &Self::keys(name))?;
+            }
+            home.run(&format!("account set {name} dry_run=off --yes"))?;
+        }
+        Ok(())
+    }
+
     /// The variables that the keys of an account are read from.
-    pub(crate) fn keys(name: &str) -> [(&'static str, String); 3] {
+    fn keys(name: &str) -> [(&'static str, String); 3] {
         [("K", format!("key-{name}")), ("S", format!("secret-{name}")), ("P", format!("pass-{name}"))]
     }
 
     /// Command lines that add the strategy of all bots.
-    pub(crate) const STRATEGY: &'static str = "strategy add lively --kind momentum --set period=3 --set \
+    const STRATEGY: &'static str = "strategy add lively --kind momentum --set period=3 --set \
                                                threshold_pct=0.05 --set min_confidence=0";
 
     /// Command lines that add an account, in dry run, with a bot a symbol.
-    pub(crate) fn account_lines(&self, name: &str) -> Vec<String> {
+    fn account_lines(&self, name: &str) -> Vec<String> {
         let Self { exchange, settings, passphrase, symbols, .. } = self;
         let add = format!(
             "account add {name} --exchange {exchange} --api-key-env K --api-secret-env S{passphrase}"

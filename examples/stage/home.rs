@@ -4,15 +4,22 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::{self, Running};
-use super::stage::Stage;
 
 const READY_POLLS: u32 = 600;
 const READY_POLL: Duration = Duration::from_millis(50);
+
+/// The program that was built beside this example.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
+    let example = std::env::current_exe()?;
+    let built = example.parent().and_then(Path::parent).context("no folder")?.join("tradefleet");
+    ensure!(built.exists(), "{} is not built", built.display());
+    Ok(built)
+}
 
 /// A running exchange.
 pub(crate) struct Exchange {
@@ -22,29 +29,29 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
+    /// Opens an exchange with these accounts; `market` is the rest of the command line.
     pub(crate) async fn start(
-        binary: &Path,
         home: &Home,
-        stage: &Stage,
-        accounts_file: &str,
-        speed: u32,
+        exchange: &str,
+        accounts: &str,
+        market: &[String],
     ) -> anyhow::Result<Self> {
-        let (ready, accounts) = (home.path("ready.json"), home.path("exchange.toml"));
-        std::fs::write(&accounts, accounts_file)?;
+        let (ready, file) = (home.path("ready.json"), home.path("exchange.toml"));
+        std::fs::write(&file, accounts)?;
         let mut process = Running::start(
-            Command::new(binary)
-                .args(["simulate", "--synthetic", "--speed", &speed.to_string()])
+            Command::new(&home.binary)
+                .args(["simulate", &format!("--{exchange}"), "127.0.0.1:0"])
+                .args(market)
                 .arg("--ready-file")
                 .arg(&ready)
                 .arg("--accounts")
-                .arg(&accounts)
-                .args([&format!("--{}", stage.exchange), "127.0.0.1:0"])
+                .arg(&file)
                 .env("TRADEFLEET_HOME", home.path("exchange"))
                 .stdout(Stdio::null())
                 .stderr(std::fs::File::create(home.path("exchange.log"))?),
         )?;
         for _ in 0..READY_POLLS {
-            if let Some(base) = process.address(&ready, stage.exchange)? {
+            if let Some(base) = process.address(&ready, exchange)? {
                 return Ok(Self { _process: process, base, client: reqwest::Client::new() });
             }
             tokio::time::sleep(READY_POLL).await;
@@ -65,7 +72,7 @@ impl Exchange {
     }
 }
 
-/// A home of the daemon, and what lies beside it; gone when dropped, unless it is kept.
+/// The folder of a home of the daemon, and what lies beside it; gone when dropped, unless it is kept.
 pub(crate) struct Home {
     dir: PathBuf,
     _temporary: Option<TempDir>,
@@ -81,9 +88,7 @@ impl Home {
             (None, None) => anyhow::bail!("no folder"),
         };
         std::fs::create_dir_all(&dir)?;
-        let home = Self { dir, _temporary: temporary, binary: binary.to_owned() };
-        home.run("init")?;
-        Ok(home)
+        Ok(Self { dir, _temporary: temporary, binary: binary.to_owned() })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -109,11 +114,10 @@ impl Home {
         process::run(self.command(line).envs(variables.iter().cloned()))
     }
 
-    /// Lets the daemon live for so long, then kills it. True when it was alive until then.
-    pub(crate) async fn live_for(&self, span: Duration) -> anyhow::Result<bool> {
+    /// Starts the daemon; what it says is added to `daemon.log`.
+    pub(crate) fn start_daemon(&self, variables: &[(&'static str, String)]) -> anyhow::Result<Running> {
         let log = std::fs::File::options().create(true).append(true).open(self.path("daemon.log"))?;
-        let mut process = Running::start(self.command("run").stdout(Stdio::null()).stderr(log))?;
-        tokio::time::sleep(span).await;
-        Ok(process.ended()?.is_none())
+        let mut command = self.command("run");
+        Running::start(command.envs(variables.iter().cloned()).stdout(Stdio::null()).stderr(log))
     }
 }
