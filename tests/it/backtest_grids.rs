@@ -197,7 +197,7 @@ fn a_sideways_month_books_what_its_trades_say() {
         assert_eq!(grid[key], ladder[key], "{key}");
     }
     for (line, other) in list(grid, "lines").iter().zip(list(&ladder, "lines")) {
-        for key in ["line", "price", "status", "held_qty", "held_side", "buy_fills", "sell_fills", "profit"] {
+        for key in ["line", "price", "held_qty", "held_side", "buy_fills", "sell_fills", "profit"] {
             assert_eq!(line[key], other[key], "{key} of line {}", line["line"]);
         }
         let index = u16::try_from(line["line"].as_u64().unwrap()).unwrap();
