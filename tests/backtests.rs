@@ -17,15 +17,17 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::json;
 use tradefleet::backtest::columns::Columns;
-use tradefleet::backtest::driver::{Stride, play};
+use tradefleet::backtest::driver::{Extent, Played, Stride, checked_span, play, play_on};
 use tradefleet::backtest::market::Market;
 use tradefleet::backtest::setup::{BotSetup, Setup};
+use tradefleet::backtest::signals::SignalTable;
 use tradefleet::backtest::trades::{Trade, trades};
 use tradefleet::domain::candle::Candle;
 use tradefleet::domain::instrument::{Instrument, Symbol};
 use tradefleet::domain::money::{Pct, Price, Quote};
 use tradefleet::domain::side::PositionSide;
 use tradefleet::domain::time::{Timeframe, Timestamp};
+use tradefleet::engine::decision::Action;
 use tradefleet::engine::settings::{BotSettings, PaperSettings, PolicyLimits, SymbolScope};
 use tradefleet::market::candle_file::read_candles;
 use tradefleet::market::instruments::derive_instrument;
@@ -339,15 +341,27 @@ fn variants(symbol: &Symbol, rules: &Instrument, coarser: Option<Timeframe>) -> 
     vec![plain, adaptive, averaging, reporting, wide, two, turning]
 }
 
-/// Ledgers but for the words in decisions, which the fast way leaves out.
+/// What the fast way gives is what stepping every bar gives; of trades alone, without the entries that were refused.
 fn assert_same(market: &Market, setup: &Setup, what: &str) -> (usize, usize) {
-    let mut fast = play(market, setup, Stride::Skipping).unwrap();
-    let mut slow = play(market, setup, Stride::EveryBar).unwrap();
+    let fast = play(market, setup, Stride::Skipping).unwrap();
+    let slow = play(market, setup, Stride::EveryBar).unwrap();
+    let span = checked_span(market, setup).unwrap();
+    let signals = SignalTable::compute(market, setup, span).unwrap();
+    let trades = play_on(market, setup, span, (&signals, Extent::Trades));
     let counts = (fast.stepped, slow.stepped);
-    for played in [&mut fast, &mut slow] {
-        played.stepped = 0;
-        played.ledger.decisions.iter_mut().for_each(|decision| decision.detail.clear());
-    }
+    assert!(trades.stepped <= fast.stepped, "{what}");
+    assert_equal(fast, slow.clone(), what);
+    assert_equal(without_refusals(trades), without_refusals(slow), &format!("{what}, trades alone"));
+    counts
+}
+
+fn without_refusals(mut played: Played) -> Played {
+    played.ledger.decisions.retain(|decision| decision.action != Action::Skipped);
+    played
+}
+
+fn assert_equal(mut fast: Played, mut slow: Played, what: &str) {
+    (fast.stepped, slow.stepped) = (0, 0);
     assert_eq!(fast.ledger.fills, slow.ledger.fills, "{what}");
     assert_eq!(fast.ledger.orders, slow.ledger.orders, "{what}");
     let decisions = (&fast.ledger.decisions, &slow.ledger.decisions);
@@ -356,7 +370,6 @@ fn assert_same(market: &Market, setup: &Setup, what: &str) -> (usize, usize) {
     }
     assert_eq!(decisions.0.len(), decisions.1.len(), "{what}");
     assert_eq!(fast, slow, "{what}");
-    counts
 }
 
 fn coarser_than(timeframe: Timeframe) -> Option<Timeframe> {
@@ -435,6 +448,50 @@ proptest! {
             });
             prop_assert_eq!(found.collect::<Vec<Turn>>(), turns(&candles, 3, 7));
         }
+    }
+
+    /// Many symbols, few positions: most entries are refused, for one reason or another.
+    #[test]
+    fn entries_without_room_are_passed_over(
+        walks in prop::collection::vec(
+            prop::collection::vec((-40_i8..=40, 0_u8..60, 0_u8..60, prop::bool::weighted(0.1)), 60..200), 4..=4),
+        positions in 1_u16..=4,
+        entry_pct in prop::sample::select(vec!["20", "34", "50", "97", "100"]),
+        leverage in prop::sample::select(vec!["1", "3", "20"]),
+        ttl in 1_u32..=3,
+        turns: bool,
+        stop in prop::sample::select(vec!["0.4", "2", "90"]),
+        whole_units: bool,
+    ) {
+        let candles: Vec<Vec<Candle>> = walks.iter().zip([10_000, 4_000, 900, 60_000]).map(|(moves, start)| walk(moves, start)).collect();
+        let names: Vec<Symbol> = ["AAAUSDT", "BBBUSDT", "CCCUSDT", "DDDUSDT"].map(|name| Symbol::try_new(name).unwrap()).into();
+        let series = names.iter().zip(&candles).filter(|(_, candles)| !candles.is_empty());
+        let market = Market::new(series.map(|(symbol, candles)| (symbol.clone(), Columns::of(Timeframe::M1, candles).unwrap())).collect()).unwrap();
+        let params = params(
+            StrategyKind::Macd,
+            &json!({
+                "fast": 3, "slow": 7, "signal": 3, "conditions_calm": 0, "conditions_volatile": 0, "min_hold_bars": 0,
+                "trail_activation_pct": 0, "take_profit_pct": 1, "stop_loss_pct": stop, "allow_short": turns, "signal_ttl_bars": ttl,
+            }),
+        );
+        let mut setup = setup(&names[0], derive_instrument(&names[0], &candles[0]).unwrap(), params, "0.05".parse().unwrap());
+        for (symbol, candles) in names.iter().zip(&candles) {
+            let mut rules = derive_instrument(symbol, candles).unwrap();
+            if whole_units {
+                rules.step = "1".parse().unwrap();
+            }
+            setup.instruments.insert(symbol.clone(), rules);
+        }
+        setup.bots[0].settings.symbol = SymbolScope::Universe;
+        let mut second = setup.bots[0].clone();
+        "second".clone_into(&mut second.name);
+        second.settings.set("allocation_percent", "30", limits()).unwrap();
+        second.settings.set("max_positions", "1", limits()).unwrap();
+        setup.bots.push(second);
+        for (key, value) in [("entry_pct", entry_pct), ("leverage", leverage), ("max_positions", &positions.to_string())] {
+            setup.settings.set(key, value, limits()).unwrap();
+        }
+        assert_same(&market, &setup, "many symbols");
     }
 
     #[test]

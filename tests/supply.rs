@@ -31,7 +31,8 @@ fn everything_is_from_a_known_registry_and_nothing_is_banned() {
         let name = package["name"].as_str().unwrap();
         assert!(!banned.contains(name), "{name} is banned");
         let Some(source) = package.get("source").and_then(Value::as_str) else {
-            assert_eq!(name, env!("CARGO_PKG_NAME"), "{name} has no source");
+            // The disk that tests run on is a package of its own beside them: it needs `unsafe`.
+            assert!([env!("CARGO_PKG_NAME"), "faulty-disk"].contains(&name), "{name} has no source");
             continue;
         };
         assert!(known.iter().any(|url| source == format!("registry+{url}")), "{name} is from {source}");

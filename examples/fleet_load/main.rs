@@ -71,7 +71,7 @@ fn main() -> anyhow::Result<()> {
         one: in_a_child(1, cycles)?,
         many: args.accounts.iter().map(|accounts| in_a_child(*accounts, cycles)).collect::<Result<_, _>>()?,
         decide: rig::decide::measure(largest, ROUNDS)?,
-        journal: rig::journal::measure(JOURNAL_GROUP, JOURNAL_GROUPS, ROUNDS)?,
+        journal: rig::journal::measure(JOURNAL_GROUP, JOURNAL_GROUPS, rig::journal::ROWS_PER_INTENT, ROUNDS)?,
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report.json())?);

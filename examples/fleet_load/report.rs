@@ -38,7 +38,7 @@ impl Report {
                 "holding": pair(self.decide.holding),
                 "entering": pair(self.decide.entering),
             },
-            "journal_rows_per_s": pair(self.journal),
+            "journal_intents_per_s": pair(self.journal),
         })
     }
 
@@ -119,7 +119,7 @@ impl fmt::Display for Report {
             (
                 "journal",
                 format!(
-                    "{:.0} durable rows/s in groups of {} intents, {:.2} x a bare SQLite loop ({:.0} rows/s)",
+                    "{:.0} durable intents/s in groups of {}, {:.2} x a bare SQLite loop of as many rows ({:.0} intents/s)",
                     self.journal.subject,
                     super::JOURNAL_GROUP,
                     self.journal.ratio(),

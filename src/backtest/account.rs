@@ -63,9 +63,11 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account of `setup`, which begins at `now` with its capital and nothing else.
+    /// The account of `setup`, which begins at `now` with its capital and nothing else. Nobody reads its words.
     pub fn open(setup: &Setup, now: Timestamp) -> Self {
-        Self::begin(ACCOUNT, setup.configuration(), setup.funding.clone(), now)
+        let mut account = Self::begin(ACCOUNT, setup.configuration(), setup.funding.clone(), now);
+        account.machine.hush();
+        account
     }
 
     /// An account that begins at `now` with nothing but the balance of its paper book.
@@ -134,7 +136,7 @@ impl Account {
             external_fills: Vec::new(),
         };
         self.handle(now, Event::Snapshot(snapshot));
-        let wallet = self.book().balance().wallet;
+        let wallet = self.book().wallet();
         self.handle(now, Event::Wallet { at: now, wallet });
     }
 

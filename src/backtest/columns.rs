@@ -21,7 +21,7 @@ impl Columns {
     pub fn floats(&self, (first, end): (usize, usize), whole: bool) -> FloatColumns {
         let numbers = |column: &[i64], scale: u32| -> Vec<f64> {
             let column = column.get(first..end.min(column.len())).unwrap_or_default();
-            column.iter().map(|number| sample::scaled(*number, scale)).collect()
+            sample::scaled_all(column, scale)
         };
         let close = numbers(&self.closes, self.price_scale);
         if !whole {

@@ -116,6 +116,12 @@ impl Market {
         self.steps.partition_point(|step| *step < at.ms())
     }
 
+    /// The step that brings bar `bar` of a lane.
+    pub fn step_of(&self, lane: &Lane, bar: usize) -> Option<usize> {
+        let at = lane.columns.close_time(bar)?;
+        Some(if lane.counts.is_some() { self.step_at(at) } else { bar })
+    }
+
     /// The steps that are traded: from the bar that opens at `from` to the one that closes by `to`.
     pub fn span(&self, from: Option<Timestamp>, to: Option<Timestamp>) -> (usize, usize) {
         let first = from.map_or(0, |from| self.steps.partition_point(|step| *step <= from.ms()));

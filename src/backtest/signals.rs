@@ -7,6 +7,8 @@ use super::columns::{Columns, FloatColumns};
 use super::driver::BacktestError;
 use super::market::{Lane, Market};
 use super::setup::{BotSetup, Setup};
+use super::skipping::Look;
+use super::timeline::{Coming, SignalCursor, Timeline};
 use super::waiting::Waiting;
 use crate::domain::ids::{BotId, StrategyId};
 use crate::domain::instrument::Symbol;
@@ -24,7 +26,7 @@ use crate::strategy::{BarColumns, Mark, SignalPlan, StrategyParams, marks, marks
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placed {
     /// The step that brings it.
-    step: usize,
+    pub(super) step: usize,
     told_at: Timestamp,
     mark: Mark,
     bar_close_at: Timestamp,
@@ -32,12 +34,12 @@ pub struct Placed {
 
 /// What one strategy says of one symbol.
 #[derive(Debug)]
-struct Row {
+pub(super) struct Row {
     key: SignalKey,
     /// The place of its symbol among the market's lanes.
     lane: usize,
     lifetime_bars: u32,
-    marks: Arc<[Placed]>,
+    pub(super) marks: Arc<[Placed]>,
     followers: Vec<BotId>,
 }
 
@@ -47,24 +49,14 @@ impl Row {
         at.plus(self.key.timeframe.duration().times(i64::from(self.lifetime_bars)))
     }
 
-    /// Whether any follower does more about the mark than look at it.
-    fn matters(&self, mark: &Mark, waiting: &Waiting) -> bool {
-        self.followers.iter().any(|bot| {
-            // The lookups are few: a bot holds little at once.
-            let held = waiting.held.iter().find(|((of, symbol), _)| of == bot && *symbol == self.key.symbol);
-            match held.map(|(_, side)| *side) {
-                None => mark.entry.is_some(),
-                Some(PositionSide::Long) => mark.exit_long || mark.entry == Some(PositionSide::Short),
-                Some(PositionSide::Short) => mark.exit_short || mark.entry == Some(PositionSide::Long),
-            }
+    /// Whether any follower does more about the mark than look at it; one that holds nothing here, if it `may_enter`.
+    fn matters(&self, mark: &Mark, waiting: &Waiting, may_enter: impl Fn(BotId) -> bool) -> bool {
+        self.followers.iter().any(|bot| match waiting.held(*bot, self.lane) {
+            None => mark.entry.is_some() && may_enter(*bot),
+            Some(PositionSide::Long) => mark.exit_long || mark.entry == Some(PositionSide::Short),
+            Some(PositionSide::Short) => mark.exit_short || mark.entry == Some(PositionSide::Long),
         })
     }
-}
-
-/// How many marks of each row were told: steps only go forward, so no row is searched anew.
-#[derive(Debug)]
-pub(super) struct SignalCursor {
-    told: Vec<usize>,
 }
 
 /// See the module.
@@ -72,6 +64,7 @@ pub(super) struct SignalCursor {
 pub struct SignalTable {
     /// Sorted by key.
     rows: Vec<Row>,
+    timeline: Timeline,
     pub(super) representatives: Arc<BTreeMap<StrategyId, StrategyId>>,
     pub(super) timeframes: Arc<BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>>>,
 }
@@ -125,8 +118,10 @@ impl SignalTable {
                 }
             }
         }
+        let rows: Vec<Row> = rows.into_values().collect();
         Ok(Self {
-            rows: rows.into_values().collect(),
+            timeline: Timeline::of(&rows),
+            rows,
             representatives: Arc::new(representatives),
             timeframes: Arc::new(timeframes),
         })
@@ -134,22 +129,12 @@ impl SignalTable {
 
     /// In front of all marks.
     pub(super) fn cursor(&self) -> SignalCursor {
-        SignalCursor { told: vec![0; self.rows.len()] }
+        Timeline::cursor(&self.rows)
     }
 
     /// Moves the cursor behind all marks of `step` and before.
     pub(super) fn advance(&self, cursor: &mut SignalCursor, step: usize) {
-        for (row, told) in self.rows.iter().zip(&mut cursor.told) {
-            while row.marks.get(*told).is_some_and(|placed| placed.step <= step) {
-                *told += 1;
-            }
-        }
-    }
-
-    /// Rows with the last mark that was told.
-    fn told<'a>(&'a self, cursor: &'a SignalCursor) -> impl Iterator<Item = (&'a Row, &'a Placed)> {
-        let rows = self.rows.iter().zip(&cursor.told);
-        rows.filter_map(|(row, told)| Some((row, row.marks.get(told.checked_sub(1)?)?)))
+        self.timeline.advance(cursor, step);
     }
 
     /// What an analyst would still have to say at `step`, where the cursor stands: of each key the last signal, until it
@@ -161,7 +146,7 @@ impl SignalTable {
         step: usize,
     ) -> (Vec<Arc<Signal>>, Vec<usize>) {
         let at = market.at(step).unwrap_or_default();
-        let live = self.told(cursor).filter_map(|(row, placed)| {
+        let live = cursor.last_told(&self.rows).filter_map(|(row, placed)| {
             let expires_at = row.expires(placed.bar_close_at);
             let is_new = placed.step == step;
             if !is_new && expires_at <= at {
@@ -175,29 +160,26 @@ impl SignalTable {
     }
 
     /// Whether a signal that was told may still be acted on at `next_at`, the time of the next step.
-    pub(super) fn is_waiting(&self, waiting: &Waiting, cursor: &SignalCursor, next_at: Timestamp) -> bool {
-        self.told(cursor).any(|(row, placed)| {
-            row.expires(placed.bar_close_at) > next_at && row.matters(&placed.mark, waiting)
+    pub(super) fn is_waiting(&self, look: &Look<'_>, cursor: &SignalCursor, next_at: Timestamp) -> bool {
+        cursor.last_told(&self.rows).any(|(row, placed)| {
+            row.expires(placed.bar_close_at) > next_at
+                && row.matters(&placed.mark, look.waiting, |bot| look.is_open(bot))
         })
     }
 
     /// The first step from `from`, which is behind the cursor, to before `end` with a signal that somebody would look at.
     pub(super) fn next_mark(
         &self,
-        waiting: &Waiting,
+        look: &Look<'_>,
         cursor: &SignalCursor,
         (from, end): (usize, usize),
     ) -> Option<usize> {
-        let mut found: Option<usize> = None;
-        for (row, told) in self.rows.iter().zip(&cursor.told) {
-            let end = found.unwrap_or(end);
-            let ahead = row.marks.get(*told..).unwrap_or_default();
-            let ahead =
-                ahead.iter().skip_while(|placed| placed.step < from).take_while(|placed| placed.step < end);
-            let next = ahead.into_iter().find(|placed| row.matters(&placed.mark, waiting));
-            found = next.map(|placed| placed.step).or(found);
-        }
-        found
+        let matters = |coming: &Coming| {
+            coming.find(&self.rows).is_some_and(|(row, placed)| {
+                row.matters(&placed.mark, look.waiting, |bot| look.may_enter(bot, (row.lane, coming.step)))
+            })
+        };
+        self.timeline.ahead(cursor, (from, end)).find(matters).map(|coming| coming.step)
     }
 
     /// Every signal: its key, when it is told, the close of its bar, and what it asks for.
@@ -248,7 +230,7 @@ pub fn place(
         let found = marks_of(params, &lane.columns.floats((first, end), whole));
         let placed = found.into_iter().filter(|mark| mark.bar + first >= traded).filter_map(|mark| {
             let bar_close_at = lane.columns.close_time(mark.bar + first)?;
-            let step = market.step_at(bar_close_at);
+            let step = market.step_of(lane, mark.bar + first)?;
             Some(Placed { step, told_at: bar_close_at, mark, bar_close_at })
         });
         return placed.collect();
@@ -266,8 +248,8 @@ pub fn place(
         let Some((part, bar)) = bars.get(mark.bar + first).filter(|(part, _)| *part >= traded) else {
             continue;
         };
-        let Some(at) = lane.columns.close_time(*part) else { continue };
-        let step = market.step_at(at);
+        let told = lane.columns.close_time(*part).zip(market.step_of(lane, *part));
+        let Some((at, step)) = told else { continue };
         // Of two bars that come with one step, the later one counts.
         placed.pop_if(|last| last.step == step);
         placed.push(Placed { step, told_at: at, mark, bar_close_at: bar.candle.close_time(timeframe) });
@@ -306,7 +288,8 @@ pub fn place_all(
     let placed = found.into_iter().map(|marks| {
         let told = marks.into_iter().filter(|mark| mark.bar >= traded).filter_map(|mark| {
             let bar_close_at = lane.columns.close_time(mark.bar)?;
-            Some(Placed { step: market.step_at(bar_close_at), told_at: bar_close_at, mark, bar_close_at })
+            let step = market.step_of(lane, mark.bar)?;
+            Some(Placed { step, told_at: bar_close_at, mark, bar_close_at })
         });
         told.collect()
     });

@@ -3,36 +3,50 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::driver::{BacktestError, Play, Played};
+use super::driver::{BacktestError, Extent, Play, Played};
 use super::market::Market;
+use super::room::{QtySteps, Rooms};
 use super::setup::Setup;
-use super::signals::{SignalCursor, SignalTable};
-use super::waiting::Waiting;
-use crate::domain::ids::CycleId;
+use super::signals::SignalTable;
+use super::timeline::SignalCursor;
+use super::waiting::{Searches, Waiting};
+use crate::domain::ids::{BotId, CycleId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
 use crate::engine::cycle::Cycle;
 use crate::engine::settings::SymbolScope;
 use crate::signal::Gates;
 
-/// Bars are looked through for prices in pieces of so many, so that a signal in between ends the search early.
+/// Bars are looked through for prices in pieces of so many, so that a signal in between ends the search early; no bar
+/// twice, as long as the prices stay the same.
 const WINDOW: usize = 4_096;
 
 pub(super) fn play(market: &Market, setup: &Setup, span: (usize, usize)) -> Result<Played, BacktestError> {
     let signals = SignalTable::compute(market, setup, span)?;
-    Ok(play_on(market, setup, span, &signals))
+    Ok(play_on(market, setup, span, (&signals, Extent::Ledger)))
 }
 
 /// Plays on signals that were computed before.
-pub(super) fn play_on(market: &Market, setup: &Setup, span: (usize, usize), signals: &SignalTable) -> Played {
+pub(super) fn play_on(
+    market: &Market,
+    setup: &Setup,
+    span: (usize, usize),
+    (signals, extent): (&SignalTable, Extent),
+) -> Played {
     let mut play = Play::begin(market, setup, span);
     let mut teller = Teller::new(market, setup, signals, span);
+    let mut searches = Searches::new(market);
+    let qty_steps = QtySteps::of(market, setup);
+    let mut waiting = Waiting::default();
     let mut step = span.0;
     while step < span.1 {
-        let cycle = teller.cycle(&mut play, step);
+        let cycle = teller.cycle(&mut play, &waiting, step);
         play.account.step(&cycle);
         play.note(cycle.at);
-        let next = next_step(market, (signals, &teller.cursor), &play, step, span.1);
+        waiting = Waiting::of(market, &play.account, step);
+        let rooms = (extent == Extent::Trades).then(|| Rooms::of(market, &play.account));
+        let look = Look { market, waiting: &waiting, rooms: rooms.as_ref(), qty_steps: &qty_steps };
+        let next = look.next_step((signals, &teller.cursor), &mut searches, (step, span.1));
         // What a grid answers inside a bar, it answers at the close of the bar before.
         let looks_back = (step + 2..span.1).contains(&next) && play.account.machine().answers_at_last_price();
         step = if looks_back { next - 1 } else { next };
@@ -40,35 +54,53 @@ pub(super) fn play_on(market: &Market, setup: &Setup, span: (usize, usize), sign
     play.finish()
 }
 
-/// The first step after `step` in which something can happen; `end` when there is none.
-fn next_step(
-    market: &Market,
-    (signals, cursor): (&SignalTable, &SignalCursor),
-    play: &Play,
-    step: usize,
-    end: usize,
-) -> usize {
-    let next = step + 1;
-    let waiting = Waiting::of(market, &play.account, step);
-    let next_at = market.at(next).unwrap_or_default();
-    if waiting.is_pressing || signals.is_waiting(&waiting, cursor, next_at) {
-        return next;
+/// What is looked out for after a step.
+pub(super) struct Look<'a> {
+    market: &'a Market,
+    pub(super) waiting: &'a Waiting,
+    /// `None` where also entries that are refused are to be looked at.
+    rooms: Option<&'a Rooms>,
+    qty_steps: &'a QtySteps,
+}
+
+impl Look<'_> {
+    /// Whether only the prices can keep a bot from an entry.
+    pub(super) fn is_open(&self, bot: BotId) -> bool {
+        self.rooms.is_none_or(|rooms| rooms.is_open(bot))
     }
-    // Nothing in between is looked at, so this is as far as one has to look.
-    let end = waiting.due_at.map_or(end, |due| market.step_at(due).clamp(next, end));
-    let mut from = next;
-    while from < end {
-        let to = if waiting.waits_for_prices() { (from + WINDOW).min(end) } else { end };
-        let marked = signals.next_mark(&waiting, cursor, (from, to)).unwrap_or(to);
-        if let Some(touched) = waiting.first_touch(market, from, marked.saturating_add(1).min(end)) {
-            return touched.min(marked);
-        }
-        if marked < to {
-            return marked;
-        }
-        from = to;
+
+    /// Whether an entry of a bot on a lane, at a step, is worth a look.
+    pub(super) fn may_enter(&self, bot: BotId, at: (usize, usize)) -> bool {
+        self.rooms.is_none_or(|rooms| rooms.may_enter(self.market, self.qty_steps, bot, at))
     }
-    end
+
+    /// The first step after `step` in which something can happen; `end` when there is none.
+    fn next_step(
+        &self,
+        (signals, cursor): (&SignalTable, &SignalCursor),
+        searches: &mut Searches,
+        (step, end): (usize, usize),
+    ) -> usize {
+        let next = step + 1;
+        let Self { market, waiting, .. } = *self;
+        let next_at = market.at(next).unwrap_or_default();
+        if waiting.is_pressing || signals.is_waiting(self, cursor, next_at) {
+            return next;
+        }
+        // Nothing in between is looked at, so this is as far as one has to look.
+        let end = waiting.due_at.map_or(end, |due| market.step_at(due).clamp(next, end));
+        let mut from = next;
+        while from < end {
+            let to = if waiting.waits_for_prices() { (from + WINDOW).min(end) } else { end };
+            let touched = waiting.first_touch(market, searches, from, to);
+            let marked = signals.next_mark(self, cursor, (from, touched.unwrap_or(to)));
+            if let Some(found) = marked.or(touched) {
+                return found;
+            }
+            from = to;
+        }
+        end
+    }
 }
 
 /// Makes the cycles of single steps. A cycle tells only of the lanes that somebody looks at in it: those that are held,
@@ -78,6 +110,8 @@ struct Teller<'a> {
     signals: &'a SignalTable,
     cursor: SignalCursor,
     prices: Arc<BTreeMap<Symbol, Price>>,
+    /// The prices of the step before, which nobody looks at any more, and the lanes in which they are behind.
+    spare: (Arc<BTreeMap<Symbol, Price>>, Vec<usize>),
     universe: Arc<Vec<Symbol>>,
     /// The lanes of grids.
     grids: Vec<usize>,
@@ -97,16 +131,17 @@ impl<'a> Teller<'a> {
             signals,
             cursor: signals.cursor(),
             prices: Arc::default(),
+            spare: (Arc::default(), Vec::new()),
             universe: Arc::new(market.symbols()),
             grids: grids.collect(),
             told: market.lanes.iter().map(|lane| before.map_or(0, |before| lane.count(before))).collect(),
         }
     }
 
-    fn cycle(&mut self, play: &mut Play, step: usize) -> Cycle {
+    fn cycle(&mut self, play: &mut Play, waiting: &Waiting, step: usize) -> Cycle {
         self.signals.advance(&mut self.cursor, step);
         let (signals, spoken_of) = self.signals.live_at(self.market, &self.cursor, step);
-        let places = self.places(play, spoken_of);
+        let places = self.places(waiting, spoken_of);
         self.catch_up(play, &places, step);
         let at = self.market.at(step).unwrap_or_default();
         Cycle {
@@ -124,17 +159,13 @@ impl<'a> Teller<'a> {
     }
 
     /// The lanes that somebody looks at, in order.
-    fn places(&self, play: &Play, spoken_of: Vec<usize>) -> Vec<usize> {
-        let market = self.market;
-        if market.lanes.len() == 1 {
+    fn places(&self, waiting: &Waiting, spoken_of: Vec<usize>) -> Vec<usize> {
+        if self.market.lanes.len() == 1 {
             return vec![0];
         }
-        let book = play.account.book();
-        let held = book.positions().iter().map(|position| &position.symbol);
-        let symbols = held.chain(book.open_orders().iter().map(|order| &order.symbol));
         let mut places = spoken_of;
+        places.extend(waiting.lanes());
         places.extend(&self.grids);
-        places.extend(symbols.filter_map(|symbol| market.place(symbol)).map(|(place, _)| place));
         places.sort_unstable();
         places.dedup();
         places
@@ -145,7 +176,13 @@ impl<'a> Teller<'a> {
     fn catch_up(&mut self, play: &mut Play, places: &[usize], step: usize) {
         // The one lane there is was told of whenever something could happen in it.
         let is_alone = self.market.lanes.len() == 1;
-        let prices = Arc::make_mut(&mut self.prices);
+        let (mut next, behind) = std::mem::take(&mut self.spare);
+        let prices = Arc::make_mut(&mut next);
+        for symbol in behind.iter().filter_map(|place| Some(&self.market.lanes.get(*place)?.symbol)) {
+            if let Some(price) = self.prices.get(symbol) {
+                set_price(prices, symbol, *price);
+            }
+        }
         let mut untold = Vec::new();
         for place in places {
             let (Some(lane), Some(told)) = (self.market.lanes.get(*place), self.told.get_mut(*place)) else {
@@ -158,13 +195,18 @@ impl<'a> Teller<'a> {
             let count = lane.count(step);
             *told = count.max(*told);
             let Some(price) = count.checked_sub(1).and_then(|bar| lane.columns.close(bar)) else { continue };
-            match prices.get_mut(&lane.symbol) {
-                Some(known) => *known = price,
-                None => drop(prices.insert(lane.symbol.clone(), price)),
-            }
+            set_price(prices, &lane.symbol, price);
         }
+        self.spare = (std::mem::replace(&mut self.prices, next), places.to_vec());
         if let Some(before) = step.checked_sub(1).filter(|_| !untold.is_empty()) {
             play.account.mark(&self.market.bars(before, untold.into_iter()));
         }
+    }
+}
+
+fn set_price(prices: &mut BTreeMap<Symbol, Price>, symbol: &Symbol, price: Price) {
+    match prices.get_mut(symbol) {
+        Some(known) => *known = price,
+        None => drop(prices.insert(symbol.clone(), price)),
     }
 }

@@ -1,8 +1,7 @@
 //! What an account waits for between two steps.
 
-use std::collections::BTreeMap;
-
 use super::account::Account;
+use super::columns::Columns;
 use super::market::Market;
 use crate::domain::ids::BotId;
 use crate::domain::instrument::Symbol;
@@ -12,7 +11,7 @@ use crate::engine::watch::Watch;
 use crate::matching::order::Reach;
 
 /// Prices of one symbol that matter, as numbers of its columns.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Bounds {
     low: i64,
     high: i64,
@@ -23,7 +22,7 @@ impl Bounds {
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// The very next step matters, whatever it brings.
     pub(super) is_pressing: bool,
@@ -31,14 +30,52 @@ pub(super) struct Waiting {
     pub(super) due_at: Option<Timestamp>,
     /// By lane.
     bounds: Vec<(usize, Bounds)>,
-    /// What each bot holds.
-    pub(super) held: BTreeMap<(BotId, Symbol), PositionSide>,
+    /// What each bot holds, by lane.
+    held: Vec<(BotId, usize, PositionSide)>,
+}
+
+/// By lane, how far its bars were looked through for which prices. Steps only go forward, so what was looked through
+/// once holds as long as the prices are the same.
+#[derive(Debug)]
+pub(super) struct Searches(Vec<Search>);
+
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    bounds: Bounds,
+    /// Bars before it were looked through.
+    until: usize,
+    /// The first of them that reaches a price.
+    touched: Option<usize>,
+}
+
+impl Searches {
+    pub(super) fn new(market: &Market) -> Self {
+        Self(vec![Search { bounds: Bounds::NONE, until: 0, touched: None }; market.lanes.len()])
+    }
+
+    /// The first bar of a lane from `first` to before `end` that reaches a price.
+    fn first_touch(
+        &mut self,
+        (place, columns): (usize, &Columns),
+        (first, end): (usize, usize),
+        bounds: Bounds,
+    ) -> Option<usize> {
+        let search = self.0.get_mut(place)?;
+        if search.bounds != bounds || search.touched.is_some_and(|touched| touched < first) {
+            *search = Search { bounds, until: first, touched: None };
+        }
+        if search.touched.is_none() && search.until < end {
+            let from = search.until.max(first);
+            search.touched = columns.first_touch((from, end), bounds.low, bounds.high);
+            search.until = end;
+        }
+        search.touched.filter(|touched| *touched < end)
+    }
 }
 
 impl Waiting {
     pub(super) fn of(market: &Market, account: &Account, step: usize) -> Self {
-        let mut waiting =
-            Self { is_pressing: false, due_at: None, bounds: Vec::new(), held: BTreeMap::new() };
+        let mut waiting = Self::default();
         waiting.for_orders(market, account);
         let now = market.at(step).unwrap_or_default();
         for watch in account.machine().watches() {
@@ -51,8 +88,8 @@ impl Waiting {
         waiting.for_liquidation(market, account);
         for held in account.machine().positions() {
             let position = held.position();
-            if let Some(bot) = position.bot {
-                waiting.held.insert((bot, position.symbol.clone()), position.side);
+            if let Some((bot, (lane, _))) = position.bot.zip(market.place(&position.symbol)) {
+                waiting.held.push((bot, lane, position.side));
             }
         }
         if let Some(at) = account.next_funding() {
@@ -117,12 +154,29 @@ impl Waiting {
         }
     }
 
+    /// On which side a bot holds a lane's symbol.
+    pub(super) fn held(&self, bot: BotId, lane: usize) -> Option<PositionSide> {
+        // The lookups are few: a bot holds little at once.
+        self.held.iter().find(|held| (held.0, held.1) == (bot, lane)).map(|held| held.2)
+    }
+
+    /// The lanes on which something is held or ordered, each once.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = usize> {
+        self.bounds.iter().map(|(lane, _)| *lane)
+    }
+
     pub(super) fn waits_for_prices(&self) -> bool {
         !self.bounds.is_empty()
     }
 
     /// The first of the steps from `from` to before `end` that brings a price that is waited for.
-    pub(super) fn first_touch(&self, market: &Market, from: usize, end: usize) -> Option<usize> {
+    pub(super) fn first_touch(
+        &self,
+        market: &Market,
+        searches: &mut Searches,
+        from: usize,
+        end: usize,
+    ) -> Option<usize> {
         let mut found: Option<usize> = None;
         for (index, bounds) in &self.bounds {
             let end = found.map_or(end, |found| found.min(end));
@@ -130,8 +184,8 @@ impl Waiting {
             let Some(lane) = market.lanes.get(*index) else { continue };
             let first = from.checked_sub(1).map_or(0, |before| lane.count(before));
             let bars = (first, lane.count(last));
-            let touched = lane.columns.first_touch(bars, bounds.low, bounds.high);
-            let step = touched.and_then(|bar| lane.columns.close_time(bar)).map(|at| market.step_at(at));
+            let touched = searches.first_touch((*index, &lane.columns), bars, *bounds);
+            let step = touched.and_then(|bar| market.step_of(lane, bar));
             found = step.or(found);
         }
         found

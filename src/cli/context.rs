@@ -105,13 +105,14 @@ impl Context {
     /// Unlocks the vault. Only commands that touch secrets do this.
     pub fn unlock(&self, store: &Store) -> Result<Vault, CliError> {
         let meta = self.vault_meta(store)?;
-        let found = self.find_key(&meta)?;
-        match found.unlock(&meta) {
-            Err(error @ VaultError::WrongKey { .. }) => {
-                self.unlock_interrupted(&meta).ok_or_else(|| error.into())
-            }
-            other => Ok(other?),
-        }
+        let failed = match self.find_key(&meta) {
+            Ok(found) => match found.unlock(&meta) {
+                Err(error @ VaultError::WrongKey { .. }) => error.into(),
+                other => return Ok(other?),
+            },
+            Err(error) => error,
+        };
+        self.unlock_interrupted(&meta).ok_or(failed)
     }
 
     /// The master key, where nobody needs to be asked for it.
@@ -154,8 +155,7 @@ impl Context {
     fn unlock_interrupted(&self, meta: &VaultMeta) -> Option<Vault> {
         let files = KeyFiles::of(&self.key_path());
         [files.new, files.old].into_iter().find_map(|path| {
-            let lookup = KeyLookup { key_file: Some(path.clone()), ..KeyLookup::default() };
-            let vault = lookup.find_stored().ok()??.unlock(meta).ok()?;
+            let vault = key_in(&path)?.unlock(meta).ok()?;
             let (right, place) = (path.display(), self.key_path());
             self.out.warn(format!("a rotation was interrupted: move {right} to {}", place.display()));
             Some(vault)
@@ -175,4 +175,9 @@ impl Context {
     pub fn now(&self) -> Timestamp {
         clock::wall_now()
     }
+}
+
+/// What a key file holds, if it is there and can be read.
+pub(super) fn key_in(path: &Path) -> Option<FoundKey> {
+    KeyLookup { key_file: Some(path.to_owned()), ..KeyLookup::default() }.find_stored().ok()?
 }

@@ -1,17 +1,17 @@
 //! `init`: the home folder, its configuration, database and master key.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
 
+use super::context::key_in;
 use super::{CliError, Context};
 use crate::config::Config;
 use crate::store::audit::{self, AuditEntry};
-use crate::store::{Store, vault_meta};
+use crate::store::{OpenMode, Store, StoreError, files, vault_meta};
 use crate::vault::key_file::create_key_file;
 use crate::vault::key_source::prompt_passphrase;
 use crate::vault::{MasterKey, Salt, Vault, audit_seal};
@@ -39,44 +39,49 @@ struct Made {
 }
 
 fn make(passphrase: bool, context: &Context) -> Result<Made, CliError> {
-    let database = context.database_path();
-    for (path, hint) in [
-        (&database, "this folder is initialised; use another with --home DIR"),
-        (
-            &context.key_path(),
-            "a key without its database: bring that back with `tradefleet db restore`, or move the key away",
-        ),
-    ] {
-        if path.exists() {
-            let message = format!("{} exists already", path.display());
-            return Err(CliError { code: "exists", ..CliError::refused(message) }.hint(hint));
-        }
+    if is_initialised(&context.database_path()) {
+        let message = format!("{} exists already", context.database_path().display());
+        let hint = "this folder is initialised; use another with --home DIR";
+        return Err(CliError { code: "exists", ..CliError::refused(message) }.hint(hint));
     }
     context.config()?;
-    let (key, salt) = new_key(passphrase)?;
     create_home(context.home())?;
     let made_config = write_config(&context.config_path())?;
-    if salt.is_none() {
-        create_key_file(&context.key_path(), &key)?;
-    }
-    let made = create_database(context, key, salt.as_ref());
-    if let Err(error) = made {
-        // Without its database the key protects nothing yet, and would block the next attempt.
-        if salt.is_none() {
-            drop(fs::remove_file(context.key_path()));
-        }
-        return Err(error);
-    }
+    let (key, salt) = key(passphrase, context)?;
+    create_database(context, key, salt.as_ref())?;
     Ok(Made { config: made_config })
 }
 
-fn new_key(from_passphrase: bool) -> Result<(MasterKey, Option<Salt>), CliError> {
-    if !from_passphrase {
-        return Ok((MasterKey::random()?, None));
+/// Whether there is a database, other than what a killed `init` leaves: one without a schema or without a vault.
+fn is_initialised(database: &Path) -> bool {
+    match Store::open(database, OpenMode::ReadOnly) {
+        Ok(store) => !matches!(vault_meta::read(store.conn()), Ok(None)),
+        Err(StoreError::NoDatabase { .. } | StoreError::NotMigrated { found: 0, .. }) => false,
+        Err(_) => true,
     }
-    let passphrase = prompt_passphrase("New passphrase of the key vault", true)?;
-    let salt = Salt::random()?;
-    Ok((MasterKey::from_passphrase(&passphrase, &salt)?, Some(salt)))
+}
+
+/// A new key, in its file unless it comes from a passphrase. A file that is there already, left by a killed `init` or by
+/// a database that was lost, is the key to go on with.
+fn key(from_passphrase: bool, context: &Context) -> Result<(MasterKey, Option<Salt>), CliError> {
+    let path = context.key_path();
+    if from_passphrase {
+        if path.exists() {
+            return Err(CliError::refused(format!("{} exists already", path.display()))
+                .hint("a key beside a passphrase would be taken for it: move the key away"));
+        }
+        let passphrase = prompt_passphrase("New passphrase of the key vault", true)?;
+        let salt = Salt::random()?;
+        return Ok((MasterKey::from_passphrase(&passphrase, &salt)?, Some(salt)));
+    }
+    if let Some(found) = key_in(&path) {
+        files::sync_parent(&path).map_err(|error| CliError::file(&path, &error))?;
+        context.out.note(format!("{} is there already and is taken", path.display()));
+        return Ok((found.raw_key()?, None));
+    }
+    let key = MasterKey::random()?;
+    create_key_file(&path, &key)?;
+    Ok((key, None))
 }
 
 fn create_home(home: &Path) -> Result<(), CliError> {
@@ -88,12 +93,8 @@ fn create_home(home: &Path) -> Result<(), CliError> {
 
 /// Writes the commented configuration; one that is there is kept.
 fn write_config(path: &Path) -> Result<bool, CliError> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    match file {
-        Ok(mut file) => {
-            file.write_all(Config::template().as_bytes()).map_err(|error| CliError::file(path, &error))?;
-            Ok(true)
-        }
+    match files::write_new(path, Config::template().as_bytes()) {
+        Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(CliError::file(path, &error)),
     }
@@ -101,7 +102,12 @@ fn write_config(path: &Path) -> Result<bool, CliError> {
 
 fn create_database(context: &Context, key: MasterKey, salt: Option<&Salt>) -> Result<(), CliError> {
     let now = context.now();
-    let mut store = Store::create(&context.database_path())?;
+    let path = context.database_path();
+    let mut store = match Store::create(&path) {
+        // What a killed `init` left had its schema already.
+        Err(StoreError::Exists { .. }) => Store::open(&path, OpenMode::ReadWrite)?,
+        created => created?,
+    };
     let (vault, meta) = Vault::initialise(key, salt, now)?;
     let entry = AuditEntry {
         at: now,

@@ -1,7 +1,8 @@
 //! `keys rotate`: a new master key for everything that is sealed.
 //!
 //! The new key is on disk before the one transaction that re-seals everything, and the old one until after it, so a
-//! crash at any moment leaves both keys beside each other; [`Context::unlock`] tries both.
+//! crash at any moment leaves both keys beside each other; [`Context::unlock`] tries both, and the next rotation goes on
+//! where this one ended.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::context::key_in;
 use super::{CliError, Context, Exit};
 use crate::store::audit::{self, AuditEntry};
+use crate::store::files::sync_parent;
 use crate::store::{StoreError, lease, vault_meta};
 use crate::vault::audit_seal::{self, Sealed};
 use crate::vault::key_file::create_key_file;
@@ -51,6 +54,12 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
         );
     }
     let meta = context.vault_meta(&store)?;
+    let files = KeyFiles::of(&context.key_path());
+    if key_in(&files.new).is_some_and(|key| key.unlock(&meta).is_ok()) {
+        files.swap(true, keep_old)?;
+        context.out.note("the rotation that was interrupted is finished");
+        return report(context, &files, vault_meta::sealed_fields(store.conn())?.len(), keep_old);
+    }
     let found = context.find_key(&meta)?;
     if let KeySource::Credential(path) = &found.source {
         return Err(CliError::refused(format!(
@@ -60,12 +69,7 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
         .hint("put that key at master.key, rotate outside of systemd, then renew the credential"));
     }
     let old = found.unlock(&meta)?;
-    let files = KeyFiles::of(&context.key_path());
-    files.require_free()?;
-    let (key, salt) = new_key(to_passphrase)?;
-    if salt.is_none() {
-        create_key_file(&files.new, &key)?;
-    }
+    let (key, salt) = files.new_key(to_passphrase)?;
     let (now, actor) = (context.now(), context.actor());
     let resealed = store.attempt(false, |conn| {
         Context::require_same_key(conn, &meta)?;
@@ -88,14 +92,8 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
         let is_sealed = audit_seal::reseal(&old, &rotation.vault, conn, now)?;
         Ok::<_, CliError>((fields.len(), is_sealed))
     });
-    let (resealed, audit) = match resealed {
-        Ok(done) => done,
-        Err(error) => {
-            // The database is still under the old key.
-            drop(fs::remove_file(&files.new));
-            return Err(error);
-        }
-    };
+    // The new key stays where the transaction failed: a commit whose flush failed may be found durable later.
+    let (resealed, audit) = resealed?;
     files.swap(salt.is_none(), keep_old)?;
     if audit == Sealed::Refused {
         context.out.warn(
@@ -103,15 +101,6 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
         );
     }
     report(context, &files, resealed, keep_old)
-}
-
-fn new_key(from_passphrase: bool) -> Result<(MasterKey, Option<Salt>), CliError> {
-    if !from_passphrase {
-        return Ok((MasterKey::random()?, None));
-    }
-    let passphrase = prompt_passphrase("New passphrase of the key vault", true)?;
-    let salt = Salt::random()?;
-    Ok((MasterKey::from_passphrase(&passphrase, &salt)?, Some(salt)))
 }
 
 fn report(context: &Context, files: &KeyFiles, resealed: usize, keep_old: bool) -> Result<(), CliError> {
@@ -144,28 +133,51 @@ impl KeyFiles {
         Self { current: current.to_owned(), new: beside(".new"), old: beside(".old") }
     }
 
-    fn require_free(&self) -> Result<(), CliError> {
-        for path in [&self.new, &self.old] {
-            if path.exists() {
-                return Err(CliError::new(Exit::Refused, format!("{} is still there", path.display()))
-                    .hint("it may be the only copy of a key: move it away first"));
-            }
+    /// The key to rotate to, in its file unless it comes from a passphrase. One that an interrupted rotation has left is
+    /// taken, so that no key is ever thrown away.
+    fn new_key(&self, from_passphrase: bool) -> Result<(MasterKey, Option<Salt>), CliError> {
+        self.require_absent(&self.old)?;
+        if from_passphrase {
+            self.require_absent(&self.new)?;
+            let passphrase = prompt_passphrase("New passphrase of the key vault", true)?;
+            let salt = Salt::random()?;
+            return Ok((MasterKey::from_passphrase(&passphrase, &salt)?, Some(salt)));
+        }
+        if let Some(left) = key_in(&self.new) {
+            sync_parent(&self.new).map_err(|error| CliError::file(&self.new, &error))?;
+            return Ok((left.raw_key()?, None));
+        }
+        let key = MasterKey::random()?;
+        create_key_file(&self.new, &key)?;
+        Ok((key, None))
+    }
+
+    fn require_absent(&self, path: &Path) -> Result<(), CliError> {
+        if path.exists() {
+            return Err(CliError::new(Exit::Refused, format!("{} is still there", path.display()))
+                .hint("it may be the only copy of a key: move it away first"));
         }
         Ok(())
     }
 
-    /// Puts the new key in the place of the old one.
+    /// Puts the new key in the place of the old one. There is a key in that place at every moment.
     fn swap(&self, has_new: bool, keep_old: bool) -> Result<(), CliError> {
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |error: std::io::Error| CliError::file(&path, &error)
         };
-        if self.current.exists() {
-            fs::rename(&self.current, &self.old).map_err(failed(&self.current))?;
+        if self.current.exists() && !self.old.exists() {
+            let kept = if has_new {
+                fs::hard_link(&self.current, &self.old).or_else(|_| fs::rename(&self.current, &self.old))
+            } else {
+                fs::rename(&self.current, &self.old)
+            };
+            kept.map_err(failed(&self.current))?;
         }
         if has_new {
             fs::rename(&self.new, &self.current).map_err(failed(&self.new))?;
         }
+        sync_parent(&self.current).map_err(failed(&self.current))?;
         if !keep_old && self.old.exists() {
             fs::remove_file(&self.old).map_err(failed(&self.old))?;
         }

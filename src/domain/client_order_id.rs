@@ -28,8 +28,11 @@ use super::order::Purpose;
 use super::time::Timestamp;
 
 const PREFIX: &str = "tf";
+const DIGIT_BITS: u32 = 5;
+const DIGIT_MASK: u8 = (1 << DIGIT_BITS) - 1;
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const CHARS: usize = 26;
+const LEN: usize = PREFIX.len() + CHARS;
 
 /// What a client order id says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,10 +85,10 @@ impl OrderKey {
     }
 }
 
-/// Our id of an order, sent to the exchange with it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Our id of an order, sent to the exchange with it. Its text is kept in place: ids are copied with every record.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ClientOrderId(String);
+pub struct ClientOrderId([u8; LEN]);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a client order id of this program")]
@@ -99,24 +102,31 @@ impl ClientOrderId {
         bits = (bits << 4) | u128::from(key.purpose.code() & 0xF);
         bits = (bits << 10) | u128::from(key.leg & 0x3FF);
         bits = (bits << 6) | u128::from(key.attempt & 0x3F);
-        let mut text = String::with_capacity(PREFIX.len() + CHARS);
-        text.push_str(PREFIX);
-        for index in (0..CHARS).rev() {
-            let digit = usize::try_from((bits >> (5 * index)) & 0x1F).ok();
-            let letter = digit.and_then(|digit| ALPHABET.get(digit));
-            text.push(letter.map_or('a', |letter| char::from(*letter)));
+        let mut text = [0; LEN];
+        let (prefix, body) = text.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX.as_bytes());
+        for place in body.iter_mut().rev() {
+            *place = letter(bits);
+            bits >>= DIGIT_BITS;
         }
         Self(text)
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Only letters and digits are ever written.
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// Reads the id back; `None` for text that [`Self::new`] did not write.
     pub fn key(&self) -> Option<OrderKey> {
-        decode(&self.0)
+        decode(self.as_str())
     }
+}
+
+/// The letter of the lowest digit.
+fn letter(bits: u128) -> u8 {
+    let [low, ..] = bits.to_le_bytes();
+    ALPHABET.get(usize::from(low & DIGIT_MASK)).copied().unwrap_or_default()
 }
 
 fn decode(text: &str) -> Option<OrderKey> {
@@ -131,7 +141,7 @@ fn decode(text: &str) -> Option<OrderKey> {
         if index == 0 && digit > 7 {
             return None;
         }
-        bits = (bits << 5) | u128::from(digit);
+        bits = (bits << DIGIT_BITS) | u128::from(digit);
     }
     let field = |shift: u32, width: u32| (bits >> shift) & ((1_u128 << width) - 1);
     let bot = u32::try_from(field(64, 32)).ok()?;
@@ -156,9 +166,15 @@ const fn digit_of(letter: u8) -> Option<u8> {
     }
 }
 
+impl fmt::Debug for ClientOrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ClientOrderId").field(&self.as_str()).finish()
+    }
+}
+
 impl fmt::Display for ClientOrderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -166,10 +182,8 @@ impl FromStr for ClientOrderId {
     type Err = BadClientOrderId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match decode(text) {
-            Some(_) => Ok(Self(text.to_owned())),
-            None => Err(BadClientOrderId(text.to_owned())),
-        }
+        let bytes = decode(text).and_then(|_| text.as_bytes().try_into().ok());
+        bytes.map(Self).ok_or_else(|| BadClientOrderId(text.to_owned()))
     }
 }
 
@@ -183,7 +197,7 @@ impl TryFrom<String> for ClientOrderId {
 
 impl From<ClientOrderId> for String {
     fn from(id: ClientOrderId) -> Self {
-        id.0
+        id.as_str().to_owned()
     }
 }
 

@@ -316,7 +316,12 @@ impl Pct {
     }
 
     pub fn fraction(self) -> Decimal {
-        self.0 / Decimal::ONE_HUNDRED
+        let mut fraction = self.0;
+        match fraction.set_scale(fraction.scale() + 2) {
+            Ok(()) => fraction.normalize(),
+            // More decimals than a percentage can have.
+            Err(_) => self.0 / Decimal::ONE_HUNDRED,
+        }
     }
 
     /// The move from `from` to `to` in percent, rounded to 6 decimals.

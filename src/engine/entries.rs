@@ -107,7 +107,8 @@ impl AccountMachine {
             return Some((Code::SymbolBlocked, why.clone()));
         }
         if let Some(until) = self.durable.cooldowns.get(symbol).filter(|until| **until > self.now) {
-            return Some((Code::Cooldown, format!("after an exit from {symbol}, until {until}")));
+            let detail = self.words.of(|| format!("after an exit from {symbol}, until {until}"));
+            return Some((Code::Cooldown, detail));
         }
         if self.orders.of(bot.id, symbol).any(|order| order.purpose.increases()) {
             return Some((Code::OrderPending, format!("an entry order on {symbol} is working")));
@@ -133,12 +134,14 @@ impl AccountMachine {
         let limits = &self.config.settings;
         let account = self.held.len() + entering(None);
         if account >= usize::from(limits.max_positions) {
-            let detail = format!("{account} of {} positions of the account", limits.max_positions);
+            let most = limits.max_positions;
+            let detail = self.words.of(|| format!("{account} of {most} positions of the account"));
             return Some((Code::MaxPositionsAccount, detail));
         }
         let own = self.held.keys().filter(|(id, _)| *id == bot.id).count() + entering(Some(bot.id));
         if own >= usize::from(bot.settings.max_positions) {
-            let detail = format!("{own} of {} positions of the bot", bot.settings.max_positions);
+            let most = bot.settings.max_positions;
+            let detail = self.words.of(|| format!("{own} of {most} positions of the bot"));
             return Some((Code::MaxPositionsBot, detail));
         }
         None
@@ -212,7 +215,8 @@ impl AccountMachine {
         let capital = self.capital(bot)?;
         let used = self.margin_used(bot.id);
         if used + margin > capital {
-            let detail = format!("needs margin {margin}, uses {used} of its capital {capital}");
+            let detail =
+                self.words.of(|| format!("needs margin {margin}, uses {used} of its capital {capital}"));
             return Err((Code::CapitalExhausted, detail));
         }
         Ok(Sized { qty, leverage, margin })
@@ -264,16 +268,17 @@ impl AccountMachine {
         });
         self.durable.entry_guards.entry(bot.id).or_default().insert(symbol.clone(), signal.bar_close_at);
         self.durable.entering.insert(order.client_order_id.clone(), signal.key.timeframe);
+        let detail = self.words.of(|| {
+            let Sized { qty, leverage, margin } = sized;
+            format!("{side} {qty} at leverage {leverage}, margin {margin}: {}", signal.reason)
+        });
         self.turn.records.push(Record::Decision(Decision {
             at: self.now,
             bot: bot.id,
             symbol: symbol.clone(),
             action: Action::Entered,
             code: Code::Signal,
-            detail: format!(
-                "{side} {} at leverage {}, margin {}: {}",
-                sized.qty, sized.leverage, sized.margin, signal.reason
-            ),
+            detail,
             bar_close_at: signal.bar_close_at,
             client_order_id: Some(order.client_order_id),
         }));

@@ -175,7 +175,7 @@ impl AccountMachine {
         let price = self.price(&key.1).ok()?;
         if let Some((code, level)) = levels.reached(price, side) {
             if !self.rests(key, protecting(code)) {
-                return Some((code, format!("price {price} has reached {level}")));
+                return Some((code, self.words.of(|| format!("price {price} has reached {level}"))));
             }
             if self.is_left_behind(held) {
                 return Some((code, format!("price {price} is beyond {level} and its order does not fill")));
@@ -263,7 +263,7 @@ impl AccountMachine {
             ("reason", code.to_string()),
             ("detail", detail.clone()),
         ];
-        self.notify(NoticeKind::ExitReported, Severity::Warning, fields);
+        self.notify(NoticeKind::ExitReported, Severity::Warning, || fields);
         self.turn.records.push(Record::StateChanged);
         self.decide(key.0, &key.1, (Action::Reported, code), detail);
     }

@@ -47,7 +47,7 @@ impl AccountMachine {
                 ("qty", fill.qty.to_string()),
                 ("cause", fill.cause.to_string()),
             ];
-            self.notify(NoticeKind::External, Severity::Info, fields);
+            self.notify(NoticeKind::External, Severity::Info, || fields);
         }
     }
 

@@ -70,7 +70,9 @@ impl AccountMachine {
         if order.status.is_final() {
             order.times.finished_at = Some(fill.at.max(order.times.decided_at));
         }
-        let detail = format!("fill {}: {} at {}, fee {}", fill.trade_id, fill.qty, fill.price, fill.fee);
+        let detail = self
+            .words
+            .of(|| format!("fill {}: {} at {}, fee {}", fill.trade_id, fill.qty, fill.price, fill.fee));
         self.turn.records.push(Record::OrderChanged { order: order.clone(), detail });
         is_first
     }
@@ -117,7 +119,7 @@ impl AccountMachine {
             return;
         }
         let kind = if purpose == Purpose::Entry { NoticeKind::Entry } else { NoticeKind::Dca };
-        self.notify(kind, Severity::Info, fill_fields(key.0, fill));
+        self.notify(kind, Severity::Info, || fill_fields(key.0, fill));
     }
 
     fn opened_by(&self, bot: BotId, leverage: Leverage, fill: &Fill) -> Held {
@@ -189,17 +191,13 @@ impl AccountMachine {
         let pnl = held.position().net_pnl();
         if purpose.protects() {
             // Exits of our own were explained when they were decided; these were the exchange's doing.
-            self.decide(
-                key.0,
-                &key.1,
-                (Action::Exited, code),
-                format!("filled at {}, net {pnl}", fill.price),
-            );
+            let detail = self.words.of(|| format!("filled at {}, net {pnl}", fill.price));
+            self.decide(key.0, &key.1, (Action::Exited, code), detail);
         }
-        let fields = fill_fields(key.0, fill)
-            .into_iter()
-            .chain([("reason", code.to_string()), ("net_pnl", pnl.to_string())]);
-        self.notify(NoticeKind::Exit, Severity::Info, fields);
+        self.notify(NoticeKind::Exit, Severity::Info, || {
+            let outcome = [("reason", code.to_string()), ("net_pnl", pnl.to_string())];
+            fill_fields(key.0, fill).into_iter().chain(outcome)
+        });
     }
 
     /// What a grid held was closed otherwise than by its lines. Where the exchange did it, the grid stops.
@@ -267,7 +265,7 @@ impl AccountMachine {
         self.doubt(symbol);
         let fields =
             [("symbol", symbol.to_string()), ("reason", why.to_owned()), ("advice", ADVICE.to_owned())];
-        self.notify(NoticeKind::OutOfSync, Severity::Critical, fields);
+        self.notify(NoticeKind::OutOfSync, Severity::Critical, || fields);
     }
 
     /// The timeframe of an entry is needed only while the entry works.

@@ -80,7 +80,7 @@ impl AccountMachine {
                 self.change(id, OrderStatus::Unknown, &format!("sent again in vain: {reason}"), |_| {});
             }
             PlaceAnswer::Accepted { exchange_order_id } => {
-                let detail = format!("accepted as {exchange_order_id}");
+                let detail = self.words.of(|| format!("accepted as {exchange_order_id}"));
                 self.change(id, OrderStatus::Open, &detail, |order| {
                     order.times.acknowledged_at = Some(now);
                     order.exchange_order_id = Some(exchange_order_id.clone());
@@ -305,7 +305,7 @@ impl AccountMachine {
         } else {
             (NoticeKind::Error, Severity::Warning)
         };
-        self.notify(kind, severity, fields);
+        self.notify(kind, severity, || fields);
         if let Some(bot) = bot {
             self.turn.records.push(Record::BotError { bot, error: format!("{purpose} order: {reason}") });
         }

@@ -59,7 +59,7 @@ impl AccountMachine {
         self.orders.insert(order);
         let detail = format!("{} at {}", fill.qty, fill.price);
         self.decide(key.0, &key.1, (Action::Exited, Code::Liquidated), detail);
-        self.notify(NoticeKind::Liquidation, Severity::Critical, fill_fields(key.0, &fill));
+        self.notify(NoticeKind::Liquidation, Severity::Critical, || fill_fields(key.0, &fill));
         self.book_fill(&fill);
         if let Some(held) = self.held.get_mut(key) {
             // Only a part was taken; what is left goes on as before.

@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 use super::booked::Booked;
 use super::config::{AccountConfig, BotConfig, Venue};
 use super::cycle::Cycle;
-use super::decision::{Action, Code, Decision};
+use super::decision::Code;
 use super::discrepancies::Sighting;
 use super::event::Event;
 use super::grid::state::GridMemory;
@@ -26,7 +26,8 @@ use super::levels::{Basis, Levels};
 use super::orders::OrderBook;
 use super::settings::SymbolScope;
 use super::state::{DurableState, Held, Legs, SavedAccount};
-use super::turn::{Notice, NoticeKind, Record, Request, Severity, Turn};
+use super::turn::{Record, Request, Turn};
+use super::words::Words;
 
 /// A bot holds at most one position a symbol.
 pub(super) type HeldKey = (BotId, Symbol);
@@ -57,6 +58,7 @@ pub struct AccountMachine {
     pub(super) put_off: BTreeMap<(Symbol, TradeId), ExternalFill>,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
+    pub(super) words: Words,
     is_ready: bool,
 }
 
@@ -100,6 +102,7 @@ impl AccountMachine {
             put_off: BTreeMap::new(),
             now,
             turn: Turn::default(),
+            words: Words::default(),
             is_ready: false,
         }
     }
@@ -316,29 +319,6 @@ impl AccountMachine {
             // In flight: asked again once it is known to rest.
             self.orders.cancelling.remove(&order.client_order_id);
         }
-    }
-
-    pub(super) fn decide(&mut self, bot: BotId, symbol: &Symbol, what: (Action, Code), detail: String) {
-        self.turn.records.push(Record::Decision(Decision {
-            at: self.now,
-            bot,
-            symbol: symbol.clone(),
-            action: what.0,
-            code: what.1,
-            detail,
-            bar_close_at: self.now,
-            client_order_id: None,
-        }));
-    }
-
-    pub(super) fn notify(
-        &mut self,
-        kind: NoticeKind,
-        severity: Severity,
-        fields: impl IntoIterator<Item = (&'static str, String)>,
-    ) {
-        let fields = fields.into_iter().collect();
-        self.turn.records.push(Record::Notice(Notice { kind, severity, fields }));
     }
 
     fn snapshot_equity(&mut self) {

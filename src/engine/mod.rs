@@ -18,6 +18,7 @@ pub mod state;
 pub mod sweep;
 pub mod turn;
 pub mod watch;
+pub mod words;
 
 mod chase;
 mod dca;

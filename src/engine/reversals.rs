@@ -111,14 +111,16 @@ impl AccountMachine {
         if awaited == Some(signal.bar_close_at) {
             return;
         }
-        let detail = format!("still {} since {}", held.position().side, held.position().opened_at);
+        let (held_side, since) = (held.position().side, held.position().opened_at);
+        let detail = self.words.of(|| format!("still {held_side} since {since}"));
         let is_leaving = leaves_by_rule(held);
         match self.reversal_obstacle(cycle, signal, side) {
             _ if !is_leaving => self.skip(bot.id, signal, (Code::PositionOpen, detail)),
             Some(obstacle) => self.skip(bot.id, signal, obstacle),
             None => {
                 self.keep_reversal(&key, signal);
-                let detail = format!("{detail}, on its way out; {side} follows once it is closed");
+                let detail =
+                    self.words.of(|| format!("{detail}, on its way out; {side} follows once it is closed"));
                 self.skip(bot.id, signal, (Code::PositionOpen, detail));
             }
         }

@@ -5,8 +5,9 @@
 //! or internally tagged enums, which keep an intermediate form: that is an error, never a rounded number.
 //!
 //! What cannot hurt: nesting is bounded (`serde_json` gives up at 128 levels, and skips what nobody asked for without
-//! recursion), a field that a struct has and that comes twice is an error, and a number longer than 64 characters is
-//! refused before it is converted.
+//! recursion), a field that a struct has and that comes twice is an error, a number longer than 64 characters is
+//! refused before it is converted, and one of more than 20 digits before the point is no amount of anything, so that sums
+//! of what was read cannot overflow.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,6 +23,8 @@ use crate::domain::time::Timestamp;
 const NUMBER_LEN_MAX: usize = 64;
 /// Digits after the point, and powers of ten either way, that [`Decimal`] can hold.
 const SCALE_MAX: i64 = 28;
+/// Digits before the point: a hundred million numbers of so many still add up to one that [`Decimal`] can hold.
+const WHOLE_DIGITS_MAX: i64 = 20;
 
 /// Reads a whole answer.
 pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
@@ -84,6 +87,7 @@ impl BadNumber {
 pub fn decimal(text: &str) -> Result<Decimal, BadNumber> {
     const NO_NUMBER: &str = "is not a decimal number";
     const INEXACT: &str = "has more digits than can be kept exactly";
+    const TOO_LARGE: &str = "is larger than any number of an exchange";
     if text.len() > NUMBER_LEN_MAX {
         return Err(BadNumber::new(text, "is longer than any number of an exchange"));
     }
@@ -104,6 +108,10 @@ pub fn decimal(text: &str) -> Result<Decimal, BadNumber> {
     }
     let value: i128 = significant.parse().map_err(|_| bad(INEXACT))?;
     let point = i64::try_from(whole.len()).unwrap_or(i64::MAX).saturating_add(exponent);
+    let zeros = significant.len() - significant.trim_start_matches('0').len();
+    if point.saturating_sub(i64::try_from(zeros).unwrap_or(i64::MAX)) > WHOLE_DIGITS_MAX {
+        return Err(bad(TOO_LARGE));
+    }
     let scale = i64::try_from(significant.len()).unwrap_or(i64::MAX).saturating_sub(point);
     if scale.abs() > SCALE_MAX {
         return Err(bad(INEXACT));

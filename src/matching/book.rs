@@ -148,6 +148,11 @@ impl Book {
         &self.positions
     }
 
+    /// Cash, in quote currency.
+    pub const fn wallet(&self) -> Quote {
+        self.wallet
+    }
+
     pub fn balance(&self) -> BookBalance {
         let unrealized = self.unrealized();
         let available = self.wallet + unrealized - self.margin_in_use();

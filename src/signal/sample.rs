@@ -28,14 +28,28 @@ impl Sample {
     }
 }
 
+/// Whole numbers below it are binary numbers too.
+const EXACT_BELOW: u64 = 1 << f64::MANTISSA_DIGITS;
+
 /// `mantissa / 10^scale`, as a [`Sample`] of that decimal has it.
 #[expect(clippy::cast_precision_loss, reason = "whole numbers below 2^53 are exact")]
 pub fn scaled(mantissa: i64, scale: u32) -> f64 {
-    const EXACT_BELOW: u64 = 1 << f64::MANTISSA_DIGITS;
     let power = usize::try_from(scale).ok().and_then(|scale| POWERS_OF_TEN.get(scale));
     match power {
         Some(power) if mantissa.unsigned_abs() < EXACT_BELOW => mantissa as f64 / power,
         Some(_) | None => float(Decimal::new(mantissa, scale).normalize()),
+    }
+}
+
+/// [`scaled`] of every number of a column.
+#[expect(clippy::cast_precision_loss, reason = "whole numbers below 2^53 are exact")]
+pub fn scaled_all(column: &[i64], scale: u32) -> Vec<f64> {
+    let power = usize::try_from(scale).ok().and_then(|scale| POWERS_OF_TEN.get(scale));
+    match power {
+        Some(power) if column.iter().all(|number| number.unsigned_abs() < EXACT_BELOW) => {
+            column.iter().map(|number| *number as f64 / power).collect()
+        }
+        Some(_) | None => column.iter().map(|number| scaled(*number, scale)).collect(),
     }
 }
 

@@ -5,7 +5,7 @@
 //! at with `stat`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,22 @@ pub(crate) fn sibling(path: &Path, suffix: &str) -> PathBuf {
 /// Creates an empty file of mode 0600; one that exists is refused.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(path)
+}
+
+/// Makes a file of mode 0600 that holds `bytes`: whole and durable under its name, or not there. One that exists is
+/// refused.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = sibling(path, ".partial");
+    // What a killed attempt has left.
+    drop(fs::remove_file(&partial));
+    let written = create(&partial).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let linked = written.and_then(|()| fs::hard_link(&partial, path));
+    drop(fs::remove_file(&partial));
+    linked?;
+    sync_parent(path).inspect_err(|_| drop(fs::remove_file(path)))
 }
 
 /// Opens a file that is not a database, creating it with mode 0600.
@@ -66,8 +82,13 @@ pub(crate) fn publish(partial: &Path, path: &Path) -> Result<(), StoreError> {
     File::open(partial)
         .and_then(|file| file.sync_all())
         .and_then(|()| fs::rename(partial, path))
-        .and_then(|()| File::open(parent_of(path))?.sync_all())
+        .and_then(|()| sync_parent(path))
         .map_err(|error| StoreError::file(path, &error))
+}
+
+/// Makes the names of the folder that holds `path` durable: a file that was made, moved or removed there stays so.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    File::open(parent_of(path))?.sync_all()
 }
 
 /// Removes a file; one that is absent is fine.

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi};
 
 use super::lock::FileLock;
 use super::{StoreError, backup, files, lease, schema};
@@ -159,15 +159,13 @@ pub(super) fn connect(path: &Path, mode: OpenMode) -> Result<Connection, StoreEr
         OpenMode::ReadWrite => OpenFlags::SQLITE_OPEN_READ_WRITE,
         OpenMode::ReadOnly => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
-    let opened = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .and_then(|conn| {
-            conn.busy_timeout(BUSY_TIMEOUT)?;
-            conn.pragma_update(None, "trusted_schema", false)?;
-            conn.pragma_update(None, "foreign_keys", true)?;
-            conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-            // The first read of the file: here SQLite finds out whether it is a database at all.
-            conn.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
-            Ok(conn)
+    let opened = attach(path, access)
+        .or_else(|error| {
+            if !is_half_done(&error) {
+                return Err(error);
+            }
+            attach(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map(drop)?;
+            attach(path, access)
         })
         .map_err(|error| cannot_open(path, error))?;
     if schema::is_foreign(&opened)? {
@@ -177,6 +175,24 @@ pub(super) fn connect(path: &Path, mode: OpenMode) -> Result<Connection, StoreEr
         return Err(StoreError::ReadOnly { detail: format!("{} may only be read", path.display()) });
     }
     Ok(opened)
+}
+
+fn attach(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // The first read of the file: here SQLite finds out whether it is a database at all.
+    conn.query_row("PRAGMA schema_version", [], |row| row.get::<_, i64>(0))?;
+    Ok(conn)
+}
+
+/// Whether a crash has left a change half done, which only a connection that may write can take back.
+fn is_half_done(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|failure| {
+        matches!(failure.extended_code, ffi::SQLITE_READONLY_ROLLBACK | ffi::SQLITE_READONLY_RECOVERY)
+    })
 }
 
 /// Settings that write to the file, so they come after all checks.

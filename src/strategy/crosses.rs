@@ -10,6 +10,7 @@ use std::ops::Range;
 use super::StrategyParams;
 use super::ema_cross::{EmaCrossParams, crossed};
 use super::macd::MacdParams;
+use super::pieces::{marks_in_pieces, run_up};
 use super::scan::{BarColumns, Mark};
 use crate::domain::side::PositionSide;
 use crate::signal::indicator::{Average, Ema, Macd};
@@ -32,7 +33,7 @@ enum Lines {
 pub(super) struct Cross {
     lines: Lines,
     /// Bars after which the lines are there, at the latest.
-    warmup: usize,
+    pub(super) warmup: usize,
     allow_short: bool,
     /// Whether the opposite cross closes a position.
     exits: bool,
@@ -81,7 +82,7 @@ impl Cross {
         }
     }
 
-    fn mark(&self, bars: &BarColumns<'_>, bar: usize, side: PositionSide) -> Option<Mark> {
+    pub(super) fn mark(&self, bars: &BarColumns<'_>, bar: usize, side: PositionSide) -> Option<Mark> {
         let allowed = side == PositionSide::Long || self.allow_short;
         let exits = |of: PositionSide| self.exits && side != of;
         let mark = Mark {
@@ -115,6 +116,19 @@ pub(super) fn is_plain_macd(params: &MacdParams) -> bool {
         && params.min_confidence <= CROSS_CONFIDENCE
 }
 
+/// What one cross says of the whole series.
+pub(super) fn alone(mut cross: Cross, bars: &BarColumns<'_>) -> Vec<Mark> {
+    let end = bars.close.len();
+    let meeting = cross.warmup.min(end);
+    let mut marks = Vec::new();
+    cross.advance(bars, 0..meeting, &mut marks);
+    match marks_in_pieces(&cross, bars, meeting..end, run_up(&cross)) {
+        Some(found) => marks.extend(found),
+        None => cross.advance(bars, meeting..end, &mut marks),
+    }
+    marks
+}
+
 /// What up to [`LANES`] crosses say, each from a bar of its own on.
 pub(super) fn together(mut crosses: Vec<(Cross, usize)>, bars: &BarColumns<'_>) -> Vec<Vec<Mark>> {
     let end = bars.close.len();
@@ -135,18 +149,49 @@ pub(super) fn together(mut crosses: Vec<(Cross, usize)>, bars: &BarColumns<'_>) 
     marks
 }
 
-type Numbers = [f64; LANES];
+pub(super) type Numbers = [f64; LANES];
 
 /// The averages of all crosses, side by side.
-struct Lanes {
+#[derive(Clone)]
+pub(super) struct Lanes {
     fast: Numbers,
     slow: Numbers,
     signal: Numbers,
     smoothing: [Numbers; 3],
-    previous: Numbers,
+    pub(super) previous: Numbers,
 }
 
 impl Lanes {
+    /// One cross in all lanes; `None` while it is warming up.
+    pub(super) fn alike(cross: &Cross) -> Option<Self> {
+        let [fast, slow, signal] = cross.averages()?;
+        Some(Self {
+            fast: [fast.value; LANES],
+            slow: [slow.value; LANES],
+            signal: [signal.value; LANES],
+            smoothing: [fast, slow, signal].map(|average| [average.smoothing; LANES]),
+            previous: [cross.previous?; LANES],
+        })
+    }
+
+    /// Has a lane go on where one of `other` stands.
+    pub(super) fn take_over(&mut self, lane: usize, other: &Self, of: usize) -> Option<()> {
+        let columns = [&mut self.fast, &mut self.slow, &mut self.signal, &mut self.previous];
+        for (column, other) in columns.into_iter().zip(other.columns()) {
+            *column.get_mut(lane)? = *other.get(of)?;
+        }
+        Some(())
+    }
+
+    /// Where a lane stands, to the last bit.
+    pub(super) fn bits(&self, lane: usize) -> [Option<u64>; 4] {
+        self.columns().map(|column| column.get(lane).map(|value| value.to_bits()))
+    }
+
+    const fn columns(&self) -> [&Numbers; 4] {
+        [&self.fast, &self.slow, &self.signal, &self.previous]
+    }
+
     /// `None` while one of them is still warming up, or where there are too many.
     fn of(crosses: &[(Cross, usize)]) -> Option<Self> {
         // A lane that nobody uses stays at 1, and so never changes its sign.
@@ -179,7 +224,7 @@ impl Lanes {
     ) {
         let closes = bars.close.get(first..).unwrap_or_default();
         for (bar, close) in (first..).zip(closes) {
-            let now = self.step(*close);
+            let now = self.step(&[*close; LANES]);
             if may_cross(&self.previous, &now) {
                 for ((cross, _), (marks, pair)) in
                     crosses.iter().zip(marks.iter_mut().zip(self.previous.iter().zip(&now)))
@@ -193,12 +238,12 @@ impl Lanes {
         }
     }
 
-    /// The differences after one more close.
+    /// The differences after one more close in each lane.
     #[inline]
-    fn step(&mut self, close: f64) -> Numbers {
+    pub(super) fn step(&mut self, closes: &Numbers) -> Numbers {
         let [fast, slow, signal] = &self.smoothing;
-        average(&mut self.fast, &[close; LANES], fast);
-        average(&mut self.slow, &[close; LANES], slow);
+        average(&mut self.fast, closes, fast);
+        average(&mut self.slow, closes, slow);
         let line = difference(&self.fast, &self.slow);
         average(&mut self.signal, &line, signal);
         difference(&line, &self.signal)
@@ -224,6 +269,6 @@ fn difference(from: &Numbers, less: &Numbers) -> Numbers {
 /// False only where no difference changes its sign: a cheap test for all of them.
 #[inline]
 #[expect(clippy::needless_bitwise_bool, reason = "branches would keep the lanes from being compared at once")]
-fn may_cross(previous: &Numbers, now: &Numbers) -> bool {
+pub(super) fn may_cross(previous: &Numbers, now: &Numbers) -> bool {
     previous.iter().zip(now).fold(false, |any, (previous, now)| any | (previous * now <= 0.0))
 }

@@ -13,6 +13,7 @@ mod macd;
 mod momentum;
 mod param;
 mod params;
+mod pieces;
 mod plan;
 mod scan;
 mod state;

@@ -4,7 +4,7 @@
 //! pushes the strategy itself. What a plain cross does not look at is not computed.
 
 use super::StrategyParams;
-use super::crosses::{Cross, LANES, is_plain_ema, is_plain_macd, together};
+use super::crosses::{Cross, LANES, alone, is_plain_ema, is_plain_macd, together};
 use super::state::Strategy;
 use crate::domain::side::PositionSide;
 use crate::signal::sample::Sample;
@@ -49,10 +49,7 @@ pub fn needs_whole_bars(params: &StrategyParams) -> bool {
 
 /// Every bar of the series that can be acted on, in order.
 pub fn marks(params: &StrategyParams, bars: &BarColumns<'_>) -> Vec<Mark> {
-    let Some(mut cross) = Cross::of(params) else { return streamed(params, bars) };
-    let mut marks = Vec::new();
-    cross.advance(bars, 0..bars.close.len(), &mut marks);
-    marks
+    Cross::of(params).map_or_else(|| streamed(params, bars), |cross| alone(cross, bars))
 }
 
 /// [`marks`] of several parameter sets over one series, each from a bar of its own on; bars are counted from the

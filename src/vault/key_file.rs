@@ -1,37 +1,33 @@
 //! Key files: 64 hex digits that only their owner can read.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use zeroize::Zeroize;
 
 use super::{MasterKey, Secret, VaultError};
+use crate::store::files;
 
 const OTHERS: u32 = 0o077;
 
 /// Writes the key to a new file of mode 0600, in a directory that is made with mode 0700 if need be. A file that
-/// exists is never overwritten: it may hold the only copy of a key.
+/// exists is never overwritten: it may hold the only copy of a key. On return it is durable, its name too: what is
+/// sealed under the key next may be durable at once.
 pub fn create_key_file(path: &Path, key: &MasterKey) -> Result<(), VaultError> {
     let failed = |error: io::Error| VaultError::File { path: path.to_owned(), detail: error.to_string() };
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)?;
     }
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(VaultError::KeyFileExists { path: path.to_owned() });
-        }
-        Err(error) => return Err(failed(error)),
-    };
     let mut line = key.to_hex();
     line.push('\n');
-    let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
+    let written = files::write_new(path, line.as_bytes());
+    line.zeroize();
     written.map_err(|error| {
-        // Half a key would block the next attempt. The first error is the one to report.
-        drop(fs::remove_file(path));
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return VaultError::KeyFileExists { path: path.to_owned() };
+        }
         failed(error)
     })
 }

@@ -97,7 +97,7 @@ fn files_of_every_origin_become_one_series() {
     let mut inner = ZipArchive::new(File::open(&archive).unwrap()).unwrap();
     let mut text = String::new();
     inner.by_name("BTCUSDT-1h-2024-01.csv").unwrap().read_to_string(&mut text).unwrap();
-    let (first, line) = (prices(0), text.lines().nth(1).unwrap());
+    let (first, line) = (prices(0).replacen(".10,", ".1,", 1), text.lines().nth(1).unwrap());
     assert_eq!(line, format!("{START},{first},1.5,{},0,0,0,0,0", START + HOUR_MS - 1));
     let again = home.json(&format!("data import {}", archive.display()));
     assert_eq!((&again["series"][0]["known"], &again["series"][0]["conflicts"]), (&json!(200), &json!(0)));

@@ -61,16 +61,18 @@ fn texts(values: &Value) -> Vec<&str> {
     values.as_array().unwrap().iter().map(|value| value.as_str().unwrap()).collect()
 }
 
-#[test]
-fn the_classic_mistakes_are_refused_with_their_arithmetic_and_change_nothing() {
-    let home = home();
-    let before = home.fingerprint();
-    let range = "--grids 11 --investment 1000";
-    for (what, words) in [
-        (format!("--lower 110 --upper 110 {range}"), &["lower = 110 must be below upper = 110"][..]),
-        (format!("--lower 120 --upper 110 {range}"), &["lower = 120 must be below upper = 110"]),
-        (format!("--lower 0 --upper 110 {range}"), &["lower = `0` is not allowed: a price above 0"]),
-        (format!("--lower -5 --upper 110 {range}"), &["lower = `-5` is not allowed"]),
+const RANGE: &str = "--grids 11 --investment 1000";
+
+/// What is typed behind `bot add`, and what the answer says.
+type Mistake = (String, &'static [&'static str]);
+
+/// Grids that cannot be or do not pay.
+fn impossible_grids() -> Vec<Mistake> {
+    vec![
+        (format!("--lower 110 --upper 110 {RANGE}"), &["lower = 110 must be below upper = 110"]),
+        (format!("--lower 120 --upper 110 {RANGE}"), &["lower = 120 must be below upper = 110"]),
+        (format!("--lower 0 --upper 110 {RANGE}"), &["lower = `0` is not allowed: a price above 0"]),
+        (format!("--lower -5 --upper 110 {RANGE}"), &["lower = `-5` is not allowed"]),
         (
             "--lower 90 --upper 110 --grids 1 --investment 1000".into(),
             &["grids = 1 is not allowed: 2 to 100"],
@@ -94,7 +96,7 @@ fn the_classic_mistakes_are_refused_with_their_arithmetic_and_change_nothing() {
             &["below the smallest order 5", "is needed for 100 lines"],
         ),
         (format!("{GOOD} --trigger 89.9"), &["trigger = 89.9 must be inside the range, 90 to 110"]),
-        (format!("--lower 101 --upper 110 {range}"), &["the price 100 is outside the range, 101 to 110"]),
+        (format!("--lower 101 --upper 110 {RANGE}"), &["the price 100 is outside the range, 101 to 110"]),
         (format!("{GOOD} --stop-upper 110"), &["stop_upper = 110 must be above upper = 110"]),
         (format!("{GOOD} --stop-lower 95"), &["stop_lower = 95 must be below lower = 90"]),
         (format!("{GOOD} --close-on-stop"), &["close_on_stop needs a stop"]),
@@ -107,26 +109,31 @@ fn the_classic_mistakes_are_refused_with_their_arithmetic_and_change_nothing() {
         (format!("{GOOD} --set max_positions=3"), &["`max_positions` is a setting of ai_trend bots"]),
         (format!("{GOOD} --symbol *"), &["symbol = `*` is not allowed: one symbol for a grid"]),
         ("--lower 90 --investment 1000".into(), &["a grid needs upper, grids", "--lower 50000"]),
-        // What is no number, or none that is kept exactly.
+    ]
+}
+
+/// What is no number, or none that is kept exactly.
+fn bad_values() -> Vec<Mistake> {
+    vec![
         (
-            format!("--lower NaN --upper 110 {range}"),
+            format!("--lower NaN --upper 110 {RANGE}"),
             &["lower = `NaN` is not allowed", "not a decimal number"],
         ),
         (
-            format!("--lower 9e1 --upper 110 {range}"),
+            format!("--lower 9e1 --upper 110 {RANGE}"),
             &["lower = `9e1` is not allowed", "not a decimal number"],
         ),
         (
-            format!("--lower 90,5 --upper 110 {range}"),
+            format!("--lower 90,5 --upper 110 {RANGE}"),
             &["lower = `90,5` is not allowed", "not a decimal number"],
         ),
-        (format!("--lower 90 --upper 1000000000001 {range}"), &["upper = `1000000000001`", "above 10^12"]),
+        (format!("--lower 90 --upper 1000000000001 {RANGE}"), &["upper = `1000000000001`", "above 10^12"]),
         (
-            format!("--lower 90 --upper {} {range}", "9".repeat(40)),
+            format!("--lower 90 --upper {} {RANGE}", "9".repeat(40)),
             &["upper = `9999", "more digits than can be kept"],
         ),
         (
-            format!("--lower 0.{}1 --upper 110 {range}", "0".repeat(12)),
+            format!("--lower 0.{}1 --upper 110 {RANGE}", "0".repeat(12)),
             &["lower = `0.", "more than 12 decimals"],
         ),
         (
@@ -173,7 +180,14 @@ fn the_classic_mistakes_are_refused_with_their_arithmetic_and_change_nothing() {
             "--lower 110 --upper 90 --grids 1 --investment 0 --direction neutral --buy-in".into(),
             &["lower = 110", "grids = 1", "investment = 0", "buy_in"],
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn the_classic_mistakes_are_refused_with_their_arithmetic_and_change_nothing() {
+    let home = home();
+    let before = home.fingerprint();
+    for (what, words) in impossible_grids().into_iter().chain(bad_values()) {
         // At a maker fee of 0.06 % each way a spacing of 0.1 % does not pay.
         let dear = what.contains("--grids 21");
         if dear {

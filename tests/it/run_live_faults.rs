@@ -68,8 +68,7 @@ async fn a_restarted_daemon_protects_while_no_rules_are_told() {
     rehearsal.home.run("account set a dry_run=off long_tp_pct=5 long_sl_pct=5 --yes").ok();
     rehearsal.home.run("account set a short_tp_pct=5 short_sl_pct=5").ok();
     rehearsal.hold_something().await;
-    rehearsal.simulator.control("pause", &json!({})).await;
-    rehearsal.home.run("bot stop --all").ok();
+    rehearsal.come_to_rest().await;
     let before = rehearsal.ledger().await;
     assert_eq!(resting_stops(&before), held(&before), "{before}");
     let down = json!({ "unavailable_paths": ["/fapi/v1/exchangeInfo", "/fapi/v1/ticker/24hr"] });

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::pcg::Pcg;
+use crate::script::Script;
 
 macro_rules! faults {
     ($($name:ident => $rate:literal, $text:literal;)+) => {
@@ -81,6 +82,8 @@ pub(crate) struct Dice {
     strengths: Vec<u32>,
     streams: Vec<Pcg>,
     pub(crate) are_on: bool,
+    /// Which draws hit, where that is not left to chance.
+    pub(crate) script: Option<Script>,
     pub(crate) hits: BTreeMap<&'static str, u64>,
 }
 
@@ -98,7 +101,7 @@ impl Dice {
         let strengths = strengths.collect();
         let stream = |index: usize| Pcg::new(seed, 1_000 + account * 1_000 + u64::try_from(index).unwrap());
         let streams = (0..Fault::ALL.len()).map(stream).collect();
-        Self { strengths, streams, are_on: true, hits: BTreeMap::new() }
+        Self { strengths, streams, are_on: true, script: None, hits: BTreeMap::new() }
     }
 
     /// Whether the fault happens now; if so, a number for how.
@@ -108,6 +111,9 @@ impl Dice {
 
     /// As [`Self::hits`], so many times as likely.
     pub(crate) fn hits_times(&mut self, fault: Fault, times: u32) -> Option<u32> {
+        if let Some(script) = self.script.as_mut() {
+            return if self.are_on { script.draw(fault) } else { None };
+        }
         let index = fault as usize;
         let stream = &mut self.streams[index];
         let (drawn, how) = (stream.below(1_000_000), stream.next());

@@ -60,6 +60,14 @@ impl Market {
         Bar { symbol: symbol.clone(), timeframe: Timeframe::M1, candle, complete: true }
     }
 
+    /// A market whose prices are known, second by second, and stay where they end.
+    pub(crate) fn of(prices: Vec<[Ticks; 2]>) -> Self {
+        let seconds = i64::try_from(prices.len()).unwrap() - 1;
+        let market = Self::new(0, EPOCH + seconds * 1_000, Fault::ALL);
+        market.walk.borrow_mut().prices = prices;
+        market
+    }
+
     pub(crate) fn jumps(&self) -> u64 {
         self.walk.borrow().dice.total()
     }

@@ -62,19 +62,7 @@ fn play(desks: &mut [Desk<'_>], calm_from: i64) -> Result<(), String> {
         }
         gossip(desks);
     }
-    for desk in desks.iter_mut() {
-        // The account may have lived ahead of the others while it waited for answers.
-        let at = at.max(desk.now / 1_000 * 1_000);
-        desk.calm();
-        let at = desk.rest(at, Desk::settled)?;
-        desk.close();
-        let at = desk.rest(at, |desk| desk.settled().and_then(|()| desk.is_flat()))?;
-        desk.live_two_hours(at)?;
-        desk.money_agrees()?;
-        desk.grids_earned()?;
-        desk.store_agrees()?;
-    }
-    Ok(())
+    desks.iter_mut().try_for_each(|desk| desk.come_to_rest(at))
 }
 
 /// Accounts hear nothing of each other, unless somebody mixes them up.
@@ -89,6 +77,20 @@ fn gossip(desks: &mut [Desk<'_>]) {
 }
 
 impl Desk<'_> {
+    /// The faults stop and everything must come to rest; then everything is closed, and the money must be the same.
+    pub(crate) fn come_to_rest(&mut self, at: i64) -> Result<(), String> {
+        // The account may have lived ahead of the others while it waited for answers.
+        let at = at.max(self.now / 1_000 * 1_000);
+        self.calm();
+        let at = self.rest(at, Desk::settled)?;
+        self.close();
+        let at = self.rest(at, |desk| desk.settled().and_then(|()| desk.is_flat()))?;
+        self.live_two_hours(at)?;
+        self.money_agrees()?;
+        self.grids_earned()?;
+        self.store_agrees()
+    }
+
     /// The faults stop, people put back what they moved, and the stream begins anew.
     fn calm(&mut self) {
         self.dice.are_on = false;

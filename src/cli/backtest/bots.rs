@@ -185,16 +185,15 @@ fn following(
             "strategy" => described.strategy = Some(value.to_owned()),
             "kind" => described.kind = Some(value.parse().map_err(bad)?),
             "timeframe" => described.timeframe = Some(value.parse().map_err(bad)?),
-            key => match key.strip_prefix("param.") {
-                Some(param) => {
+            key => {
+                if let Some(param) = key.strip_prefix("param.") {
                     described.params.push(Assignment { key: param.to_owned(), value: value.to_owned() });
-                }
-                None => {
+                } else {
                     grids::check_key(key, false)
                         .map_err(|error| bad(error).hint("`type=grid` makes it a grid"))?;
                     settings.set(key, value, limits).map_err(bad)?;
                 }
-            },
+            }
         }
     }
     let spec = described.resolve(context, source)?;

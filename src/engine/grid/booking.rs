@@ -46,7 +46,7 @@ impl AccountMachine {
         let earned = part.profit.map(|profit| ("profit", profit.to_string()));
         let fields =
             fill_fields(bot, fill).into_iter().chain([("line", part.line.to_string())]).chain(earned);
-        self.notify(NoticeKind::GridFill, Severity::Info, fields);
+        self.notify(NoticeKind::GridFill, Severity::Info, || fields);
         self.turn.records.push(Record::GridFill(GridFill {
             bot,
             line: part.line,

@@ -128,7 +128,7 @@ impl View<'_> {
                 Some(rung.middle().unwrap_or(rung.entry))
             }
             (None, None) if !is_sellable && !is_against && !rung.can_rest(self.price) => Some(rung.entry),
-            (Some(_), _) | (None, _) => None,
+            (Some(_) | None, _) => None,
         }
     }
 

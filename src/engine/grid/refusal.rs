@@ -102,7 +102,8 @@ pub enum PlanRefusal {
 
 /// All reasons, each on a line of its own behind what they are about.
 pub fn reasons(refusals: &[PlanRefusal]) -> String {
-    refusals.iter().map(|refusal| format!("\n  {refusal}")).collect()
+    let lines: Vec<String> = refusals.iter().map(|refusal| format!("\n  {refusal}")).collect();
+    lines.concat()
 }
 
 fn or_fewer(fits: Option<u16>) -> String {

@@ -83,7 +83,9 @@ impl AccountMachine {
             let of_lines = |order: &&Order| order.bot == Some(key.0) && order.purpose.has_line();
             let working: Vec<Order> = self.orders.working().filter(of_lines).cloned().collect();
             if !working.is_empty() {
-                working.iter().for_each(|order| self.cancel(order));
+                for order in &working {
+                    self.cancel(order);
+                }
                 return false;
             }
             let state = self.grid_state(key.0);
@@ -179,9 +181,9 @@ impl AccountMachine {
             return;
         }
         state.is_wait_told = true;
-        let fields =
-            [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", waiting.to_string())];
-        self.notify(NoticeKind::GridWaits, Severity::Info, fields);
+        self.notify(NoticeKind::GridWaits, Severity::Info, || {
+            [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", waiting.to_string())]
+        });
     }
 
     fn begin_grid(&mut self, key: &HeldKey, setup: &GridSetup, price: Price, plan: &Plan) {
@@ -232,7 +234,7 @@ impl AccountMachine {
         self.turn.records.push(Record::BotStopped { bot: key.0, reason: reason.to_owned() });
         let fields =
             [("bot", key.0.to_string()), ("symbol", key.1.to_string()), ("reason", reason.to_owned())];
-        self.notify(NoticeKind::Error, Severity::Warning, fields);
+        self.notify(NoticeKind::Error, Severity::Warning, || fields);
     }
 
     /// An order of a line has ended. What was not taken waits for the next cycle.

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use rust_decimal::{Decimal, dec};
 
 use super::fixtures::*;
-use super::grid_setup::*;
 use super::rig::Rig;
 use crate::domain::money::Price;
 use crate::domain::order::Purpose;

@@ -122,7 +122,7 @@ fn price_if_any(price: impl Into<Option<Decimal>>) -> Result<Option<Price>, Mone
 
 /// Price x quantity of what is filled. Without either of the two fields that tell it, only "nothing" is known.
 pub fn filled_notional(order: &OrderAnswer) -> Result<Quote, Unreadable> {
-    let from_average = || order.avg_price.0.map(|average| average * order.executed_qty.0);
+    let from_average = || order.avg_price.0?.checked_mul(order.executed_qty.0);
     match order.cum_quote.0.or_else(from_average) {
         Some(total) => Ok(Quote::try_new(total)?),
         None if order.executed_qty.0.is_zero() => Ok(Quote::ZERO),

@@ -43,14 +43,20 @@ pub enum MarketFrame {
     Other,
 }
 
+/// What a frame has at its top, and its text, out of a combined stream's or bare. Nothing is looked for any deeper.
+fn opened(text: &str) -> Result<(Envelope<'_>, &str), Unreadable> {
+    let envelope: Envelope<'_> = read(text)?;
+    match envelope.data {
+        Some(data) if envelope.error.is_none() => Ok((read(data.get())?, data.get())),
+        Some(_) | None => Ok((envelope, text)),
+    }
+}
+
 /// Reads a frame of a market socket.
 pub fn market_frame(text: &str) -> Result<MarketFrame, Unreadable> {
-    let envelope: Envelope<'_> = read(text)?;
+    let (envelope, text) = opened(text)?;
     if let Some(error) = envelope.error {
         return Ok(MarketFrame::Refused(error.msg));
-    }
-    if let Some(data) = envelope.data {
-        return market_frame(data.get());
     }
     match (envelope.event, envelope.id) {
         (Some("kline"), _) => kline(read(text)?),
@@ -271,10 +277,7 @@ struct ConfigField {
 
 /// Reads a frame of an account's socket; `None` for what means nothing to us.
 pub fn account_frame(text: &str) -> Result<Option<AccountFrame>, Unreadable> {
-    let envelope: Envelope<'_> = read(text)?;
-    if let Some(data) = envelope.data {
-        return account_frame(data.get());
-    }
+    let (envelope, text) = opened(text)?;
     let frame = match envelope.event {
         Some("ORDER_TRADE_UPDATE") => AccountFrame::Order(read::<OrderFrame<OrderUpdate>>(text)?.o),
         Some("ALGO_UPDATE") => AccountFrame::Algo(read::<OrderFrame<AlgoUpdate>>(text)?.o),

@@ -2,8 +2,10 @@
 //!
 //! A number becomes the shortest decimal that reads back as the same `f64`, which is what it was before it was stored.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use arrow_array::types::{
@@ -33,11 +35,11 @@ pub(super) fn each_row(
     if bytes > BYTES_MAX {
         return Err(archive(format!("a feather file of more than {} MB", BYTES_MAX >> 20)));
     }
-    let reader = FileReader::try_new(file, None);
-    let reader = reader.map_err(|error| archive(format!("the feather file cannot be read: {error}")))?;
+    let reader = guarded(|| FileReader::try_new(file, None));
+    let mut reader = reader.map_err(|error| archive(format!("the feather file cannot be read: {error}")))?;
     // Rows are told like lines: counted from 1, without a header.
     let mut line = 0;
-    for batch in reader {
+    while let Some(batch) = guarded(|| reader.next().transpose()).transpose() {
         let batch = batch.map_err(|error| CandleFileError::Read {
             path: path.to_owned(),
             line: line + 1,
@@ -60,6 +62,14 @@ pub(super) fn each_row(
         }
     }
     Ok(())
+}
+
+/// Arrow believes the lengths and offsets that a file tells of itself, and panics where they are wrong.
+fn guarded<T, E: Display>(read: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_) => Err("it is damaged: a length in it cannot be right".to_owned()),
+    }
 }
 
 /// The columns of one batch.

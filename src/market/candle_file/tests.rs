@@ -7,6 +7,8 @@ use flate2::write::GzEncoder;
 use tempfile::TempDir;
 
 use super::*;
+use crate::market::candle_export::{ExportFormat, export};
+use crate::market::columns::Columns;
 use crate::market::tape_name::TapeName;
 
 const HEADER: &str = "open_time_ms,open,high,low,close,volume";
@@ -131,6 +133,24 @@ fn gzip_round_trips_and_a_truncated_file_is_refused() {
     let error = read_candles(&path, Timeframe::M1).unwrap_err();
     assert!(matches!(error, CandleFileError::Read { .. }), "{error}");
     assert!(error.to_string().contains("truncated"), "{error}");
+}
+
+/// Its reader, which is not ours, believes lengths in the file.
+#[test]
+fn a_feather_file_with_a_changed_byte_is_read_or_refused() {
+    let (_folder, path) = written(format!("{HEADER}\n{}", rows(0, 3)).as_bytes());
+    let candles = read_candles(&path, Timeframe::M1).unwrap().candles;
+    let columns = Columns::of(Timeframe::M1, &candles).unwrap();
+    export(&columns, &path, ExportFormat::Feather).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let mut refused = 0;
+    for place in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[place] ^= 0x40;
+        std::fs::write(&path, changed).unwrap();
+        refused += u32::from(read_candles(&path, Timeframe::M1).is_err());
+    }
+    assert!(refused > 0);
 }
 
 #[test]

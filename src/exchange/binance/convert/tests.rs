@@ -1,4 +1,4 @@
-use super::super::answers::{ExchangeInfoAnswer, read};
+use super::super::answers::{ExchangeInfoAnswer, OrderAnswer, read};
 use super::super::testing::id;
 use super::super::trade::Trade;
 use super::*;
@@ -56,4 +56,12 @@ fn a_fee_in_another_asset_is_no_cost_in_quote_currency() {
     let fill = trade().into_fill(id(Purpose::Exit, 0));
     assert_eq!((fill.fee.amount().to_string(), fill.fee.asset()), ("0.3".to_owned(), "BNB"));
     assert_eq!(trade().into_external(ExternalCause::Manual).fee.cash(), Quote::ZERO);
+}
+
+#[test]
+fn fills_that_no_amount_can_be_worth_are_refused() {
+    let order = r#"{"orderId":7,"clientOrderId":"x","symbol":"BTCUSDT","status":"FILLED","side":"BUY","origQty":"1",
+        "executedQty":"99999999999999999999","avgPrice":"99999999999999999999"}"#;
+    let error = filled_notional(&read::<OrderAnswer>(order).unwrap()).unwrap_err();
+    assert_eq!(error.0, "order 7 tells no price of its fills");
 }

@@ -35,6 +35,16 @@ fn coin_margined_symbols_and_foreign_frames_mean_nothing() {
 }
 
 #[test]
+fn a_frame_is_opened_once_however_deep_it_is() {
+    let deep = |depth| format!("{}{}{}", "{\"data\":".repeat(depth), kline(""), "}".repeat(depth));
+    assert!(matches!(market_frame(&deep(0)), Ok(MarketFrame::Event(_))));
+    for depth in [1, 10_000] {
+        assert_eq!(market_frame(&deep(depth)), Ok(MarketFrame::Other), "{depth}");
+        assert_eq!(account_frame(&deep(depth)), Ok(None), "{depth}");
+    }
+}
+
+#[test]
 fn answers_to_subscriptions_are_told_apart() {
     assert_eq!(market_frame("{\"result\":null,\"id\":1}"), Ok(MarketFrame::Subscribed));
     let refused = market_frame("{\"error\":{\"code\":2,\"msg\":\"Invalid request\"},\"id\":1}");

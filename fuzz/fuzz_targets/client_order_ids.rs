@@ -1,0 +1,3 @@
+#![no_main]
+
+tradefleet_fuzz::fuzz!("client_order_ids");

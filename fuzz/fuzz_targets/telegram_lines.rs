@@ -1,0 +1,3 @@
+#![no_main]
+
+tradefleet_fuzz::fuzz!("telegram_lines");
