@@ -232,8 +232,12 @@ impl Pump<'_> {
             Fate::AnswerCut(end) if !self.is_up => Some(end),
             Fate::RequestCut(end) if self.is_up => Some(end),
             Fate::HalfOpen(end) if !self.is_up => Some(end),
-            Fate::Clean | Fate::Refused | Fate::Delayed => None,
-            Fate::AnswerCut(_) | Fate::RequestCut(_) | Fate::HalfOpen(_) => None,
+            Fate::Clean
+            | Fate::Refused
+            | Fate::Delayed
+            | Fate::AnswerCut(_)
+            | Fate::RequestCut(_)
+            | Fate::HalfOpen(_) => None,
         }
     }
 

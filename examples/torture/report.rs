@@ -46,7 +46,9 @@ pub(crate) fn print(fleets: &[Fleet], as_json: bool) -> anyhow::Result<()> {
 
 fn line(name: &str, fleets: &[Fleet], cell: impl Fn(&Fleet) -> String) {
     print!("{name:<26}");
-    fleets.iter().for_each(|fleet| print!("{:>16}", cell(fleet)));
+    for fleet in fleets {
+        print!("{:>16}", cell(fleet));
+    }
     println!();
 }
 

@@ -120,15 +120,13 @@ impl Desk<'_> {
     /// Orders on the wire. What is refused because of the clock is sent once more by the right one, if it is still time.
     fn send(&mut self, orders: &[Order]) -> Done<Vec<Result<String, ExchangeError>>> {
         let first = orders.iter().map(|order| order.times.decided_at.ms()).min().unwrap();
-        let is_newly_stamped = self.is(Mutant::StampAtSend) || self.is(Mutant::NoDeadline);
-        let decided = if is_newly_stamped { self.now } else { first };
-        let answers = self.send_stamped(orders, decided)?;
+        let answers = self.send_stamped(orders, first)?;
         let is_clock = |answer: &Result<String, ExchangeError>| matches!(answer, Err(ExchangeError::Unavailable { reason }) if reason == "-1021");
         let deadline = first + self.capabilities.send_deadline.ms();
         if answers.iter().all(is_clock) {
             self.p().offset = self.venue.offset + 150;
             if self.now <= deadline {
-                return self.send_stamped(orders, decided);
+                return self.send_stamped(orders, first);
             }
         }
         Ok(answers)
@@ -168,7 +166,7 @@ impl Desk<'_> {
             return Ok(Err(PlaceAnswer::NotSent { reason: error.to_string() }));
         }
         let deadline = order.times.decided_at.plus(self.capabilities.send_deadline);
-        if self.at() > deadline && !self.is(Mutant::NoDeadline) {
+        if self.at() > deadline {
             return Ok(Err(PlaceAnswer::TooLate));
         }
         Ok(Ok(()))

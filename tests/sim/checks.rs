@@ -16,8 +16,6 @@ use crate::venue::{Sort, XOrder};
 
 /// Protective orders of one purpose that may stand at once: the old, the new, and those of unknown fate.
 const PROTECTING_MAX: usize = 6;
-/// How wrong the exchange's clock may be known, in ms.
-const CLOCK_ERROR: i64 = 1_000;
 /// A leverage that somebody else changed is told within this, in ms.
 const TOLD_WITHIN: i64 = 45_000;
 
@@ -70,7 +68,6 @@ impl Desk<'_> {
         if !is_same {
             return Self::wrong(format!("{id} at the exchange is not what was intended"));
         }
-        self.check_stamp(intent)?;
         self.check_protecting(theirs)?;
         self.check_line(theirs)?;
         let settled = self.now - self.watchman.leverage_reset_at[theirs.symbol] > TOLD_WITHIN;
@@ -79,19 +76,6 @@ impl Desk<'_> {
             return Self::wrong(format!("{id} was executed at leverage {}", theirs.leverage));
         }
         Ok(())
-    }
-
-    /// An order comes within the receive window that began when it was decided, or never: it is signed with that time, and
-    /// when "not found" is final depends on it.
-    fn check_stamp(&self, intent: &Order) -> Done {
-        let age = self.now - intent.times.decided_at.ms();
-        match self.plan.dialect.stamps() {
-            Some((old, _)) if age > old + CLOCK_ERROR => {
-                let id = &intent.client_order_id;
-                Self::wrong(format!("{id} came to the exchange {age} ms after it was decided"))
-            }
-            Some(_) | None => Ok(()),
-        }
     }
 
     fn note_leverage(&mut self) {

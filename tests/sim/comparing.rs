@@ -149,10 +149,7 @@ impl Desk<'_> {
         let Some(since) = self.machine().funding_since() else { return Ok(()) };
         let at = self.own_now();
         let Ok(payments) = self.ask(|venue, _| venue.funding_since(since))? else { return Ok(()) };
-        for mut payment in payments {
-            if self.is(Mutant::FundingTwice) {
-                payment.id = format!("{}{}", payment.id, self.now);
-            }
+        for payment in payments {
             self.handle(Event::Funding(payment))?;
         }
         self.handle(Event::FundingAsked { at })

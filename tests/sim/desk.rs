@@ -248,7 +248,9 @@ impl<'w> Desk<'w> {
             Some(Mutant::CooldownForgotten) => saved.durable.cooldowns.clear(),
             Some(Mutant::GuardForgotten) => saved.durable.entry_guards.clear(),
             Some(Mutant::GridForgotten) => {
-                saved.durable.grids.values_mut().for_each(|grid| grid.lots.clear())
+                for grid in saved.durable.grids.values_mut() {
+                    grid.lots.clear();
+                }
             }
             Some(Mutant::PeakForgotten) => {
                 for holding in saved.durable.holdings.values_mut() {

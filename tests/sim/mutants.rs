@@ -38,8 +38,6 @@ mutants! {
     NotSentOnTimeout => "not_sent_on_timeout", 1, "no answer counts as not sent";
     AcceptedOnThrottle => "accepted_on_throttle", 3, "a throttled order counts as accepted";
     FailedQueryIsNotFound => "failed_query_is_not_found", 9, "a question that failed counts as \"not found\"";
-    StampAtSend => "stamp_at_send", 0, "orders are signed with the time they are sent, not decided";
-    NoDeadline => "no_deadline", 0, "orders are sent however long ago they were decided, newly stamped";
     BatchSwapped => "batch_swapped", 1, "answers of a batch are matched in the wrong order";
     NotReduceOnly => "not_reduce_only", 0, "exits are sent without reduce-only";
     WholePositionStop => "whole_position_stop", 4, "protective orders cover all that the exchange holds";
@@ -67,7 +65,6 @@ mutants! {
     RoundedFees => "rounded_fees", 0, "fees pass through binary floating point with four digits";
     LiquidationIgnored => "liquidation_ignored", 9, "forced closes are taken for somebody else's trades";
     ExternalClaimed => "external_claimed", 0, "somebody else's fills are taken for the last order's";
-    FundingTwice => "funding_twice", 0, "a payment that is told again is another one";
     // reconciliation
     AssumesFlat => "assumes_flat", 1, "a restart acts without asking what the exchange holds";
     TrustsSnapshots => "trusts_snapshots", 0, "answers of different moments are taken for one moment";

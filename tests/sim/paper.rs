@@ -155,7 +155,7 @@ impl<'w> PaperDesk<'w> {
     }
 
     fn meddle(&mut self) {
-        let now = self.at(self.cycles.len());
+        let now = Self::at(self.cycles.len());
         self.db_changed |= people::change_settings(&mut self.db, &mut self.dice);
         self.db_changed |= people::edit_grids(&mut self.db, &mut self.dice, now);
         self.db_changed |= people::press_buttons(&mut self.db, &mut self.dice, now);
@@ -165,7 +165,7 @@ impl<'w> PaperDesk<'w> {
     }
 
     /// The moment of a cycle, by its number.
-    fn at(&self, number: usize) -> Timestamp {
+    fn at(number: usize) -> Timestamp {
         Timestamp::from_ms(EPOCH + i64::try_from(number).unwrap() * MINUTE)
     }
 
@@ -184,7 +184,7 @@ impl<'w> PaperDesk<'w> {
 
     fn next_cycle(&mut self, has_signals: bool) -> Cycle {
         let number = self.cycles.len() + 1;
-        let at = self.at(number);
+        let at = Self::at(number);
         let symbols = self.plan.dialect.symbols();
         // A minute of it is a period of the market.
         let moment = EPOCH + i64::try_from(number).unwrap() * PERIOD;
@@ -319,7 +319,7 @@ impl<'w> PaperDesk<'w> {
     }
 
     fn own_now(&mut self) -> Timestamp {
-        let now = self.at(self.cycles.len());
+        let now = Self::at(self.cycles.len());
         now.max(self.p().machine.now())
     }
 
