@@ -35,7 +35,7 @@ impl QtySteps {
 /// What holds from one step that something happens in to the next.
 #[derive(Debug)]
 pub(super) struct Rooms {
-    rooms: Vec<(BotId, BotRoom)>,
+    bots: Vec<(BotId, BotRoom)>,
     /// Equity is this plus what the holdings are worth.
     base: f64,
     holdings: Vec<Holding>,
@@ -65,7 +65,7 @@ impl Rooms {
     pub(super) fn of(market: &Market, account: &Account) -> Self {
         let machine = account.machine();
         let wallet = machine.wallet().map_or(0.0, |wallet| float(wallet.decimal()));
-        let mut rooms = Self { rooms: Vec::new(), base: wallet, holdings: Vec::new(), gross: wallet.abs() };
+        let mut rooms = Self { bots: Vec::new(), base: wallet, holdings: Vec::new(), gross: wallet.abs() };
         for held in machine.positions() {
             let position = held.position();
             let Some((lane, _)) = market.place(&position.symbol) else { continue };
@@ -75,7 +75,7 @@ impl Rooms {
             rooms.gross += cost.abs();
             rooms.holdings.push(Holding { lane, factor: sign * qty });
         }
-        rooms.rooms = machine.rooms().map(|(bot, room)| (bot, BotRoom::of(room))).collect();
+        rooms.bots = machine.rooms().map(|(bot, room)| (bot, BotRoom::of(room))).collect();
         rooms
     }
 
@@ -113,7 +113,7 @@ impl Rooms {
     }
 
     fn room(&self, bot: BotId) -> Option<BotRoom> {
-        self.rooms.iter().find(|(known, _)| *known == bot).map(|(_, room)| *room)
+        self.bots.iter().find(|(known, _)| *known == bot).map(|(_, room)| *room)
     }
 }
 

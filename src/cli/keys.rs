@@ -136,9 +136,9 @@ impl KeyFiles {
     /// The key to rotate to, in its file unless it comes from a passphrase. One that an interrupted rotation has left is
     /// taken, so that no key is ever thrown away.
     fn new_key(&self, from_passphrase: bool) -> Result<(MasterKey, Option<Salt>), CliError> {
-        self.require_absent(&self.old)?;
+        Self::require_absent(&self.old)?;
         if from_passphrase {
-            self.require_absent(&self.new)?;
+            Self::require_absent(&self.new)?;
             let passphrase = prompt_passphrase("New passphrase of the key vault", true)?;
             let salt = Salt::random()?;
             return Ok((MasterKey::from_passphrase(&passphrase, &salt)?, Some(salt)));
@@ -152,7 +152,7 @@ impl KeyFiles {
         Ok((key, None))
     }
 
-    fn require_absent(&self, path: &Path) -> Result<(), CliError> {
+    fn require_absent(path: &Path) -> Result<(), CliError> {
         if path.exists() {
             return Err(CliError::new(Exit::Refused, format!("{} is still there", path.display()))
                 .hint("it may be the only copy of a key: move it away first"));

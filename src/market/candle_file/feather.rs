@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -13,7 +13,8 @@ use arrow_array::types::{
     TimestampSecondType,
 };
 use arrow_array::{Array, PrimitiveArray, RecordBatch};
-use arrow_ipc::reader::FileReader;
+use arrow_ipc::reader::{FileReader, read_footer_length};
+use arrow_ipc::{Block, root_as_footer, root_as_message};
 
 use super::fields::{parse_price, parse_volume, time_in};
 use super::layout::TimeUnit;
@@ -24,10 +25,12 @@ const NAMES: [&str; 6] = ["date", "open", "high", "low", "close", "volume"];
 
 /// A block of rows is unpacked at once, so a file may be this long.
 const BYTES_MAX: u64 = 1 << 29;
+/// A column of one block is no longer than this once it is unpacked: 128 million numbers.
+const COLUMN_BYTES_MAX: i64 = 1 << 30;
 
 pub(super) fn each_row(
     path: &Path,
-    file: BufReader<File>,
+    mut file: BufReader<File>,
     mut take: impl FnMut(Row) -> bool,
 ) -> Result<(), CandleFileError> {
     let archive = |what: String| CandleFileError::Archive { path: path.to_owned(), what };
@@ -35,6 +38,8 @@ pub(super) fn each_row(
     if bytes > BYTES_MAX {
         return Err(archive(format!("a feather file of more than {} MB", BYTES_MAX >> 20)));
     }
+    guarded(|| check_lengths(&mut file, bytes))
+        .map_err(|what| archive(format!("the feather file cannot be read: {what}")))?;
     let reader = guarded(|| FileReader::try_new(file, None));
     let mut reader = reader.map_err(|error| archive(format!("the feather file cannot be read: {error}")))?;
     // Rows are told like lines: counted from 1, without a header.
@@ -62,6 +67,54 @@ pub(super) fn each_row(
         }
     }
     Ok(())
+}
+
+/// Packed columns say how long they become, and Arrow asks for as much memory before it looks at them.
+fn check_lengths(file: &mut BufReader<File>, bytes: u64) -> Result<(), String> {
+    const TRAILER: u64 = 10;
+    // Before a message: a mark and the message's length.
+    const PREFIX: usize = 8;
+    let trailer = read_at(file, bytes.saturating_sub(TRAILER), TRAILER)?;
+    let trailer: [u8; 10] = trailer.try_into().map_err(|_| "it ends too early".to_owned())?;
+    let footer_len = read_footer_length(trailer).map_err(|error| error.to_string())? as u64;
+    let footer = read_at(file, bytes.saturating_sub(TRAILER + footer_len), footer_len)?;
+    let footer = root_as_footer(&footer).map_err(|error| error.to_string())?;
+    let lists = [footer.recordBatches(), footer.dictionaries()];
+    for block in lists.into_iter().flatten().flatten() {
+        let (start, metadata_len) = extent(block, bytes)?;
+        let metadata = read_at(file, start, metadata_len)?;
+        let message = root_as_message(metadata.get(PREFIX..).unwrap_or_default());
+        let Some(batch) = message.map_err(|error| error.to_string())?.header_as_record_batch() else {
+            continue;
+        };
+        if batch.compression().is_none() {
+            continue;
+        }
+        for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() >= 8) {
+            let offset = u64::try_from(buffer.offset()).unwrap_or(u64::MAX);
+            let length = read_at(file, (start + metadata_len).saturating_add(offset), 8)?;
+            let length = i64::from_le_bytes(length.try_into().unwrap_or_default());
+            if length > COLUMN_BYTES_MAX {
+                return Err(format!("it is damaged: a column of {length} bytes"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where a block begins, and how long its description is, both within the file.
+fn extent(block: &Block, bytes: u64) -> Result<(u64, u64), String> {
+    let start = u64::try_from(block.offset()).ok();
+    let len = u64::try_from(block.metaDataLength()).ok();
+    let within = start.zip(len).filter(|(start, len)| start.saturating_add(*len) <= bytes);
+    within.ok_or_else(|| "it is damaged: a block beyond its end".to_owned())
+}
+
+fn read_at(file: &mut BufReader<File>, place: u64, len: u64) -> Result<Vec<u8>, String> {
+    let mut read = Vec::new();
+    let sought =
+        file.seek(SeekFrom::Start(place)).and_then(|_| file.by_ref().take(len).read_to_end(&mut read));
+    sought.map(|_| read).map_err(|error| error.to_string())
 }
 
 /// Arrow believes the lengths and offsets that a file tells of itself, and panics where they are wrong.

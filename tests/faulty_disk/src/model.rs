@@ -245,7 +245,7 @@ impl Model {
         self.pending_names.retain(|group| {
             let is_here = group.iter().any(|naming| naming.path().parent() == Some(folder));
             if is_here {
-                for naming in &*group {
+                for naming in group {
                     naming.apply(durable_names);
                 }
             }

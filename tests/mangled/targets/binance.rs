@@ -43,7 +43,7 @@ fn orders_of(text: &str) -> bool {
     let order = |order: &OrderAnswer| {
         drop(convert::order_report(order, id.clone()));
         drop(convert::external_order(order));
-        drop(convert::Owner::of(&order.client_order_id));
+        let _ = convert::Owner::of(&order.client_order_id);
     };
     let algo = |algo: &AlgoAnswer| {
         drop(convert::algo_report(algo, id.clone(), None));

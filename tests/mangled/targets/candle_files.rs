@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
+use arrow_ipc::CompressionType;
 use arrow_ipc::reader::FileReader;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
 use flate2::Crc;
 use tempfile::TempDir;
 use tradefleet::domain::candle::Candle;
@@ -112,9 +114,17 @@ fn sound(path: &Path) -> Option<CandleFile> {
     Some(file)
 }
 
-/// Not packed: Arrow believes the length of what it unpacks, and no panic tells of memory that there is not.
 pub(crate) fn feather_seeds() -> Vec<Vec<u8>> {
-    vec![exported(ExportFormat::Feather)]
+    let plain = exported(ExportFormat::Feather);
+    // As freqtrade writes it.
+    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).unwrap();
+    let reader = FileReader::try_new(Cursor::new(&plain), None).unwrap();
+    let mut packed = FileWriter::try_new_with_options(Vec::new(), &reader.schema(), options).unwrap();
+    for batch in reader {
+        packed.write(&batch.unwrap()).unwrap();
+    }
+    let packed = packed.into_inner().unwrap();
+    vec![plain, packed]
 }
 
 /// The second decoder of a price is the standard library's, from the candle's text back to the float.
