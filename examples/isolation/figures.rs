@@ -30,7 +30,7 @@ impl Spread {
 /// Entries of the accounts that no trouble meets, wave by wave, counted from the first decision of each wave.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(crate) struct Waves {
-    pub(crate) waves: usize,
+    pub(crate) count: usize,
     pub(crate) entries: usize,
     pub(crate) decided: Spread,
     pub(crate) sent: Spread,
@@ -64,7 +64,7 @@ pub(crate) fn waves(database: &Path, crowd: Crowd, from: i64, until: i64) -> any
         answered.extend(entries.iter().filter_map(|entry| Some(entry.2? - first)));
     }
     Ok(Waves {
-        waves: by_wave.len(),
+        count: by_wave.len(),
         entries: decided.len(),
         decided: Spread::of(decided),
         sent: Spread::of(sent),

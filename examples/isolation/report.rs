@@ -48,7 +48,7 @@ pub(crate) fn print(crowd: Crowd, streams_up_s: f64, stretches: &[Stretch]) {
         println!(
             "{:<10} {:>5} {:>7} | {:>18} | {:>18} | {:>18} | {:>13} | {:>5.1}% {:>7.1} {:>7.0} {:>9.0} {:>6}",
             stretch.trouble.name(),
-            waves.waves,
+            waves.count,
             waves.entries,
             spread(waves.decided),
             spread(waves.sent),
