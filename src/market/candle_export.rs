@@ -137,9 +137,11 @@ mod tests {
 
     #[test]
     fn what_is_exported_is_read_back_equal() {
+        // A time of today: whether an archive counts in seconds, milliseconds or microseconds is told by its size.
+        let hour = |bar: i64| Timestamp::from_ms(1_704_067_200_000 + bar * 3_600_000);
         let candle = |bar: i64, price: Decimal, volume: Decimal| {
             let price = Price::try_new(price).unwrap();
-            Candle::try_new(Timestamp::from_ms(bar * 3_600_000), [price; 4], volume).unwrap()
+            Candle::try_new(hour(bar), [price; 4], volume).unwrap()
         };
         let candles = [
             candle(1, dec!(46_216.93), dec!(1_535.797_47)),

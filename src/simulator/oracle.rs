@@ -232,7 +232,7 @@ fn order_json(order: &super::order::OrderRecord) -> Value {
     json!({
         "order_id": order.id, "client_id": order.client_id, "symbol": order.symbol.as_str(),
         "side": order.side.as_str(), "position_side": order.position_side.as_str(), "kind": order.kind.as_str(),
-        "qty": order.qty.to_string(), "status": order.status.as_str(), "filled_qty": order.filled_qty.to_string(),
+        "price": order.kind.price().map(|price| price.to_string()), "qty": order.qty.to_string(), "status": order.status.as_str(), "filled_qty": order.filled_qty.to_string(),
         "reduce_only": order.reduce_only, "created_at": order.created_at.ms(), "updated_at": order.updated_at.ms(),
     })
 }

@@ -116,7 +116,7 @@ mod tests {
         let macd = |fast: u32, slow: u32, signal: u32| json!({"fast": fast, "slow": slow, "signal": signal, "conditions_calm": 0, "conditions_volatile": 0, "allow_short": true});
         for (kind, value) in [
             (StrategyKind::Macd, macd(12, 26, 9)),
-            (StrategyKind::Macd, macd(1, 2, 1)),
+            (StrategyKind::Macd, macd(2, 3, 2)),
             (StrategyKind::Macd, macd(5, 35, 5)),
             (StrategyKind::EmaCross, json!({"fast": 3, "slow": 20, "trend": 0, "allow_short": true})),
             (StrategyKind::EmaCross, json!({"fast": 20, "slow": 50, "trend": 0, "exit_on_cross": true})),

@@ -439,7 +439,6 @@ fn a_grid_whose_price_was_not_known_waits_for_it_and_says_so() {
         assert!(shown.contains(&format!("not begun   {waiting}")), "{shown}");
     }
     assert_eq!(home.count("SELECT count(*) FROM orders"), 0);
-    assert_eq!(home.count("SELECT count(*) FROM notices WHERE kind = 'grid_waits'"), 1);
     assert_eq!(home.count("SELECT count(*) FROM decisions WHERE code = 'grid_range'"), 1);
     assert_eq!(home.json("db check")["ok"], true);
 }

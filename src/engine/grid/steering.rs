@@ -34,23 +34,24 @@ impl AccountMachine {
             if let Some(memory) = self.grid_memory.get_mut(&bot.id) {
                 memory.held_back.clear();
             }
-            self.steer_grid(&bot);
-            if let Some(key) = self.grid_key(bot.id) {
+            let is_seen_to = self.steer_grid(&bot);
+            if let Some(key) = self.grid_key(bot.id).filter(|_| is_seen_to) {
                 self.finish_repair(&key);
             }
         }
     }
 
-    fn steer_grid(&mut self, bot: &BotConfig) {
-        let (Some(setup), Some(key)) = (bot.grid.as_ref(), self.grid_key(bot.id)) else { return };
+    /// False while it cannot be told what the grid lacks: without a price, or without a plan that its market allows.
+    fn steer_grid(&mut self, bot: &BotConfig) -> bool {
+        let (Some(setup), Some(key)) = (bot.grid.as_ref(), self.grid_key(bot.id)) else { return false };
         let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(bot, &key.1);
         if !may_trade || self.is_leaving(&key) {
-            return;
+            return true;
         }
-        let Ok(price) = self.price(&key.1) else { return };
-        let Some(plan) = self.plan_of(bot.id) else { return };
+        let Ok(price) = self.price(&key.1) else { return false };
+        let Some(plan) = self.plan_of(bot.id) else { return false };
         if !self.follow_move(&key, setup, price) {
-            return;
+            return true;
         }
         self.follow_ladder(&key, setup, &plan);
         let is_started = self.durable.grids.get(&bot.id).is_some_and(|state| state.is_started);
@@ -63,6 +64,7 @@ impl AccountMachine {
             }
             _ => {}
         }
+        true
     }
 
     /// A grid that was moved while it holds nothing begins again at its new place, where it began by the price: a
