@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 
 use super::audit::{self, AuditEntry, AuditHead};
@@ -71,7 +71,7 @@ pub fn restore(from: &Path, to: &Path, by: Restorer<'_>) -> Result<RestoreReport
         let replaced = connect(to, OpenMode::ReadOnly)?;
         return Err(lease::running_error(&replaced));
     };
-    let memory = Memory::of(to);
+    let memory = Memory::of(to)?;
     let (partial, _) = backup::write_partial(&copy, to)?;
     let halts_kept = match make_ready(&partial, &contents, &memory, by) {
         Ok(halts) => halts,
@@ -136,10 +136,28 @@ struct Memory {
 }
 
 impl Memory {
-    fn of(database: &Path) -> Self {
-        let Ok(conn) = connect(database, OpenMode::ReadOnly) else { return Self::default() };
-        let epoch = conn.query_row("SELECT epoch FROM lease", [], |row| row.get(0)).unwrap_or(0);
-        Self { epoch, audit: audit::head(&conn).unwrap_or_default(), halts: halts(&conn).unwrap_or_default() }
+    /// An error where it cannot be read now and may be later, a full disk say: nothing may be forgotten for that.
+    fn of(database: &Path) -> Result<Self, StoreError> {
+        let Some(conn) = unless_damaged(connect(database, OpenMode::ReadOnly).map(Some))? else {
+            return Ok(Self::default());
+        };
+        if unless_damaged(schema::version(&conn))? == 0 {
+            return Ok(Self::default());
+        }
+        let epoch = conn.query_row("SELECT epoch FROM lease", [], |row| row.get(0)).optional();
+        Ok(Self {
+            epoch: unless_damaged(epoch.map_err(StoreError::from))?.unwrap_or_default(),
+            audit: unless_damaged(audit::head(&conn))?,
+            halts: unless_damaged(halts(&conn))?,
+        })
+    }
+}
+
+fn unless_damaged<T: Default>(read: Result<T, StoreError>) -> Result<T, StoreError> {
+    match read {
+        Err(error) if error.is_passing() || matches!(error, StoreError::Permissions { .. }) => Err(error),
+        Err(_) => Ok(T::default()),
+        Ok(value) => Ok(value),
     }
 }
 

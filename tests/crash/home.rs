@@ -72,8 +72,8 @@ impl Home {
 }
 
 pub(crate) fn rows_of(database: &Path, sql: &str) -> String {
-    let read = || -> rusqlite::Result<String> {
-        let conn = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let read = |access: OpenFlags| -> rusqlite::Result<String> {
+        let conn = Connection::open_with_flags(database, access)?;
         let mut statement = conn.prepare(sql)?;
         let columns = statement.column_count();
         let mut text = String::new();
@@ -94,5 +94,8 @@ pub(crate) fn rows_of(database: &Path, sql: &str) -> String {
         }
         Ok(text)
     };
-    read().unwrap_or_else(|error| error.to_string())
+    // What a crash has left half done is taken back by a connection that may write, as the program has it.
+    read(OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .or_else(|_| read(OpenFlags::SQLITE_OPEN_READ_WRITE))
+        .unwrap_or_else(|error| error.to_string())
 }

@@ -41,7 +41,7 @@ const PLACES: &[&str] = &[
 ];
 /// Of each story on each exchange, in a run without wishes: so many points, and each so-manyth pair.
 const POINTS_MAX: usize = 40;
-const PAIRS_EVERY: usize = 400;
+const PAIRS_EVERY: usize = 23;
 
 struct World {
     story: &'static Story,

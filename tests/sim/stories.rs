@@ -133,7 +133,7 @@ pub(crate) const STORIES: &[Story] = &[
         grid: Some((100, 20)),
         acts: &[],
         filled: &[],
-        placed: &[(Purpose::GridEntry, 39)],
+        placed: &[(Purpose::GridEntry, 29)],
         ..PLAIN
     },
     Story {
@@ -235,7 +235,7 @@ impl Story {
 fn ladder(dialect: Dialect, (count, spacing): (u16, Ticks)) -> GridSetup {
     // In the KRW market prices from 100 on keep to whole KRW, and without leverage fewer lines get the smallest order each.
     let (count, spacing) =
-        if dialect.is_spot() { (count.min(80), spacing.max(100)) } else { (count, spacing) };
+        if dialect.is_spot() { (count.min(60), spacing.max(100)) } else { (count, spacing) };
     let lower = START - spacing * i64::from(count / 2);
     let config = GridConfig {
         lower: price_of(lower),
