@@ -20,6 +20,5 @@ pub mod skipping;
 pub mod statistics;
 pub mod trades;
 
-mod room;
 mod timeline;
 mod waiting;

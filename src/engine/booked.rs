@@ -59,6 +59,10 @@ impl Booked {
         true
     }
 
+    pub fn has(&self, symbol: &Symbol, trade: &TradeId) -> bool {
+        self.known.contains(&(symbol.clone(), trade.clone()))
+    }
+
     /// Whether a part of this liquidation was booked.
     pub fn has_part_of(&self, symbol: &Symbol, trade: &TradeId) -> bool {
         let first = (symbol.clone(), TradeId(format!("{trade}{LIQUIDATION_PART}")));

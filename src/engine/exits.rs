@@ -188,7 +188,7 @@ impl AccountMachine {
             return None;
         }
         let signal = self.exit_signal(held, bot, cycle)?;
-        Some((Code::StrategyExit, signal.reason.clone()))
+        Some((Code::StrategyExit, self.words.of(|| signal.reason.clone())))
     }
 
     /// A signal, newer than the position, that wants it closed.

@@ -59,8 +59,11 @@ impl AccountMachine {
             self.orders.working().any(|order| order.symbol == fill.symbol && order.position_side == side);
         if is_working {
             let trade = (fill.symbol.clone(), fill.trade_id.clone());
-            let is_booked = self.booked.has_part_of(&trade.0, &trade.1);
-            if !is_booked && self.put_off.insert(trade, fill.clone()).is_none() {
+            // One that was told to be somebody else's, with all fills of before it booked, is not put off again: it comes
+            // again with each answer.
+            let is_done =
+                self.booked.has_part_of(&trade.0, &trade.1) || self.heard_external.has(&trade.0, &trade.1);
+            if !is_done && self.put_off.insert(trade, fill.clone()).is_none() {
                 self.ask_for_fills();
             }
         }
