@@ -177,9 +177,7 @@ impl Desk<'_> {
                     self.p().resync = !self.is(Mutant::ResyncIgnored);
                 }
                 ExchangeEvent::TermsChanged { symbol } => {
-                    if !self.is(Mutant::ForgetsLeverage) {
-                        self.p().prepared.remove(&symbol);
-                    }
+                    self.p().prepared.remove(&symbol);
                 }
                 event => {
                     self.crash_point("between two events")?;

@@ -41,7 +41,6 @@ mutants! {
     BatchSwapped => "batch_swapped", 1, "answers of a batch are matched in the wrong order";
     NotReduceOnly => "not_reduce_only", 0, "exits are sent without reduce-only";
     WholePositionStop => "whole_position_stop", 4, "protective orders cover all that the exchange holds";
-    ForgetsLeverage => "forgets_leverage", 9, "a leverage that was reset at the exchange is not set again";
     // durability
     JournalAfterSend => "journal_after_send", 0, "the intent is written after the answer";
     IntentWrittenBehind => "intent_written_behind", 0, "intents are handed to the writer, nobody waits for it";
