@@ -94,7 +94,8 @@ impl PathModel {
         }
         if self.phase == Phase::Stopped(true) {
             self.phase = Phase::Stopped(false);
-            self.cells.iter_mut().for_each(|cell| cell.held = None);
+            // Closed all at once: what might come next is another beginning.
+            self.cells.clear();
         }
         self.look(at);
     }
