@@ -39,9 +39,13 @@ fn bars(most: i64) -> impl Strategy<Value = Vec<Bar>> {
     prop::collection::vec(bar, 10..50)
 }
 
-/// Grids of every kind around, above or below the price of 100 at which they are added.
-fn grids() -> impl Strategy<Value = GridConfig> {
-    let shape = (80_i64..98, 102_i64..125, 2_u16..14, any::<bool>(), 0_u8..3, any::<bool>(), 1_u8..4);
+const ONE_SIDED: &[Direction] = &[Direction::Long, Direction::Short];
+const ALL_SIDES: &[Direction] = &[Direction::Long, Direction::Short, Direction::Neutral];
+
+/// Grids around, above or below the price of 100 at which they are added.
+fn grids(directions: &'static [Direction]) -> impl Strategy<Value = GridConfig> {
+    let direction = prop::sample::select(directions);
+    let shape = (80_i64..98, 102_i64..125, 2_u16..14, any::<bool>(), direction, any::<bool>(), 1_u8..4);
     let waits = (prop_oneof![3 => Just(0_i64), 1 => -40_i64..40], prop::option::weighted(0.3, 0_i64..=100));
     let stops = (prop::bool::weighted(0.3), prop::bool::weighted(0.3), any::<bool>());
     (shape, waits, stops).prop_map(|(shape, (shift, trigger), (stop_lower, stop_upper, close_on_stop))| {
@@ -50,7 +54,6 @@ fn grids() -> impl Strategy<Value = GridConfig> {
         let price = |price: i64| Price::try_new(price.into()).unwrap();
         // A part of the range in %, on the tick.
         let inside = |pct: i64| Decimal::from(lower) + Decimal::new((upper - lower) * pct, 2).round_dp(1);
-        let direction = [Direction::Long, Direction::Short, Direction::Neutral][usize::from(direction)];
         GridConfig {
             lower: price(lower),
             upper: price(upper),
@@ -180,7 +183,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_path_of_prices_gives_what_the_model_says(grid in grids(), script in bars(25), bnb: bool) {
+    fn a_path_of_prices_gives_what_the_model_says(grid in grids(ALL_SIDES), script in bars(25), bnb: bool) {
         let mut rig = setup(grid, World { bnb, ..World::default() });
         let (low, high) = last_ticks(&rig.config);
         let mut ticks = 1_000;
@@ -197,9 +200,11 @@ proptest! {
         model.check(&rig);
     }
 
+    /// Of one side: both sides of a neutral grid may fill before the first is heard, and then a line can stay without its
+    /// order (docs/grid.md).
     #[test]
     fn whatever_happens_the_ladder_ends_right_and_profit_is_what_the_fills_say(
-        grid in grids(),
+        grid in grids(ONE_SIDED),
         script in bars(40),
         world in worlds(),
     ) {
