@@ -42,6 +42,20 @@ fn everything_is_from_a_known_registry_and_nothing_is_banned() {
     assert!(count > 100);
 }
 
+#[test]
+fn every_dependency_says_which_versions_it_may_have() {
+    let manifest = read("Cargo.toml");
+    let mut count = 0;
+    for table in ["dependencies", "dev-dependencies"] {
+        for (name, dependency) in manifest[table].as_object().unwrap() {
+            let version = dependency.as_str().or_else(|| dependency.get("version").and_then(Value::as_str));
+            assert!(version.is_some_and(|version| version != "*"), "{name} may have any version: deny.toml forbids it");
+            count += 1;
+        }
+    }
+    assert!(count > 30);
+}
+
 /// The platform that packages are at hand for.
 fn host() -> String {
     let output = Command::new("rustc").arg("-vV").output().unwrap();
