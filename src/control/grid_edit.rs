@@ -86,8 +86,9 @@ pub(super) fn of(conn: &Connection, old: Replaced<'_>, new: &GridOutlook) -> Res
     let begins_again = is_moved && held.is_empty() && new.config.direction == Direction::Neutral;
     let price = new.price.map(|(price, _)| price);
     let anchor = if begins_again { price } else { state.anchor.or(price) };
-    let old_rungs = old.plan.map(|plan| rungs(plan, old.config.direction, state.anchor)).unwrap_or_default();
-    let rungs = rungs(&new.plan, new.config.direction, anchor);
+    let old_rungs =
+        old.plan.map(|plan| rungs(&plan.lines, old.config.direction, state.anchor)).unwrap_or_default();
+    let rungs = rungs(&new.plan.lines, new.config.direction, anchor);
     let mut moved_exits = Vec::new();
     for (line, net) in &held {
         let side = side_of(*net);

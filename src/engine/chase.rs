@@ -25,7 +25,7 @@ impl AccountMachine {
         if self.config.venue.consistent_snapshots {
             return;
         }
-        let price = self.price(&key.1).ok();
+        let price = self.price(&key.symbol).ok();
         let now = self.now;
         let Some(held) = self.held.get_mut(key) else { return };
         let is_passed = price.is_some_and(|price| levels.reached(price, held.position().side).is_some());
@@ -49,11 +49,11 @@ impl AccountMachine {
             return false;
         }
         let protecting: Vec<Order> =
-            self.orders.of(key.0, &key.1).filter(|order| order.purpose.protects()).cloned().collect();
+            self.orders.on(key).filter(|order| order.purpose.protects()).cloned().collect();
         for order in &protecting {
             self.cancel(order);
         }
-        !protecting.is_empty() && self.is_shared(key)
+        !protecting.is_empty() && (self.is_shared(key) || self.is_netted(key))
     }
 
     /// An order at a passed level has ended: what waited for it goes on.
@@ -66,12 +66,13 @@ impl AccountMachine {
     /// The exchange says that the price has passed the level of an order it was to take: closes at the market.
     pub(super) fn leave_passed_level(&mut self, id: &ClientOrderId, reason: &str) {
         let Some(order) = self.orders.get_working(id) else { return };
-        let (Some(bot), symbol, purpose) = (order.bot, order.symbol.clone(), order.purpose) else { return };
-        let (key, now) = ((bot, symbol), self.now);
+        let (Some(key), purpose, now) = (HeldKey::of(order), order.purpose, self.now) else { return };
         let code = if purpose == Purpose::TakeProfit {
             Code::TakeProfit
         } else {
-            self.bot(bot).and_then(|bot| self.levels_of(&key, &bot)).map_or(Code::StopLoss, |at| at.stop_code)
+            self.bot(key.bot)
+                .and_then(|bot| self.levels_of(&key, &bot))
+                .map_or(Code::StopLoss, |at| at.stop_code)
         };
         let Some(held) = self.held.get_mut(&key) else { return };
         held.holding.passed_since.get_or_insert(now);
@@ -85,13 +86,14 @@ impl AccountMachine {
     pub(super) fn back_off_exit(&mut self, id: &ClientOrderId) {
         let now = self.now;
         let Some(order) = self.orders.get_mut(id) else { return };
-        let (Purpose::Exit | Purpose::Flatten, Some(bot)) = (order.purpose, order.bot) else { return };
-        let key = (bot, order.symbol.clone());
+        let (Purpose::Exit | Purpose::Flatten, Some(key)) = (order.purpose, HeldKey::of(order)) else {
+            return;
+        };
         let leaving = self.held.get_mut(&key).and_then(|held| held.holding.exit.as_mut());
         if let Some(leaving) = leaving {
             let doublings = u32::from(leaving.attempt.saturating_sub(1)).min(16);
             leaving.retry_at = Some(now.plus(BACKOFF_FIRST.times(1 << doublings).min(BACKOFF_MAX)));
         }
-        self.doubt(&key.1);
+        self.doubt(&key.symbol);
     }
 }

@@ -21,7 +21,7 @@ impl AccountMachine {
             && bot.is_running
             && self.config.halt.is_none()
             && cycle.entries_enabled
-            && !self.durable.blocked.contains_key(&key.1);
+            && !self.durable.blocked.contains_key(&key.symbol);
         let Some(held) = self.held.get(key).filter(|_| may_add) else { return };
         let level = held.row.dca_level;
         let (Some(purpose), Some(size)) = (LEVELS.get(usize::from(level)), settings.dca_size_pct(level))
@@ -29,31 +29,31 @@ impl AccountMachine {
             return;
         };
         let position = held.position();
-        let Ok(price) = self.price(&key.1) else { return };
+        let Ok(price) = self.price(&key.symbol) else { return };
         let change = Pct::change(position.last_entry_price, price);
         let adverse = match position.side {
             PositionSide::Long => -change,
             PositionSide::Short => change,
         };
-        let is_adding = self.orders.of(key.0, &key.1).any(|order| order.purpose.increases());
+        let is_adding = self.orders.of(key.bot, &key.symbol).any(|order| order.purpose.increases());
         if size == Pct::ZERO || adverse < settings.dca_pct || is_adding {
             return;
         }
         // What the exchange did not take is offered again with the next bar, not at every price.
         let bar_start = held.holding.timeframe.bar_start(self.now);
-        if self.orders.failed_since((key.0, &key.1), *purpose, bar_start) {
+        if self.orders.failed_since((key.bot, &key.symbol), *purpose, bar_start) {
             return;
         }
-        let (side, step) = (position.side, self.instrument(&key.1).map(|rules| rules.step));
+        let (side, step) = (position.side, self.instrument(&key.symbol).map(|rules| rules.step));
         let qty = position.first_entry_qty.part(size, step.unwrap_or_default());
         // Once filled it binds margin at the position's leverage, so it may not be reserved at a higher one.
         let leverage = self.leverage(bot).min(position.leverage);
-        match self.fit(bot, &key.1, price, qty, leverage) {
+        match self.fit(bot, &key.symbol, price, qty, leverage) {
             Ok(sized) => {
                 let last = position.last_entry_price;
                 self.intend(Intent {
-                    bot: key.0,
-                    symbol: key.1.clone(),
+                    bot: key.bot,
+                    symbol: key.symbol.clone(),
                     side,
                     purpose: *purpose,
                     kind: OrderKind::Market,
@@ -65,7 +65,7 @@ impl AccountMachine {
                     signal_at: None,
                 });
                 let detail = format!("{adverse} % against the last fill at {last}: adds {}", sized.qty);
-                self.decide(key.0, &key.1, (Action::Added, Code::Dca), detail);
+                self.decide(key.bot, &key.symbol, (Action::Added, Code::Dca), detail);
             }
             Err((code, detail)) => self.explain_once(key, level, code, &detail),
         }
@@ -79,6 +79,6 @@ impl AccountMachine {
         }
         held.holding.dca_explained = Some(level);
         self.turn.records.push(Record::StateChanged);
-        self.decide(key.0, &key.1, (Action::Skipped, code), format!("DCA {}: {detail}", level + 1));
+        self.decide(key.bot, &key.symbol, (Action::Skipped, code), format!("DCA {}: {detail}", level + 1));
     }
 }

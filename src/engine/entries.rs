@@ -54,7 +54,7 @@ impl AccountMachine {
         if !in_scope || self.has_acted_on(bot.id, signal) {
             return;
         }
-        if self.held.contains_key(&(bot.id, symbol.clone())) {
+        if self.holds(&(bot.id, symbol.clone())) {
             self.consider_holding(cycle, bot, signal, side);
             return;
         }
@@ -124,9 +124,7 @@ impl AccountMachine {
                 .orders
                 .working()
                 .filter(|order| order.purpose.increases() && of.is_none_or(|bot| order.bot == Some(bot)))
-                .filter(|order| {
-                    order.bot.is_none_or(|bot| !self.held.contains_key(&(bot, order.symbol.clone())))
-                })
+                .filter(|order| order.bot.is_none_or(|bot| !self.holds(&(bot, order.symbol.clone()))))
                 .map(|order| (order.bot, &order.symbol))
                 .collect();
             opening.len()
@@ -138,7 +136,7 @@ impl AccountMachine {
             let detail = self.words.of(|| format!("{account} of {most} positions of the account"));
             return Some((Code::MaxPositionsAccount, detail));
         }
-        let own = self.held.keys().filter(|(id, _)| *id == bot.id).count() + entering(Some(bot.id));
+        let own = self.held.keys().filter(|held| held.bot == bot.id).count() + entering(Some(bot.id));
         if own >= usize::from(bot.settings.max_positions) {
             let most = bot.settings.max_positions;
             let detail = self.words.of(|| format!("{own} of {most} positions of the bot"));
@@ -159,9 +157,8 @@ impl AccountMachine {
             );
             return Some((Code::WouldNet, detail));
         }
-        let held = self.held.iter().any(|((other, held_symbol), held)| {
-            *other != bot && held_symbol == symbol && held.position().side != side
-        });
+        let held =
+            self.held.keys().any(|held| held.bot != bot && held.symbol == *symbol && held.side != side);
         let working =
             self.orders.working().filter(|order| order.bot != Some(bot)).any(|order| {
                 order.purpose.increases() && order.symbol == *symbol && order.position_side != side
@@ -239,7 +236,7 @@ impl AccountMachine {
         let positions: Quote = self
             .held
             .iter()
-            .filter(|((owner, _), _)| *owner == bot)
+            .filter(|(key, _)| key.bot == bot)
             .map(|(_, held)| held.position().margin())
             .sum();
         let reserved: Quote = self

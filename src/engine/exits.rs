@@ -27,7 +27,7 @@ impl AccountMachine {
     pub(super) fn manage_positions(&mut self, cycle: &Cycle) {
         let keys: Vec<HeldKey> = self.held.keys().cloned().collect();
         for key in keys {
-            let Some(bot) = self.bot(key.0) else { continue };
+            let Some(bot) = self.bot(key.bot) else { continue };
             self.follow_peak(&key, &bot, cycle);
             // Whatever is decided from them, they stay: only fills and the peak move them.
             let Some(levels) = self.levels_of(&key, &bot) else { continue };
@@ -42,7 +42,7 @@ impl AccountMachine {
             self.retry_exit(key);
             return;
         }
-        if self.must_close(bot, &key.1) {
+        if self.must_close(bot, &key.symbol) {
             self.leave(key, Code::Requested, Purpose::Flatten, "closed on request");
             return;
         }
@@ -79,7 +79,7 @@ impl AccountMachine {
         }
         let keys: Vec<HeldKey> = self.held.keys().cloned().collect();
         for key in keys {
-            let must_close = self.bot(key.0).is_some_and(|bot| self.must_close(&bot, &key.1));
+            let must_close = self.bot(key.bot).is_some_and(|bot| self.must_close(&bot, &key.symbol));
             if must_close && !self.is_leaving(&key) {
                 self.leave(&key, Code::Requested, Purpose::Flatten, "closed on request");
             }
@@ -104,7 +104,7 @@ impl AccountMachine {
             .values()
             .filter(|bot| bot.close_requested)
             .map(|bot| bot.id)
-            .filter(|id| !self.held.keys().any(|(owner, _)| owner == id))
+            .filter(|id| !self.held.keys().any(|held| held.bot == *id))
             .filter(|id| !self.orders.working().any(|order| order.bot == Some(*id)))
             .collect();
         self.finish_closing_symbols();
@@ -118,7 +118,7 @@ impl AccountMachine {
 
     fn finish_closing_symbols(&mut self) {
         let is_flat = |symbol: &Symbol| {
-            !self.held.keys().any(|(_, held)| held == symbol)
+            !self.held.keys().any(|held| held.symbol == *symbol)
                 && !self.orders.working().any(|order| order.bot.is_some() && order.symbol == *symbol)
         };
         let (flat, held) = std::mem::take(&mut self.config.close_symbols)
@@ -145,7 +145,7 @@ impl AccountMachine {
 
     /// Whether a closing order is working.
     fn is_exiting(&self, key: &HeldKey) -> bool {
-        self.orders.of(key.0, &key.1).any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten))
+        self.orders.on(key).any(|order| matches!(order.purpose, Purpose::Exit | Purpose::Flatten))
     }
 
     pub(super) fn is_leaving(&self, key: &HeldKey) -> bool {
@@ -172,7 +172,7 @@ impl AccountMachine {
     ) -> Option<(Code, String)> {
         let held = self.held.get(key)?;
         let side = held.position().side;
-        let price = self.price(&key.1).ok()?;
+        let price = self.price(&key.symbol).ok()?;
         if let Some((code, level)) = levels.reached(price, side) {
             if !self.rests(key, protecting(code)) {
                 return Some((code, self.words.of(|| format!("price {price} has reached {level}"))));
@@ -209,7 +209,7 @@ impl AccountMachine {
     pub(super) fn leave(&mut self, key: &HeldKey, code: Code, purpose: Purpose, detail: &str) {
         let Some(held) = self.held.get_mut(key) else { return };
         held.holding.exit = Some(Leaving::new(code, purpose));
-        self.decide(key.0, &key.1, (Action::Exited, code), detail.to_owned());
+        self.decide(key.bot, &key.symbol, (Action::Exited, code), detail.to_owned());
         self.withdraw_increasing(key);
         self.retry_exit(key);
     }
@@ -231,21 +231,17 @@ impl AccountMachine {
     /// Takes a grid's exits back before what it holds is closed at the market; where reduce-only would not keep the two
     /// from closing more than it holds, the closing order waits for their end.
     fn waits_for_lines(&mut self, key: &HeldKey) -> bool {
-        let exits: Vec<Order> = self
-            .orders
-            .of(key.0, &key.1)
-            .filter(|order| order.purpose == Purpose::GridExit)
-            .cloned()
-            .collect();
+        let exits: Vec<Order> =
+            self.orders.on(key).filter(|order| order.purpose == Purpose::GridExit).cloned().collect();
         for order in &exits {
             self.cancel(order);
         }
-        !exits.is_empty() && (self.config.venue.spot || self.is_shared(key))
+        !exits.is_empty() && (self.config.venue.spot || self.is_shared(key) || self.is_netted(key))
     }
 
     pub(super) fn withdraw_increasing(&mut self, key: &HeldKey) {
         let adding: Vec<Order> =
-            self.orders.of(key.0, &key.1).filter(|order| order.purpose.increases()).cloned().collect();
+            self.orders.of(key.bot, &key.symbol).filter(|order| order.purpose.increases()).cloned().collect();
         for order in adding {
             self.cancel(&order);
         }
@@ -258,14 +254,14 @@ impl AccountMachine {
             return;
         }
         let fields = [
-            ("bot", key.0.to_string()),
-            ("symbol", key.1.to_string()),
+            ("bot", key.bot.to_string()),
+            ("symbol", key.symbol.to_string()),
             ("reason", code.to_string()),
             ("detail", detail.clone()),
         ];
         self.notify(NoticeKind::ExitReported, Severity::Warning, || fields);
         self.turn.records.push(Record::StateChanged);
-        self.decide(key.0, &key.1, (Action::Reported, code), detail);
+        self.decide(key.bot, &key.symbol, (Action::Reported, code), detail);
     }
 }
 

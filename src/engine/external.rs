@@ -9,7 +9,6 @@ use crate::domain::time::Timestamp;
 use super::booked::BookedTrade;
 use super::event::Liquidation;
 use super::machine::{AccountMachine, HeldKey};
-use super::state::Held;
 use super::turn::{NoticeKind, Record, Severity};
 
 impl AccountMachine {
@@ -101,11 +100,16 @@ impl AccountMachine {
     /// Whether the exchange holds more on this side of the symbol than this bot's position: reduce-only alone does not
     /// keep two orders of the bot from closing more than it holds.
     pub(super) fn is_shared(&self, key: &HeldKey) -> bool {
-        let Some(side) = self.held.get(key).map(|held| held.position().side) else { return false };
-        let holds_too = |(other, held): (&HeldKey, &Held)| {
-            other.0 != key.0 && other.1 == key.1 && held.position().side == side
-        };
-        self.held.iter().any(holds_too) || self.is_held_externally(&key.1, side)
+        let holds_too =
+            |other: &HeldKey| other.bot != key.bot && other.symbol == key.symbol && other.side == key.side;
+        self.held.contains_key(key)
+            && (self.held.keys().any(holds_too) || self.is_held_externally(&key.symbol, key.side))
+    }
+
+    /// Whether the bot holds the other side too where the exchange knows only what is left of both: it would refuse an
+    /// order that may only reduce.
+    pub(super) fn is_netted(&self, key: &HeldKey) -> bool {
+        !self.config.venue.hedge && self.holds_on(&key.bot_symbol(), key.side.opposite())
     }
 }
 

@@ -11,7 +11,8 @@ use super::machine::{AccountMachine, HeldKey};
 use super::state::Held;
 use super::turn::{Record, Request};
 
-/// What an order is to do. Whether it buys or sells, and whether it may only reduce, follows from its purpose.
+/// What an order is to do. Whether it buys or sells follows from its purpose; whether it may only reduce, also from what
+/// its bot holds on the other side.
 pub(super) struct Intent {
     pub bot: BotId,
     pub symbol: Symbol,
@@ -33,8 +34,8 @@ impl Intent {
     pub(super) fn reduce(key: &HeldKey, held: &Held, purpose: Purpose, kind: OrderKind) -> Self {
         let position = held.position();
         Self {
-            bot: key.0,
-            symbol: key.1.clone(),
+            bot: key.bot,
+            symbol: key.symbol.clone(),
             side: position.side,
             purpose,
             kind,
@@ -60,6 +61,8 @@ impl AccountMachine {
 
     pub(super) fn draw_up(&mut self, intent: Intent) -> Order {
         let increases = intent.purpose.increases();
+        let key = HeldKey::new((intent.bot, intent.symbol.clone()), intent.side);
+        let is_netted = !intent.purpose.protects() && self.is_netted(&key);
         Order {
             client_order_id: match intent.line {
                 Some(line) => self.next_line_order_id(intent.bot, intent.purpose, line),
@@ -72,7 +75,7 @@ impl AccountMachine {
             purpose: intent.purpose,
             kind: intent.kind,
             qty: intent.qty,
-            reduce_only: !increases,
+            reduce_only: !increases && !is_netted,
             leverage: intent.leverage,
             reserved_margin: intent.margin,
             cycle: CycleId::at(self.now),

@@ -38,7 +38,7 @@ impl AccountMachine {
         let leverage =
             self.orders.get_mut(&fill.client_order_id).map_or(Leverage::ONE, |order| order.leverage);
         let is_first_of_order = self.advance_order(fill);
-        let key = (bot, fill.symbol.clone());
+        let key = HeldKey::new((bot, fill.symbol.clone()), fill.position_side);
         if fill.side == fill.position_side.entry_side() {
             self.book_entry(&key, fill, purpose, leverage, is_first_of_order);
         } else {
@@ -52,7 +52,7 @@ impl AccountMachine {
         self.forget_entering(&fill.client_order_id);
         match filled.filter(|order| order.status.is_final()) {
             Some(order) => self.line_order_ended(&order),
-            None => self.answer_on_lines(&key),
+            None => self.answer_on_lines(&key.bot_symbol()),
         }
     }
 
@@ -86,7 +86,7 @@ impl AccountMachine {
         is_first_of_order: bool,
     ) {
         let opened = match self.held.get_mut(key) {
-            Some(held) if held.position().side == fill.position_side => {
+            Some(held) => {
                 if let (Some(level), true) = (dca_level(purpose), is_first_of_order) {
                     held.row.dca_level = held.row.dca_level.max(level);
                     held.holding.dca_explained = None;
@@ -94,16 +94,11 @@ impl AccountMachine {
                 // An entry never exceeds what is held, so this cannot fail.
                 held.row.position.apply(fill).is_ok()
             }
-            Some(_) => {
-                self.block(&fill.symbol, &format!("fill {} opens against an open position", fill.trade_id));
-                self.record_fill(fill, Some(key.0), None, Quote::ZERO);
-                return;
-            }
             None => {
-                let mut held = self.opened_by(key.0, leverage, fill);
+                let mut held = self.opened_by(key.bot, leverage, fill);
                 if !is_first_of_order {
                     // The order opened a position before, which has been closed since: this is another one.
-                    held.row.position.id = self.next_order_id(Some(key.0), Purpose::Entry, 1);
+                    held.row.position.id = self.next_order_id(Some(key.bot), Purpose::Entry, 1);
                 }
                 self.held.insert(key.clone(), held);
                 true
@@ -112,14 +107,14 @@ impl AccountMachine {
         debug_assert!(opened, "entries are always applied");
         self.note_position(key);
         let position = self.held.get(key).map(|held| held.position().id.clone());
-        self.record_fill(fill, Some(key.0), position, Quote::ZERO);
-        self.record_stats(key.0, -fill.fee.known_value(), None);
+        self.record_fill(fill, Some(key.bot), position, Quote::ZERO);
+        self.record_stats(key.bot, -fill.fee.known_value(), None);
         if purpose.has_line() {
             self.book_on_lines(key, fill, purpose);
             return;
         }
         let kind = if purpose == Purpose::Entry { NoticeKind::Entry } else { NoticeKind::Dca };
-        self.notify(kind, Severity::Info, || fill_fields(key.0, fill));
+        self.notify(kind, Severity::Info, || fill_fields(key.bot, fill));
     }
 
     fn opened_by(&self, bot: BotId, leverage: Leverage, fill: &Fill) -> Held {
@@ -142,7 +137,7 @@ impl AccountMachine {
         let code = self.exit_code(key, purpose);
         let Some(held) = self.held.get_mut(key) else {
             self.block(&fill.symbol, &format!("fill {} closes a position that is not held", fill.trade_id));
-            self.record_fill(fill, Some(key.0), None, Quote::ZERO);
+            self.record_fill(fill, Some(key.bot), None, Quote::ZERO);
             return;
         };
         let position = held.position().id.clone();
@@ -150,7 +145,7 @@ impl AccountMachine {
             Ok(applied) => applied,
             Err(error) => {
                 self.block(&fill.symbol, &error.to_string());
-                self.record_fill(fill, Some(key.0), Some(position), Quote::ZERO);
+                self.record_fill(fill, Some(key.bot), Some(position), Quote::ZERO);
                 return;
             }
         };
@@ -165,8 +160,8 @@ impl AccountMachine {
             held.row.is_protected = false;
         }
         self.note_position(key);
-        self.record_fill(fill, Some(key.0), Some(position), realized);
-        self.record_stats(key.0, realized - fill.fee.known_value(), won);
+        self.record_fill(fill, Some(key.bot), Some(position), realized);
+        self.record_stats(key.bot, realized - fill.fee.known_value(), won);
         self.book_on_lines(key, fill, purpose);
         if closed {
             self.close(key, fill, purpose, code);
@@ -181,32 +176,34 @@ impl AccountMachine {
             return;
         }
         self.end_grid_life(key, purpose);
-        self.note_closed(key, held.holding.exit, fill);
+        self.note_closed(&key.bot_symbol(), held.holding.exit, fill);
         // What is still working of its entries would open it anew.
         self.withdraw_increasing(key);
         let cooldown = self.config.settings.exit_cooldown_h.duration();
         if cooldown.ms() > 0 {
-            self.durable.cooldowns.insert(key.1.clone(), self.now.plus(cooldown));
+            self.durable.cooldowns.insert(key.symbol.clone(), self.now.plus(cooldown));
         }
         let pnl = held.position().net_pnl();
         if purpose.protects() {
             // Exits of our own were explained when they were decided; these were the exchange's doing.
             let detail = self.words.of(|| format!("filled at {}, net {pnl}", fill.price));
-            self.decide(key.0, &key.1, (Action::Exited, code), detail);
+            self.decide(key.bot, &key.symbol, (Action::Exited, code), detail);
         }
         self.notify(NoticeKind::Exit, Severity::Info, || {
             let outcome = [("reason", code.to_string()), ("net_pnl", pnl.to_string())];
-            fill_fields(key.0, fill).into_iter().chain(outcome)
+            fill_fields(key.bot, fill).into_iter().chain(outcome)
         });
     }
 
     /// What a grid held was closed otherwise than by its lines. Where the exchange did it, the grid stops.
     fn end_grid_life(&mut self, key: &HeldKey, purpose: Purpose) {
-        if let Some(state) = self.durable.grids.get_mut(&key.0) {
+        let key = key.bot_symbol();
+        let is_over = !self.holds(&key);
+        if let Some(state) = self.durable.grids.get_mut(&key.0).filter(|_| is_over) {
             state.begin_anew();
         }
         if purpose.protects() && self.grid_key(key.0).is_some() {
-            self.stop_bot(key, "its stop at the exchange has closed what it held");
+            self.stop_bot(&key, "its stop at the exchange has closed what it held");
         }
     }
 
@@ -216,7 +213,7 @@ impl AccountMachine {
         match purpose {
             Purpose::TakeProfit => Code::TakeProfit,
             Purpose::GridExit => Code::Grid,
-            Purpose::StopLoss => held.zip(self.bot(key.0)).map_or(Code::StopLoss, |(held, bot)| {
+            Purpose::StopLoss => held.zip(self.bot(key.bot)).map_or(Code::StopLoss, |(held, bot)| {
                 Levels::of(held, &bot, &self.config, self.now).stop_code
             }),
             Purpose::Entry

@@ -10,7 +10,7 @@ use crate::domain::order::{Order, OrderStatus, Purpose};
 use crate::domain::time::{DurationMs, Timestamp};
 
 use super::event::{CancelAnswer, OrderReport, PlaceAnswer, QueryAnswer};
-use super::machine::AccountMachine;
+use super::machine::{AccountMachine, HeldKey};
 use super::orders::Ending;
 use super::turn::{NoticeKind, Record, Request, Severity};
 
@@ -344,7 +344,7 @@ impl AccountMachine {
     fn after_change(&mut self, id: &ClientOrderId) {
         let order = self.orders.get_mut(id);
         let protects = order.as_ref().is_some_and(|order| order.purpose.protects());
-        let key = order.and_then(|order| Some((order.bot?, order.symbol.clone())));
+        let key = order.and_then(|order| HeldKey::of(order));
         let ended = self.orders.get_working(id).filter(|order| order.status.is_final()).cloned();
         let has_ended = ended.is_some();
         self.orders.settle(id, self.durable.retold_since());

@@ -28,7 +28,7 @@ impl AccountMachine {
             .iter()
             .filter(|(key, held)| {
                 let position = held.position();
-                key.1 == liquidation.symbol
+                key.symbol == liquidation.symbol
                     && position.side == liquidation.side
                     && position.opened_at <= liquidation.at
             })
@@ -58,17 +58,17 @@ impl AccountMachine {
         let fill = liquidation_fill(&order, liquidation, fee);
         self.orders.insert(order);
         let detail = format!("{} at {}", fill.qty, fill.price);
-        self.decide(key.0, &key.1, (Action::Exited, Code::Liquidated), detail);
-        self.notify(NoticeKind::Liquidation, Severity::Critical, || fill_fields(key.0, &fill));
+        self.decide(key.bot, &key.symbol, (Action::Exited, Code::Liquidated), detail);
+        self.notify(NoticeKind::Liquidation, Severity::Critical, || fill_fields(key.bot, &fill));
         self.book_fill(&fill);
         if let Some(held) = self.held.get_mut(key) {
             // Only a part was taken; what is left goes on as before.
             held.holding.exit = before;
         }
-        if let Some(bot) = self.config.bots.get_mut(&key.0) {
+        if let Some(bot) = self.config.bots.get_mut(&key.bot) {
             Arc::make_mut(bot).is_running = false;
         }
-        self.turn.records.push(Record::BotStopped { bot: key.0, reason: "liquidated".to_owned() });
+        self.turn.records.push(Record::BotStopped { bot: key.bot, reason: "liquidated".to_owned() });
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
 use crate::domain::money::{Leverage, Price, Quote};
 use crate::domain::order::{Order, Purpose};
+use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 
 use super::booked::Booked;
@@ -29,8 +30,32 @@ use super::state::{DurableState, Held, Legs, SavedAccount};
 use super::turn::{Record, Request, Turn};
 use super::words::Words;
 
-/// A bot holds at most one position a symbol.
-pub(super) type HeldKey = (BotId, Symbol);
+/// A bot and a symbol it trades.
+pub(super) type BotSymbol = (BotId, Symbol);
+
+/// A bot holds at most one position a symbol and side. Both sides at once, where both were filled before the first was
+/// heard of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct HeldKey {
+    pub bot: BotId,
+    pub symbol: Symbol,
+    pub side: PositionSide,
+}
+
+impl HeldKey {
+    pub(super) fn new((bot, symbol): BotSymbol, side: PositionSide) -> Self {
+        Self { bot, symbol, side }
+    }
+
+    /// The position that an order is for.
+    pub(super) fn of(order: &Order) -> Option<Self> {
+        Some(Self::new((order.bot?, order.symbol.clone()), order.position_side))
+    }
+
+    pub(super) fn bot_symbol(&self) -> BotSymbol {
+        (self.bot, self.symbol.clone())
+    }
+}
 
 pub struct AccountMachine {
     pub(super) account: AccountId,
@@ -41,7 +66,7 @@ pub struct AccountMachine {
     pub(super) booked: Booked,
     pub(super) prices: Arc<BTreeMap<Symbol, Price>>,
     /// The last refusal that was explained, so that each is explained once: bot and symbol -> bar and reason.
-    pub(super) explained: BTreeMap<HeldKey, (Timestamp, Code)>,
+    pub(super) explained: BTreeMap<BotSymbol, (Timestamp, Code)>,
     /// Levels and what they were reckoned from: most positions stay the same from cycle to cycle.
     pub(super) known_levels: BTreeMap<HeldKey, (Basis, Levels)>,
     /// Symbols whose picture may be wrong, and since when.
@@ -72,7 +97,8 @@ impl AccountMachine {
             .filter_map(|row| {
                 let bot = row.position.bot?;
                 let holding = durable.holdings.get(&row.position.id)?.clone();
-                Some(((bot, row.position.symbol.clone()), Held { row, holding }))
+                let key = HeldKey::new((bot, row.position.symbol.clone()), row.position.side);
+                Some((key, Held { row, holding }))
             })
             .collect();
         durable.holdings.clear();
@@ -262,6 +288,20 @@ impl AccountMachine {
                 self.prices.get(&position.symbol).map_or(Quote::ZERO, |price| position.unrealized_pnl(*price))
             })
             .sum()
+    }
+
+    /// What a bot holds of a symbol, the long side first.
+    pub(super) fn held_by(&self, (bot, symbol): &BotSymbol) -> impl Iterator<Item = (&HeldKey, &Held)> {
+        let on = |side| HeldKey::new((*bot, symbol.clone()), side);
+        self.held.range(on(PositionSide::Long)..=on(PositionSide::Short))
+    }
+
+    pub(super) fn holds(&self, key: &BotSymbol) -> bool {
+        self.held_by(key).next().is_some()
+    }
+
+    pub(super) fn holds_on(&self, (bot, symbol): &BotSymbol, side: PositionSide) -> bool {
+        self.held.contains_key(&HeldKey::new((*bot, symbol.clone()), side))
     }
 
     pub(super) fn bot(&self, id: BotId) -> Option<Arc<BotConfig>> {

@@ -8,6 +8,8 @@ use crate::domain::money::Qty;
 use crate::domain::order::{Order, OrderStatus, Purpose};
 use crate::domain::time::Timestamp;
 
+use super::machine::HeldKey;
+
 /// So many ended orders are kept in memory whatever their age, so that a late fill finds its order.
 pub const ENDED_MIN: usize = 32;
 /// Never more than so many, however much may still be told of them.
@@ -73,6 +75,11 @@ impl OrderBook {
     /// Working orders of one bot on one symbol.
     pub fn of<'a>(&'a self, bot: BotId, symbol: &'a Symbol) -> impl Iterator<Item = &'a Order> {
         self.working.values().filter(move |order| order.bot == Some(bot) && order.symbol == *symbol)
+    }
+
+    /// Working orders for one position.
+    pub(super) fn on<'a>(&'a self, key: &'a HeldKey) -> impl Iterator<Item = &'a Order> {
+        self.of(key.bot, &key.symbol).filter(|order| order.position_side == key.side)
     }
 
     /// Whether an order of this purpose was decided since `since` and ended without a fill.

@@ -54,15 +54,16 @@ impl AccountMachine {
     /// of a position that is still held is moved instead.
     pub(super) fn withdraw_excess(&mut self) {
         let is_excess = |order: &&Order| {
-            let key = order.bot.map(|bot| (bot, order.symbol.clone()));
-            let held = key.and_then(|key| self.held.get(&key));
+            let key = HeldKey::of(order);
+            let held = key.as_ref().and_then(|key| self.held.get(key));
+            let is_against =
+                key.is_some_and(|key| self.holds_on(&key.bot_symbol(), order.position_side.opposite()));
             match (held, order.purpose.increases()) {
+                (_, true) if is_against => true,
                 (Some(held), false) => {
                     !order.purpose.protects() && order.remaining_qty() > held.position().qty
                 }
-                (Some(held), true) => {
-                    held.holding.exit.is_some() || order.position_side != held.position().side
-                }
+                (Some(held), true) => held.holding.exit.is_some(),
                 (None, false) => true,
                 // The lines of a grid rest before anything is held.
                 (None, true) if order.purpose.has_line() => false,
@@ -78,7 +79,7 @@ impl AccountMachine {
     /// Brings the resting orders of one position in line with its levels. Called after whatever may have changed
     /// either; does nothing when they agree.
     pub(super) fn sync_protection(&mut self, key: &HeldKey) {
-        let levels = self.bot(key.0).and_then(|bot| self.levels_of(key, &bot));
+        let levels = self.bot(key.bot).and_then(|bot| self.levels_of(key, &bot));
         let Some(levels) = levels else {
             self.withdraw_protection(key);
             return;
@@ -90,7 +91,7 @@ impl AccountMachine {
     pub(super) fn sync_to_levels(&mut self, key: &HeldKey, levels: &Levels) {
         let Some(held) = self.held.get(key) else { return };
         let qty = held.position().qty;
-        let wanted = self.protects_at_exchange(key.0);
+        let wanted = self.protects_at_exchange(key.bot);
         let (stop, take_profit) = if wanted { (levels.stop, levels.take_profit) } else { (None, None) };
         self.sync_one(key, Purpose::StopLoss, stop, qty);
         self.sync_one(key, Purpose::TakeProfit, take_profit, qty);
@@ -100,7 +101,7 @@ impl AccountMachine {
     /// A position that is gone needs no orders.
     pub(super) fn withdraw_protection(&mut self, key: &HeldKey) {
         let resting: Vec<Order> =
-            self.orders.of(key.0, &key.1).filter(|order| order.purpose.protects()).cloned().collect();
+            self.orders.on(key).filter(|order| order.purpose.protects()).cloned().collect();
         for order in resting {
             self.cancel(&order);
         }
@@ -117,7 +118,7 @@ impl AccountMachine {
     pub(super) fn is_bare_too_long(&self, key: &HeldKey) -> bool {
         let since = self.held.get(key).and_then(|held| held.holding.unprotected_since);
         self.config.close_if_unprotected
-            && self.protects_at_exchange(key.0)
+            && self.protects_at_exchange(key.bot)
             && since.is_some_and(|since| self.now.since(since) >= UNPROTECTED_GRACE)
     }
 
@@ -154,7 +155,7 @@ impl AccountMachine {
     fn look_over(&self, key: &HeldKey, purpose: Purpose, trigger: Option<Price>, qty: Qty) -> Protecting {
         let mut found = Protecting::default();
         let mut in_doubt = 0;
-        for order in self.orders.of(key.0, &key.1).filter(|order| order.purpose == purpose) {
+        for order in self.orders.on(key).filter(|order| order.purpose == purpose) {
             let fits = order.kind.price() == trigger && order.remaining_qty() == qty;
             if self.orders.ending.contains_key(&order.client_order_id) {
                 // Over at the exchange.
@@ -191,7 +192,7 @@ impl AccountMachine {
 
     /// Whether an order of this purpose rests at the exchange for the position.
     pub(super) fn rests(&self, key: &HeldKey, purpose: Purpose) -> bool {
-        self.orders.of(key.0, &key.1).any(|order| {
+        self.orders.on(key).any(|order| {
             order.purpose == purpose
                 && order.status.is_resting()
                 && !self.orders.ending.contains_key(&order.client_order_id)
@@ -200,7 +201,7 @@ impl AccountMachine {
 
     /// Has the position's row tell what rests now, and asks for nothing.
     pub(super) fn note_protection(&mut self, key: &HeldKey) {
-        if let Some((held, bot)) = self.held.get(key).zip(self.bot(key.0)) {
+        if let Some((held, bot)) = self.held.get(key).zip(self.bot(key.bot)) {
             let levels = Levels::of(held, &bot, &self.config, self.now);
             self.note_levels(key, &levels);
         }
@@ -209,7 +210,7 @@ impl AccountMachine {
     /// Keeps the position's row telling its levels and whether the stop rests at the exchange.
     fn note_levels(&mut self, key: &HeldKey, levels: &Levels) {
         let is_protected = self.rests(key, Purpose::StopLoss);
-        let is_bare = self.protects_at_exchange(key.0) && levels.stop.is_some() && !is_protected;
+        let is_bare = self.protects_at_exchange(key.bot) && levels.stop.is_some() && !is_protected;
         let now = self.now;
         let Some(held) = self.held.get_mut(key) else { return };
         let since = is_bare.then(|| held.holding.unprotected_since.unwrap_or(now));

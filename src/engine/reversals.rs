@@ -22,7 +22,7 @@ use super::config::BotConfig;
 use super::cycle::Cycle;
 use super::decision::Code;
 use super::entries::Obstacle;
-use super::machine::{AccountMachine, HeldKey};
+use super::machine::{AccountMachine, BotSymbol};
 use super::state::{Held, Leaving};
 use super::turn::Record;
 
@@ -61,11 +61,11 @@ impl Reversals {
         &self.prices
     }
 
-    fn get(&self, key: &HeldKey) -> Option<&Reversal> {
+    fn get(&self, key: &BotSymbol) -> Option<&Reversal> {
         self.waiting.get(&key.0)?.get(&key.1)
     }
 
-    fn keys(&self) -> Vec<HeldKey> {
+    fn keys(&self) -> Vec<BotSymbol> {
         let of = |(bot, symbols): (&BotId, &BTreeMap<Symbol, Reversal>)| {
             let bot = *bot;
             symbols.keys().map(move |symbol| (bot, symbol.clone())).collect::<Vec<_>>()
@@ -73,11 +73,11 @@ impl Reversals {
         self.waiting.iter().flat_map(of).collect()
     }
 
-    fn insert(&mut self, key: &HeldKey, reversal: Reversal) {
+    fn insert(&mut self, key: &BotSymbol, reversal: Reversal) {
         self.waiting.entry(key.0).or_default().insert(key.1.clone(), reversal);
     }
 
-    fn remove(&mut self, key: &HeldKey) {
+    fn remove(&mut self, key: &BotSymbol) {
         if let Some(symbols) = self.waiting.get_mut(&key.0) {
             symbols.remove(&key.1);
         }
@@ -99,7 +99,7 @@ impl AccountMachine {
         side: PositionSide,
     ) {
         let key = (bot.id, signal.key.symbol.clone());
-        let Some(held) = self.held.get(&key) else { return };
+        let Some((_, held)) = self.held_by(&key).next() else { return };
         let awaited = self.durable.reversals.get(&key).map(|reversal| reversal.signal.bar_close_at);
         if held.position().side == side {
             if awaited.is_some_and(|bar| bar < signal.bar_close_at) {
@@ -141,10 +141,10 @@ impl AccountMachine {
         })
     }
 
-    fn keep_reversal(&mut self, key: &HeldKey, signal: &Signal) {
+    fn keep_reversal(&mut self, key: &BotSymbol, signal: &Signal) {
         let signal = Signal { conditions: Vec::new(), ..signal.clone() };
         self.durable.reversals.insert(key, Reversal { signal, closed: None });
-        let held = self.held.keys().map(|(_, symbol)| symbol);
+        let held = self.held.keys().map(|held| &held.symbol);
         let symbols = held.chain(self.orders.working().map(|order| &order.symbol));
         self.durable.reversals.prices =
             symbols.filter_map(|symbol| Some((symbol.clone(), *self.prices.get(symbol)?))).collect();
@@ -152,7 +152,7 @@ impl AccountMachine {
     }
 
     /// What a bot held was closed by `fill`, as the strategy and the levels wanted, or otherwise.
-    pub(super) fn note_closed(&mut self, key: &HeldKey, leaving: Option<Leaving>, fill: &Fill) {
+    pub(super) fn note_closed(&mut self, key: &BotSymbol, leaving: Option<Leaving>, fill: &Fill) {
         let Some(mut reversal) = self.durable.reversals.get(key).cloned() else { return };
         if leaving.is_none_or(|leaving| leaving.purpose != Purpose::Exit) {
             self.durable.reversals.remove(key);
@@ -177,13 +177,13 @@ impl AccountMachine {
         }
     }
 
-    fn act_on_reversal(&mut self, key: &HeldKey) {
+    fn act_on_reversal(&mut self, key: &BotSymbol) {
         let Some(Reversal { signal, closed }) = self.durable.reversals.get(key).cloned() else { return };
-        if self.held.get(key).is_some_and(leaves_by_rule) {
+        if self.held_by(key).any(|(_, held)| leaves_by_rule(held)) {
             return;
         }
         // The exit was given up, or the position went another way, or somebody stopped the bot.
-        let is_wanted = !self.held.contains_key(key) && !self.has_acted_on(key.0, &signal);
+        let is_wanted = !self.holds(key) && !self.has_acted_on(key.0, &signal);
         let bot = self.bot(key.0).filter(|bot| is_wanted && bot.is_running && !bot.close_requested);
         let (Some(closed), Some(side), Some(bot)) = (closed, signal.entry, bot) else {
             self.durable.reversals.remove(key);

@@ -56,7 +56,7 @@ impl AccountMachine {
                 plan.orders.insert(id.clone(), order.client_order_id.clone());
             }
         }
-        plan.symbols.extend(self.held.keys().map(|(_, symbol)| symbol.clone()));
+        plan.symbols.extend(self.held.keys().map(|held| held.symbol.clone()));
         plan
     }
 }

@@ -85,8 +85,8 @@ impl AccountMachine {
 
     fn watch(&self, key: &HeldKey, held: &Held) -> Watch {
         let side = held.position().side;
-        let mut watch = Watch::new(key.1.clone());
-        let Some(bot) = self.config.bots.get(&key.0) else { return watch };
+        let mut watch = Watch::new(key.symbol.clone());
+        let Some(bot) = self.config.bots.get(&key.bot) else { return watch };
         // On its way out, or bare: every cycle tries again.
         if held.holding.exit.is_some() || held.holding.unprotected_since.is_some() {
             watch.until(self.now);
@@ -132,7 +132,7 @@ impl AccountMachine {
         let is_possible = settings.dca_enabled
             && bot.is_running
             && bot.grid.is_none()
-            && !self.durable.blocked.contains_key(&key.1);
+            && !self.durable.blocked.contains_key(&key.symbol);
         let size = settings.dca_size_pct(held.row.dca_level).filter(|_| is_possible)?;
         if size == Pct::ZERO {
             return None;

@@ -8,7 +8,7 @@ use tradefleet::domain::money::Quote;
 use tradefleet::domain::order::{Order, OrderKind, OrderStatus, Purpose};
 use tradefleet::domain::side::PositionSide;
 use tradefleet::engine::state::DurableState;
-use tradefleet::engine::turn::Record;
+use tradefleet::engine::turn::{PositionRow, Record};
 
 use crate::desk::{Desk, Done, Stop};
 use crate::units::{lots_of, quote_of, ticks_of};
@@ -29,7 +29,6 @@ impl Desk<'_> {
         if let Some(why) = self.venue.wrong.take() {
             return Self::wrong(why);
         }
-        self.note_leverage();
         for index in std::mem::take(&mut self.venue.taken) {
             self.check_taken(index)?;
         }
@@ -70,22 +69,22 @@ impl Desk<'_> {
         }
         self.check_protecting(theirs)?;
         self.check_line(theirs)?;
-        let settled = self.now - self.watchman.leverage_reset_at[theirs.symbol] > TOLD_WITHIN;
+        let settled = self.now - self.venue.leverage_reset_at[theirs.symbol] > TOLD_WITHIN;
         let increases = intent.purpose.increases() && !self.plan.dialect.is_spot();
-        if increases && settled && theirs.leverage != intent.leverage.get() {
+        if increases && settled && theirs.leverage != intent.leverage.get() && !self.is_contested(intent) {
             return Self::wrong(format!("{id} was executed at leverage {}", theirs.leverage));
         }
         Ok(())
     }
 
-    fn note_leverage(&mut self) {
-        for symbol in 0..2 {
-            let now = self.venue.leverage[symbol];
-            if now == 1 && self.watchman.leverage[symbol] != 1 {
-                self.watchman.leverage_reset_at[symbol] = self.now;
-            }
-            self.watchman.leverage[symbol] = now;
-        }
+    /// Whether another bot wants the symbol at another leverage at this moment: an exchange keeps one a symbol.
+    fn is_contested(&self, intent: &Order) -> bool {
+        self.journal.orders.values().any(|other| {
+            other.bot != intent.bot
+                && other.symbol == intent.symbol
+                && other.leverage != intent.leverage
+                && !other.status.is_final()
+        })
     }
 
     /// No two stops too many.
@@ -101,6 +100,17 @@ impl Desk<'_> {
         Ok(())
     }
 
+    /// Whether the order's bot holds the other side too where the exchange knows only what is left of both.
+    fn is_netted(&self, order: &Order) -> bool {
+        let is_other_side = |row: &PositionRow| {
+            row.position.is_open()
+                && row.position.bot == order.bot
+                && row.position.symbol == order.symbol
+                && row.position.side != order.position_side
+        };
+        !self.plan.hedge && self.journal.positions.values().any(is_other_side)
+    }
+
     /// Before a record is written.
     pub(crate) fn check_record(&mut self, record: &Record) -> Done {
         let Record::OrderIntended(order) = record else { return Ok(()) };
@@ -109,7 +119,8 @@ impl Desk<'_> {
             // Drawn up for a forced close.
             return Ok(());
         }
-        if order.reduce_only == order.purpose.increases() {
+        let is_netted = !order.purpose.protects() && self.is_netted(order);
+        if order.reduce_only == (order.purpose.increases() || is_netted) {
             return Self::wrong(format!(
                 "{} is {} and reduce-only is {}",
                 order.client_order_id, order.purpose, order.reduce_only

@@ -16,6 +16,7 @@ use tradefleet::domain::money::Price;
 use tradefleet::domain::time::Timestamp;
 use tradefleet::engine::breaker::Breaker;
 use tradefleet::engine::config::AccountConfig;
+use tradefleet::engine::grid::lots::Lots;
 use tradefleet::engine::machine::AccountMachine;
 use tradefleet::engine::state::{DurableState, SavedAccount};
 use tradefleet::engine::turn::{Record, Request};
@@ -62,8 +63,6 @@ pub(crate) struct Process {
 pub(crate) struct Watchman {
     pub cooldowns: BTreeMap<Symbol, i64>,
     pub peaks: BTreeMap<ClientOrderId, Price>,
-    pub leverage_reset_at: [i64; 2],
-    pub leverage: [u8; 2],
     /// Somebody else traded or holds something: some faults of theirs cannot be told from ours.
     pub has_external: bool,
 }
@@ -136,7 +135,7 @@ impl<'w> Desk<'w> {
             are_signals_on: true,
             counters: Counters::default(),
             trace: 0xcbf2_9ce4_8422_2325,
-            watchman: Watchman { leverage: [1; 2], ..Watchman::default() },
+            watchman: Watchman::default(),
             overheard: Vec::new(),
             plan,
         }
@@ -249,7 +248,7 @@ impl<'w> Desk<'w> {
             Some(Mutant::GuardForgotten) => saved.durable.entry_guards.clear(),
             Some(Mutant::GridForgotten) => {
                 for grid in saved.durable.grids.values_mut() {
-                    grid.lots.clear();
+                    grid.lots = Lots::default();
                 }
             }
             Some(Mutant::PeakForgotten) => {

@@ -8,6 +8,7 @@ use tradefleet::domain::ids::{BotId, ClientOrderId};
 use tradefleet::domain::instrument::Instrument;
 use tradefleet::domain::money::{Price, Qty, Quote};
 use tradefleet::domain::order::Purpose;
+use tradefleet::domain::position::Position;
 use tradefleet::domain::side::{PositionSide, Side};
 use tradefleet::engine::config::BotConfig;
 use tradefleet::engine::grid::ladder::{Rung, is_sellable, rungs};
@@ -20,7 +21,7 @@ use tradefleet::engine::turn::BookedFill;
 use crate::desk::{Desk, Done, Stop};
 use crate::journal::Journal;
 use crate::settled::Verdict;
-use crate::units::{price_of, qty_of};
+use crate::units::{price_of, qty_of, quote_of};
 use crate::venue::XOrder;
 
 /// An order that rests on a line.
@@ -39,7 +40,8 @@ pub(crate) struct Ladder {
     pub plan: Plan,
     pub state: GridState,
     pub price: Price,
-    pub held: Option<PositionSide>,
+    /// The sides that are held.
+    pub held: Vec<PositionSide>,
     /// Whether nothing keeps it from opening.
     pub may_open: bool,
     pub resting: Resting,
@@ -73,12 +75,8 @@ impl Desk<'_> {
     fn ladder_agrees(&self, bot: &BotConfig, setup: &GridSetup) -> Verdict {
         let durable = self.machine().durable_state();
         let state = durable.grids.get(&bot.id).cloned().unwrap_or_default();
-        let of_bot = || self.journal.positions.values().filter(|row| row.position.bot == Some(bot.id));
-        let held = of_bot().find(|row| row.position.is_open()).map(|row| &row.position);
-        let total = held.map_or(Qty::ZERO, |position| position.qty);
-        if state.lots.total() != total {
-            return Err(format!("its lines hold {}, the bot {total}", state.lots.total()));
-        }
+        let held = held_by(&self.journal, bot.id);
+        lots_agree(&state, &held)?;
         let resting = self.on_lines(bot.id);
         let SymbolScope::One(symbol) = &bot.settings.symbol else { return Ok(()) };
         let instrument = &self.told.instruments[symbol];
@@ -94,14 +92,14 @@ impl Desk<'_> {
                 Err("lines rest although it is over".to_owned())
             };
         }
-        if held.is_some_and(|held| durable.holdings.get(&held.id).is_some_and(|held| held.exit.is_some())) {
+        if held.iter().any(|held| durable.holdings.get(&held.id).is_some_and(|held| held.exit.is_some())) {
             return Err("it is leaving".to_owned());
         }
         let number = usize::from(self.venue.dialect.symbols()[1] == *symbol);
         let ladder = Ladder {
             may_open: self.may_open(bot, &plan),
             price: price_of(self.market.price(number, self.now)),
-            held: held.map(|position| position.side),
+            held: held.iter().map(|position| position.side).collect(),
             plan,
             state,
             resting,
@@ -131,7 +129,8 @@ impl Desk<'_> {
         let least = leverage.min(bot.grid.as_ref().unwrap().config.leverage);
         // What is held may have been bought dearer, at a lower leverage.
         let needed = plan.notional.margin_at(least).decimal() * Decimal::new(12, 1);
-        capital.decimal() > needed && !self.plan.shares && self.entries_enabled
+        let is_rich = capital.decimal() > needed && quote_of(self.venue.available()).decimal() > needed;
+        is_rich && !self.plan.shares && self.entries_enabled
     }
 
     /// What the database says of lines is what rests.
@@ -151,7 +150,7 @@ impl Desk<'_> {
 impl Ladder {
     /// Each line has what it lacks, and nothing rests elsewhere.
     pub(crate) fn agrees(&self, setup: &GridSetup, instrument: &Instrument) -> Verdict {
-        let all = rungs(&self.plan, setup.config.direction, self.state.anchor);
+        let all = rungs(&self.plan.lines, setup.config.direction, self.state.anchor);
         let lines: BTreeSet<u16> = all.iter().map(|rung| rung.line).collect();
         if let Some((line, _)) = self.resting.keys().find(|(line, _)| !lines.contains(line)) {
             return Err(format!("an order rests on line {line}, which it has not"));
@@ -170,14 +169,15 @@ impl Ladder {
         if is_being_bought_in {
             return Ok(());
         }
-        let lot = self.state.lots.get(rung.line).qty;
+        let lot = self.state.lots.get(rung.side, rung.line).qty;
         let on = |is_exit| self.resting.get(&(rung.line, is_exit)).map_or(&[][..], Vec::as_slice);
         let (entries, exits) = (on(false), on(true));
         let is_long = rung.side == PositionSide::Long;
         // What was filled of an entry that rests is closed once the market is nearer to the exit.
         let is_waiting = !entries.is_empty() && !lot.is_zero();
-        if is_sellable(lot, rung.exit, instrument, self.plan.terms.spot) && (!is_waiting || !exits.is_empty())
-        {
+        let must_close = !is_waiting && is_sellable(lot, rung.exit, instrument, self.plan.terms.spot);
+        // What is left of an exit rests on, however little it is.
+        if must_close || !exits.is_empty() {
             let [exit] = exits else { return Err(format!("holds {lot} and has {} exits", exits.len())) };
             let is_beyond = if is_long { exit.price >= rung.exit } else { exit.price <= rung.exit };
             let is_fine = is_beyond && (is_waiting || exit.left == lot);
@@ -186,7 +186,7 @@ impl Ladder {
         if is_waiting {
             return Ok(());
         }
-        let wants = rung.can_rest(self.price) && self.held.is_none_or(|side| side == rung.side);
+        let wants = rung.can_rest(self.price) && !self.held.contains(&rung.side.opposite());
         match entries {
             [] if !wants || !self.may_open => Ok(()),
             [] => Err(format!("holds {lot} and does not open")),
@@ -198,6 +198,24 @@ impl Ladder {
             more => Err(format!("{} orders open it", more.len())),
         }
     }
+}
+
+/// What a bot holds: of a grid whose both sides were filled at once, two positions.
+pub(crate) fn held_by(journal: &Journal, bot: BotId) -> Vec<&Position> {
+    let positions = journal.positions.values().map(|row| &row.position);
+    positions.filter(|position| position.is_open() && position.bot == Some(bot)).collect()
+}
+
+/// Lots are what is held, side by side.
+pub(crate) fn lots_agree(state: &GridState, held: &[&Position]) -> Verdict {
+    for side in [PositionSide::Long, PositionSide::Short] {
+        let on_side = held.iter().filter(|position| position.side == side);
+        let total = on_side.fold(Qty::ZERO, |sum, position| sum.plus(position.qty));
+        if state.lots.total(side) != total {
+            return Err(format!("its {side} lines hold {}, the bot {total}", state.lots.total(side)));
+        }
+    }
+    Ok(())
 }
 
 /// One line's way from nothing to nothing.

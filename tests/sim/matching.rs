@@ -35,8 +35,10 @@ impl Venue {
             self.rules = Rules { tick, step, ..self.rules };
         }
         if let Some(how) = dice.hits(Fault::LeverageReset) {
-            self.leverage[usize::try_from(how % 2).unwrap()] = 1;
-            self.tell_terms(usize::try_from(how % 2).unwrap());
+            let symbol = usize::try_from(how % 2).unwrap();
+            self.leverage[symbol] = 1;
+            self.leverage_reset_at[symbol] = self.now;
+            self.tell_terms(symbol);
         }
         if let Some(how) = dice.hits(Fault::Disconnect) {
             self.disconnect(scaled(how, 500, 30_000));

@@ -156,6 +156,8 @@ pub(crate) struct Venue {
     /// Somebody else's resting orders.
     pub external_orders: u32,
     pub leverage: [u8; 2],
+    /// When somebody else last changed it.
+    pub leverage_reset_at: [i64; 2],
     pub trades: Vec<Trade>,
     pub payments: Vec<Payment>,
     /// Deposits less withdrawals.
@@ -200,6 +202,7 @@ impl Venue {
             open: Vec::new(),
             external_orders: 0,
             leverage: [1; 2],
+            leverage_reset_at: [0; 2],
             trades: Vec::new(),
             payments: Vec::new(),
             transfers: 0,
@@ -363,7 +366,7 @@ impl Venue {
         self.positions.get(&(symbol, side)).map_or(0, |stake| stake.lots)
     }
 
-    fn available(&self) -> Atoms {
+    pub(crate) fn available(&self) -> Atoms {
         let bound: Atoms = self
             .positions
             .iter()

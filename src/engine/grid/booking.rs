@@ -6,7 +6,7 @@ use crate::domain::money::Qty;
 use crate::domain::order::Purpose;
 use crate::domain::side::PositionSide;
 use crate::engine::ledger::fill_fields;
-use crate::engine::machine::{AccountMachine, HeldKey};
+use crate::engine::machine::{AccountMachine, BotSymbol, HeldKey};
 use crate::engine::turn::{NoticeKind, Record, Severity};
 
 use super::lots::LineFill;
@@ -17,16 +17,16 @@ impl AccountMachine {
     pub(in crate::engine) fn book_on_lines(&mut self, key: &HeldKey, fill: &Fill, purpose: Purpose) {
         let line = fill.client_order_id.key().and_then(|key| key.line());
         let parts = match (purpose, line) {
-            (Purpose::GridEntry, Some(line)) => vec![self.grid_state(key.0).lots.enter(line, fill)],
-            (Purpose::GridExit, Some(line)) => vec![self.grid_state(key.0).lots.exit(line, fill)],
-            (Purpose::GridBuyIn, Some(line)) => self.buy_in_lines(key.0, line, fill),
+            (Purpose::GridEntry, Some(line)) => vec![self.grid_state(key.bot).lots.enter(line, fill)],
+            (Purpose::GridExit, Some(line)) => vec![self.grid_state(key.bot).lots.exit(line, fill)],
+            (Purpose::GridBuyIn, Some(line)) => self.buy_in_lines(key.bot, line, fill),
             _ => {
-                self.trim_lots(key);
+                self.trim_lots(&key.bot_symbol());
                 return;
             }
         };
         for part in parts {
-            self.record_line_fill(key.0, fill, part);
+            self.record_line_fill(key.bot, fill, part);
         }
     }
 
@@ -63,19 +63,22 @@ impl AccountMachine {
     }
 
     /// Lots never exceed the position: what something else has closed is gone from the lines too.
-    pub(in crate::engine) fn trim_lots(&mut self, key: &HeldKey) {
-        let held = self.held.get(key).map_or(Qty::ZERO, |held| held.position().qty);
-        if let Some(state) = self.durable.grids.get_mut(&key.0)
-            && state.lots.total() > held
-        {
-            state.lots.trim(held);
-            self.turn.records.push(Record::StateChanged);
+    pub(in crate::engine) fn trim_lots(&mut self, key: &BotSymbol) {
+        for side in [PositionSide::Long, PositionSide::Short] {
+            let held = self.held.get(&HeldKey::new(key.clone(), side));
+            let qty = held.map_or(Qty::ZERO, |held| held.position().qty);
+            if let Some(state) = self.durable.grids.get_mut(&key.0)
+                && state.lots.total(side) > qty
+            {
+                state.lots.trim(side, qty);
+                self.turn.records.push(Record::StateChanged);
+            }
         }
     }
 
     /// After everything that the exchange knows was booked: what was closed without us is no line's any more.
     pub(in crate::engine) fn match_lots(&mut self) {
-        let keys: Vec<HeldKey> = self.durable.grids.keys().filter_map(|bot| self.grid_key(*bot)).collect();
+        let keys: Vec<BotSymbol> = self.durable.grids.keys().filter_map(|bot| self.grid_key(*bot)).collect();
         for key in keys {
             self.trim_lots(&key);
         }

@@ -7,7 +7,7 @@ use crate::domain::money::{Price, Qty};
 use crate::domain::side::PositionSide;
 
 use super::Direction;
-use super::plan::Plan;
+use super::plan::Line;
 
 /// A refused post-only order moves so many ticks at most.
 const TICKS_MAX: u8 = 20;
@@ -23,11 +23,11 @@ pub struct Rung {
     pub exit: Price,
 }
 
-/// The lines of a plan that open something, from the lowest. A neutral grid is long on the lines below `anchor`, the
+/// Those of a plan's lines that open something, from the lowest. A neutral grid is long on the lines below `anchor`, the
 /// price it began at, and short on those above; the line right above it opens nothing.
-pub fn rungs(plan: &Plan, direction: Direction, anchor: Option<Price>) -> Vec<Rung> {
-    let spaces = plan.lines.iter().zip(plan.lines.iter().skip(1));
-    let rung = |(low, high): (&super::plan::Line, &super::plan::Line)| {
+pub fn rungs(lines: &[Line], direction: Direction, anchor: Option<Price>) -> Vec<Rung> {
+    let spaces = lines.iter().zip(lines.iter().skip(1));
+    let rung = |(low, high): (&Line, &Line)| {
         let is_long = match direction {
             Direction::Long => true,
             Direction::Short => false,

@@ -16,14 +16,13 @@ use crate::engine::config::BotConfig;
 use crate::engine::decision::Code;
 use crate::engine::entries::Obstacle;
 use crate::engine::intent::Intent;
-use crate::engine::machine::{AccountMachine, HeldKey};
+use crate::engine::machine::{AccountMachine, BotSymbol};
 use crate::engine::turn::Record;
 use crate::engine::watch::Watch;
 
 use super::Direction;
 use super::ladder::{Rung, is_sellable, rungs};
 use super::plan::Plan;
-use super::rows::{GridLineRow, GridLines};
 use super::state::{GridMemory, GridState};
 
 /// So many entries of a grid are under way at most; the next follow when these are answered. Placing a long ladder
@@ -59,7 +58,8 @@ struct View<'a> {
     plan: &'a Plan,
     instrument: &'a Instrument,
     price: Price,
-    held: Option<PositionSide>,
+    /// The sides that are held.
+    held: Vec<PositionSide>,
     /// By line, and whether it is the exit.
     working: BTreeMap<(u16, bool), &'a Order>,
 }
@@ -69,7 +69,7 @@ impl View<'_> {
     fn wants(&self, direction: Direction) -> Wants {
         let buying_in = self.state.buying_in.map(|(first, last)| first.min(last)..=first.max(last));
         let mut wants = Wants::default();
-        for rung in rungs(self.plan, direction, self.state.anchor) {
+        for rung in rungs(&self.plan.lines, direction, self.state.anchor) {
             if !buying_in.as_ref().is_some_and(|lines| lines.contains(&rung.line)) {
                 self.look(rung, &mut wants);
             }
@@ -80,8 +80,8 @@ impl View<'_> {
 
     fn look(&self, rung: Rung, wants: &mut Wants) {
         let (entry, exit) = (self.order(rung.line, false), self.order(rung.line, true));
-        let lot = self.state.lots.get(rung.line).qty;
-        let is_against = self.held.is_some_and(|side| side != rung.side);
+        let lot = self.state.lots.get(rung.side, rung.line).qty;
+        let is_against = self.is_against(rung);
         if let Some(entry) = entry.filter(|entry| is_against || self.is_spent(entry, lot, exit)) {
             wants.cancels.push(entry.clone());
         }
@@ -120,9 +120,9 @@ impl View<'_> {
     /// The price, on the rung's winning side, from which on [`Self::look`] may find that a line lacks what it does not
     /// lack now.
     fn turning_price(&self, rung: Rung) -> Option<Price> {
-        let is_sellable =
-            is_sellable(self.state.lots.get(rung.line).qty, rung.exit, self.instrument, self.plan.terms.spot);
-        let is_against = self.held.is_some_and(|side| side != rung.side);
+        let lot = self.state.lots.get(rung.side, rung.line).qty;
+        let is_sellable = is_sellable(lot, rung.exit, self.instrument, self.plan.terms.spot);
+        let is_against = self.is_against(rung);
         match (self.order(rung.line, false), self.order(rung.line, true)) {
             (Some(entry), None) if is_sellable && !entry.filled_qty.is_zero() => {
                 Some(rung.middle().unwrap_or(rung.entry))
@@ -130,6 +130,11 @@ impl View<'_> {
             (None, None) if !is_sellable && !is_against && !rung.can_rest(self.price) => Some(rung.entry),
             (Some(_) | None, _) => None,
         }
+    }
+
+    /// A grid opens nothing while it holds the other side.
+    fn is_against(&self, rung: Rung) -> bool {
+        self.held.contains(&rung.side.opposite())
     }
 
     fn order(&self, line: u16, is_exit: bool) -> Option<&Order> {
@@ -147,7 +152,7 @@ impl View<'_> {
 
 impl AccountMachine {
     /// Gives the lines of a grid that has begun what they lack. Changes nothing where they lack nothing.
-    pub(super) fn work_lines(&mut self, key: &HeldKey) {
+    pub(super) fn work_lines(&mut self, key: &BotSymbol) {
         let (Some(bot), Ok(price)) = (self.bot(key.0), self.price(&key.1)) else { return };
         let (Some(plan), Some(instrument)) = (self.plan_of(key.0), self.instrument(&key.1)) else { return };
         let Some(setup) = bot.grid.as_ref() else { return };
@@ -170,7 +175,7 @@ impl AccountMachine {
 
     fn view<'a>(
         &'a self,
-        key: &'a HeldKey,
+        key: &'a BotSymbol,
         plan: &'a Plan,
         instrument: &'a Instrument,
         price: Price,
@@ -181,7 +186,7 @@ impl AccountMachine {
             plan,
             instrument,
             price,
-            held: self.held.get(key).map(|held| held.position().side),
+            held: self.held_by(key).map(|(held, _)| held.side).collect(),
             working: self.line_orders(key.0, &key.1),
         })
     }
@@ -190,7 +195,7 @@ impl AccountMachine {
     /// something already, or something was refused, the next cycle counts.
     pub(super) fn watch_lines(
         &self,
-        key: &HeldKey,
+        key: &BotSymbol,
         bot: &BotConfig,
         (plan, instrument): (&Plan, &Instrument),
         price: Price,
@@ -203,7 +208,7 @@ impl AccountMachine {
         if lacks || view.state.buying_in.is_some() || !view.memory.held_back.is_empty() {
             watch.until(self.now());
         }
-        for rung in rungs(plan, setup.config.direction, view.state.anchor) {
+        for rung in rungs(&plan.lines, setup.config.direction, view.state.anchor) {
             if let Some(price) = view.turning_price(rung) {
                 watch.winning(rung.side, price);
             }
@@ -211,7 +216,11 @@ impl AccountMachine {
     }
 
     /// The working orders on a grid's lines, by line and whether they close.
-    fn line_orders<'a>(&'a self, bot: BotId, symbol: &'a Symbol) -> BTreeMap<(u16, bool), &'a Order> {
+    pub(super) fn line_orders<'a>(
+        &'a self,
+        bot: BotId,
+        symbol: &'a Symbol,
+    ) -> BTreeMap<(u16, bool), &'a Order> {
         let on_line = |order: &'a Order| {
             let line = order.client_order_id.key()?.line()?;
             order.purpose.is_on_line().then_some(((line, order.purpose == Purpose::GridExit), order))
@@ -219,7 +228,7 @@ impl AccountMachine {
         self.orders.of(bot, symbol).filter_map(on_line).collect()
     }
 
-    fn open_lines(&mut self, key: &HeldKey, bot: &BotConfig, entries: Vec<Lacking>, leverage: Leverage) {
+    fn open_lines(&mut self, key: &BotSymbol, bot: &BotConfig, entries: Vec<Lacking>, leverage: Leverage) {
         let in_flight = |order: &&Order| order.purpose == Purpose::GridEntry && order.status.is_in_flight();
         let under_way = self.orders.of(key.0, &key.1).filter(in_flight).count();
         let Some(first) = entries.first() else { return };
@@ -248,7 +257,7 @@ impl AccountMachine {
     }
 
     /// What a grid that has just begun lacks on the lines beyond the market, by one order at the market.
-    fn buy_in(&mut self, key: &HeldKey, bot: &BotConfig, plan: &Plan, price: Price, leverage: Leverage) {
+    fn buy_in(&mut self, key: &BotSymbol, bot: &BotConfig, plan: &Plan, price: Price, leverage: Leverage) {
         let Some((first, last)) = self.durable.grids.get(&key.0).and_then(|state| state.buying_in) else {
             return;
         };
@@ -260,7 +269,7 @@ impl AccountMachine {
         let side = if is_short { PositionSide::Short } else { PositionSide::Long };
         let state = self.grid_state(key.0);
         let lacking = (first.min(last)..=first.max(last))
-            .map(|line| plan.qty_per_line.minus(state.lots.get(line).qty))
+            .map(|line| plan.qty_per_line.minus(state.lots.get(side, line).qty))
             .fold(Qty::ZERO, Qty::plus);
         if lacking.is_zero() {
             state.buying_in = None;
@@ -294,7 +303,7 @@ impl AccountMachine {
 
     fn intend_on_line(
         &mut self,
-        key: &HeldKey,
+        key: &BotSymbol,
         purpose: Purpose,
         lacking: Lacking,
         leverage: Leverage,
@@ -340,75 +349,7 @@ impl AccountMachine {
         let own = bot.grid.as_ref().map_or(Leverage::ONE, |setup| setup.config.leverage);
         let least = own.min(self.leverage(bot));
         // What is filled binds margin at the position's leverage.
-        let held = self.grid_key(bot.id).and_then(|key| self.held.get(&key));
-        held.map_or(least, |held| least.min(held.position().leverage))
-    }
-
-    /// Adds to the turn how the lines stand of every grid that the turn has touched.
-    pub(in crate::engine) fn note_lines(&mut self) {
-        if self.durable.grids.is_empty() && self.grid_memory.is_empty() {
-            return;
-        }
-        let bot_of = |record: &Record| {
-            if let Record::OrderIntended(order) | Record::OrderChanged { order, .. } = record {
-                order.bot
-            } else if let Record::GridFill(fill) = record {
-                Some(fill.bot)
-            } else {
-                None
-            }
-        };
-        let mut touched: Vec<BotId> = self.turn.records.iter().filter_map(bot_of).collect();
-        touched.extend(
-            self.grid_memory.iter().filter(|(_, memory)| memory.rows.is_empty()).map(|(bot, _)| *bot),
-        );
-        touched.sort_unstable();
-        touched.dedup();
-        for bot in touched {
-            if let Some(lines) = self.lines_of(bot) {
-                self.turn.records.push(Record::GridLines(lines));
-            }
-        }
-    }
-
-    /// The lines that stand otherwise than last recorded.
-    fn lines_of(&mut self, bot: BotId) -> Option<GridLines> {
-        let key = self.grid_key(bot)?;
-        let plan = self.plan_of(bot)?;
-        let direction = self.bot(bot)?.grid.as_ref()?.config.direction;
-        let state = self.durable.grids.get(&bot);
-        let rungs = rungs(&plan, direction, state.and_then(|state| state.anchor));
-        let working = self.line_orders(bot, &key.1);
-        let rows: Vec<GridLineRow> = plan
-            .lines
-            .iter()
-            .map(|line| {
-                let rung = rungs.iter().find(|rung| rung.line == line.index);
-                let is_long = rung.is_none_or(|rung| rung.side == PositionSide::Long);
-                let lot = state.map(|state| state.lots.get(line.index)).unwrap_or_default();
-                let order = |is_exit| working.get(&(line.index, is_exit)).copied();
-                GridLineRow::of(line.index, line.price, is_long, lot, (order(false), order(true)))
-            })
-            .collect();
-        let count = |has: fn(&GridLineRow) -> bool| {
-            u32::try_from(rows.iter().filter(|row| has(row)).count()).unwrap_or(u32::MAX)
-        };
-        let mut lines = GridLines {
-            bot,
-            current_price: self.prices.get(&key.1).copied(),
-            active_buys: count(|row| row.buy.is_some()),
-            active_sells: count(|row| row.sell.is_some()),
-            count: u16::try_from(rows.len()).unwrap_or(u16::MAX),
-            changed: Vec::new(),
-        };
-        let known = &mut self.grid_memory.entry(bot).or_default().rows;
-        known.retain(|line, _| usize::from(*line) < rows.len());
-        for row in rows {
-            if known.get(&row.line) != Some(&row) {
-                known.insert(row.line, row.clone());
-                lines.changed.push(row);
-            }
-        }
-        (!lines.changed.is_empty()).then_some(lines)
+        let Some(key) = self.grid_key(bot.id) else { return least };
+        self.held_by(&key).fold(least, |least, (_, held)| least.min(held.position().leverage))
     }
 }

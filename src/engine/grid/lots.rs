@@ -9,6 +9,8 @@ use crate::domain::fill::Fill;
 use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::side::PositionSide;
 
+use super::ladder::Rung;
+
 /// What one line holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lot {
@@ -32,37 +34,33 @@ pub struct LineFill {
     pub profit: Option<Quote>,
 }
 
-/// The lots of a grid by line; lines that hold nothing are absent.
+/// The lots of a grid by side and line; lines that hold nothing are absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Lots(BTreeMap<u16, Lot>);
+pub struct Lots(BTreeMap<PositionSide, BTreeMap<u16, Lot>>);
 
 impl Lots {
     /// Nothing where the line holds nothing.
-    pub fn get(&self, line: u16) -> Lot {
-        self.0.get(&line).copied().unwrap_or_default()
+    pub fn get(&self, side: PositionSide, line: u16) -> Lot {
+        self.0.get(&side).and_then(|lots| lots.get(&line)).copied().unwrap_or_default()
     }
 
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (u16, Lot)> {
-        self.0.iter().map(|(line, lot)| (*line, *lot))
+    /// What all lines of a side hold together.
+    pub fn total(&self, side: PositionSide) -> Qty {
+        self.0.get(&side).into_iter().flatten().fold(Qty::ZERO, |sum, (_, lot)| sum.plus(lot.qty))
     }
 
-    /// What all lines hold together.
-    pub fn total(&self) -> Qty {
-        self.0.values().fold(Qty::ZERO, |sum, lot| sum.plus(lot.qty))
-    }
-
-    pub fn clear(&mut self) {
-        self.0.clear();
+    pub fn clear(&mut self, side: PositionSide) {
+        self.0.remove(&side);
     }
 
     /// A line's order has opened.
     pub fn enter(&mut self, line: u16, fill: &Fill) -> LineFill {
-        self.open(line, fill.price, fill.qty, fill.fee.known_value())
+        self.open((fill.position_side, line), fill.price, fill.qty, fill.fee.known_value())
     }
 
     /// Opened for several lines at once: each gets what it lacks of `per_line`, in this order; the last one the rest.
@@ -79,13 +77,13 @@ impl Lots {
             && !qty_left.is_zero()
         {
             let is_last = lines.peek().is_none();
-            let lacking = per_line.minus(self.get(line).qty);
+            let lacking = per_line.minus(self.get(fill.position_side, line).qty);
             let part = if is_last { qty_left } else { lacking.min(qty_left) };
             if part.is_zero() {
                 continue;
             }
             let fee = fee_left.share(part, qty_left);
-            parts.push(self.open(line, fill.price, part, fee));
+            parts.push(self.open((fill.position_side, line), fill.price, part, fee));
             fee_left -= fee;
             qty_left = qty_left.minus(part);
         }
@@ -93,8 +91,14 @@ impl Lots {
     }
 
     /// A line has opened `qty` more.
-    pub fn open(&mut self, line: u16, price: Price, qty: Qty, fee: Quote) -> LineFill {
-        let lot = self.0.entry(line).or_default();
+    pub fn open(
+        &mut self,
+        (side, line): (PositionSide, u16),
+        price: Price,
+        qty: Qty,
+        fee: Quote,
+    ) -> LineFill {
+        let lot = self.0.entry(side).or_default().entry(line).or_default();
         lot.qty = lot.qty.plus(qty);
         lot.cost += price.notional(qty);
         lot.fees += fee;
@@ -104,7 +108,7 @@ impl Lots {
     /// A line's order has closed: pairs it with what the line holds. What was opened is taken in the share that is
     /// closed, the last of it whole, so that the profits of a lot sum up exactly.
     pub fn exit(&mut self, line: u16, fill: &Fill) -> LineFill {
-        let lot = self.take(line, fill.qty);
+        let lot = self.take(fill.position_side, line, fill.qty);
         let closed = fill.price.notional(fill.qty.min(lot.qty));
         let gross = match fill.position_side {
             PositionSide::Long => closed - lot.cost,
@@ -118,38 +122,46 @@ impl Lots {
         }
     }
 
-    fn take(&mut self, line: u16, qty: Qty) -> Lot {
-        let Some(lot) = self.0.get_mut(&line) else { return Lot::default() };
+    fn take(&mut self, side: PositionSide, line: u16, qty: Qty) -> Lot {
+        let Some(lots) = self.0.get_mut(&side) else { return Lot::default() };
+        let Some(lot) = lots.get_mut(&line) else { return Lot::default() };
         let qty = qty.min(lot.qty);
         let taken = Lot { qty, cost: lot.cost.share(qty, lot.qty), fees: lot.fees.share(qty, lot.qty) };
         lot.qty = lot.qty.minus(qty);
         lot.cost -= taken.cost;
         lot.fees -= taken.fees;
         if lot.qty.is_zero() {
-            self.0.remove(&line);
+            lots.remove(&line);
+        }
+        if lots.is_empty() {
+            self.0.remove(&side);
         }
         taken
     }
 
-    /// Something else than the lines' orders has closed, and only this is left: the highest lines lose theirs first.
-    pub fn trim(&mut self, left: Qty) {
-        while self.total() > left {
-            let excess = self.total().minus(left);
-            let Some(line) = self.0.keys().next_back().copied() else { return };
-            self.take(line, excess);
+    /// Something else than the lines' orders has closed on this side, and only this is left: the highest lines lose
+    /// theirs first.
+    pub fn trim(&mut self, side: PositionSide, left: Qty) {
+        while self.total(side) > left {
+            let excess = self.total(side).minus(left);
+            let line = self.0.get(&side).and_then(|lots| lots.keys().next_back().copied());
+            let Some(line) = line else { return };
+            self.take(side, line, excess);
         }
     }
 
-    /// Puts what is held by lines that do not exist any more on the last one that does.
-    pub fn reseat(&mut self, lines: impl Iterator<Item = u16> + Clone) {
-        let Some(last) = lines.clone().last() else { return };
-        let known: Vec<u16> = lines.collect();
-        for line in self.0.keys().copied().filter(|line| !known.contains(line)).collect::<Vec<_>>() {
-            let Some(lot) = self.0.remove(&line) else { continue };
-            let seat = self.0.entry(last).or_default();
-            seat.qty = seat.qty.plus(lot.qty);
-            seat.cost += lot.cost;
-            seat.fees += lot.fees;
+    /// Puts what is held by lines that do not exist any more on the last one of their side that does.
+    pub fn reseat(&mut self, rungs: &[Rung]) {
+        for (side, lots) in &mut self.0 {
+            let known: Vec<u16> =
+                rungs.iter().filter(|rung| rung.side == *side).map(|rung| rung.line).collect();
+            let Some(last) = known.last() else { continue };
+            for (_, lot) in lots.extract_if(.., |line, _| !known.contains(line)).collect::<Vec<_>>() {
+                let seat = lots.entry(*last).or_default();
+                seat.qty = seat.qty.plus(lot.qty);
+                seat.cost += lot.cost;
+                seat.fees += lot.fees;
+            }
         }
     }
 }

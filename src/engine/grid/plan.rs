@@ -105,6 +105,17 @@ pub struct Plan {
     pub terms: Terms,
 }
 
+/// The lines alone, also of a grid that its market does not allow (any more); none where not even they can be told.
+pub fn lines(config: &GridConfig, instrument: &Instrument) -> Vec<Line> {
+    let bounds = (config.lower, config.upper);
+    let prices = spacing::prices(bounds, config.count, config.mode, tick(config, instrument));
+    numbered(prices.unwrap_or_default())
+}
+
+fn numbered(prices: Vec<Price>) -> Vec<Line> {
+    (0..).zip(prices).map(|(index, price)| Line { index, price }).collect()
+}
+
 impl Plan {
     /// Plans the grid, or says everything that is wrong with it.
     pub fn of(config: &GridConfig, instrument: &Instrument, terms: Terms) -> Result<Self, Vec<PlanRefusal>> {
@@ -133,7 +144,7 @@ impl Plan {
                 .zip(prices.iter().skip(1))
                 .map(|(low, high)| round_trip(low, high))
                 .collect(),
-            lines: (0..).zip(prices).map(|(index, price)| Line { index, price }).collect(),
+            lines: numbered(prices),
             tick,
             qty_per_line: qty,
             per_grid_amount: even_share(config),

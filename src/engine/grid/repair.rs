@@ -12,7 +12,7 @@ use crate::domain::ids::BotId;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::time::Timestamp;
 use crate::engine::event::{OrderReport, Snapshot};
-use crate::engine::machine::{AccountMachine, HeldKey};
+use crate::engine::machine::{AccountMachine, BotSymbol};
 use crate::engine::turn::{Record, Request};
 
 use super::state::{Backoff, GridMemory};
@@ -111,7 +111,11 @@ impl AccountMachine {
         }
     }
 
-    fn stray<'a>(&self, report: &'a OrderReport, snapshot: &Snapshot) -> Option<(HeldKey, &'a OrderReport)> {
+    fn stray<'a>(
+        &self,
+        report: &'a OrderReport,
+        snapshot: &Snapshot,
+    ) -> Option<(BotSymbol, &'a OrderReport)> {
         let id = &report.client_order_id;
         let bot = id.key().filter(|key| key.purpose.has_line())?.bot?;
         let key = self.grid_key(bot).filter(|key| snapshot.covers.contains(&key.1))?;
@@ -137,7 +141,7 @@ impl AccountMachine {
     }
 
     /// A repair is done once the exchange has answered and nothing is on its way to a line any more.
-    pub(in crate::engine) fn finish_repair(&mut self, key: &HeldKey) {
+    pub(in crate::engine) fn finish_repair(&mut self, key: &BotSymbol) {
         if !self.durable.grids.get(&key.0).is_some_and(super::state::GridState::is_being_repaired) {
             return;
         }

@@ -7,11 +7,15 @@ use serde::Serialize;
 use crate::domain::ids::{BotId, ClientOrderId, TradeId};
 use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::Order;
-use crate::domain::side::Side;
+use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
+use crate::engine::machine::AccountMachine;
+use crate::engine::turn::Record;
 
+use super::ladder::rungs;
 use super::lots::Lot;
+use super::plan;
 
 /// How far a line has come. A short line goes through the same words from the other end: sold first, bought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -46,13 +50,13 @@ pub struct GridLineRow {
 impl GridLineRow {
     /// A line at `price` whose orders open with a purchase when it is long.
     pub(in crate::engine) fn of(
-        line: u16,
-        price: Price,
-        is_long: bool,
+        (line, price): (u16, Price),
+        side: PositionSide,
         lot: Lot,
         (entry, exit): (Option<&Order>, Option<&Order>),
     ) -> Self {
         use LineStatus::{BuyFilled, BuyPlaced, Pending, SellFilled, SellPlaced};
+        let is_long = side == PositionSide::Long;
         let status = match (is_long, exit.is_some(), entry.is_some(), lot.qty.is_zero()) {
             (true, true, _, _) | (false, false, true, _) => SellPlaced,
             (true, false, true, _) | (false, true, _, _) => BuyPlaced,
@@ -93,4 +97,79 @@ pub struct GridFill {
     pub profit: Option<Quote>,
     pub at: Timestamp,
     pub dry_run: bool,
+}
+
+impl AccountMachine {
+    /// Adds to the turn how the lines stand of every grid that the turn has touched.
+    pub(in crate::engine) fn note_lines(&mut self) {
+        if self.durable.grids.is_empty() && self.grid_memory.is_empty() {
+            return;
+        }
+        let bot_of = |record: &Record| {
+            if let Record::OrderIntended(order) | Record::OrderChanged { order, .. } = record {
+                order.bot
+            } else if let Record::GridFill(fill) = record {
+                Some(fill.bot)
+            } else {
+                None
+            }
+        };
+        let mut touched: Vec<BotId> = self.turn.records.iter().filter_map(bot_of).collect();
+        touched.extend(
+            self.grid_memory.iter().filter(|(_, memory)| memory.rows.is_empty()).map(|(bot, _)| *bot),
+        );
+        touched.sort_unstable();
+        touched.dedup();
+        for bot in touched {
+            if let Some(lines) = self.lines_of(bot) {
+                self.turn.records.push(Record::GridLines(lines));
+            }
+        }
+    }
+
+    /// The lines that stand otherwise than last recorded.
+    fn lines_of(&mut self, bot: BotId) -> Option<GridLines> {
+        let key = self.grid_key(bot)?;
+        let setup = self.bot(bot)?.grid.clone()?;
+        let lines = match self.plan_of(bot) {
+            Some(plan) => plan.lines.clone(),
+            // What rests of it changes all the same.
+            None => plan::lines(&setup.config, &self.instrument(&key.1)?),
+        };
+        let state = self.durable.grids.get(&bot);
+        let rungs = rungs(&lines, setup.config.direction, state.and_then(|state| state.anchor));
+        let working = self.line_orders(bot, &key.1);
+        let rows: Vec<GridLineRow> = lines
+            .iter()
+            .map(|line| {
+                let rung = rungs.iter().find(|rung| rung.line == line.index);
+                let side = rung.map_or(PositionSide::Long, |rung| rung.side);
+                let lot = state.map(|state| state.lots.get(side, line.index)).unwrap_or_default();
+                let order = |is_exit| working.get(&(line.index, is_exit)).copied();
+                GridLineRow::of((line.index, line.price), side, lot, (order(false), order(true)))
+            })
+            .collect();
+        let count = |has: fn(&GridLineRow) -> bool| {
+            u32::try_from(rows.iter().filter(|row| has(row)).count()).unwrap_or(u32::MAX)
+        };
+        let mut lines = GridLines {
+            bot,
+            current_price: self.prices.get(&key.1).copied(),
+            active_buys: count(|row| row.buy.is_some()),
+            active_sells: count(|row| row.sell.is_some()),
+            count: u16::try_from(rows.len()).unwrap_or(u16::MAX),
+            changed: Vec::new(),
+        };
+        let known = &mut self.grid_memory.entry(bot).or_default().rows;
+        let before = known.len();
+        known.retain(|line, _| usize::from(*line) < rows.len());
+        let has_lost_lines = known.len() < before;
+        for row in rows {
+            if known.get(&row.line) != Some(&row) {
+                known.insert(row.line, row.clone());
+                lines.changed.push(row);
+            }
+        }
+        (has_lost_lines || !lines.changed.is_empty()).then_some(lines)
+    }
 }

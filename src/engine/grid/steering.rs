@@ -13,7 +13,7 @@ use crate::domain::order::{Order, OrderStatus, Purpose};
 use crate::domain::side::PositionSide;
 use crate::engine::config::BotConfig;
 use crate::engine::decision::{Action, Code};
-use crate::engine::machine::{AccountMachine, HeldKey};
+use crate::engine::machine::{AccountMachine, BotSymbol, HeldKey};
 use crate::engine::settings::SymbolScope;
 use crate::engine::turn::{NoticeKind, Record, Severity};
 
@@ -45,7 +45,7 @@ impl AccountMachine {
     fn steer_grid(&mut self, bot: &BotConfig) -> bool {
         let (Some(setup), Some(key)) = (bot.grid.as_ref(), self.grid_key(bot.id)) else { return false };
         let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(bot, &key.1);
-        if !may_trade || self.is_leaving(&key) {
+        if !may_trade || self.is_closing(&key) {
             return true;
         }
         let Ok(price) = self.price(&key.1) else { return false };
@@ -54,6 +54,9 @@ impl AccountMachine {
             return true;
         }
         self.follow_ladder(&key, setup, &plan);
+        if self.is_closing(&key) {
+            return true;
+        }
         let is_started = self.durable.grids.get(&bot.id).is_some_and(|state| state.is_started);
         match passed_stop(&setup.config, price) {
             Some((name, stop)) if is_started => self.stop_grid(&key, setup, (name, stop), price),
@@ -70,7 +73,7 @@ impl AccountMachine {
     /// A grid that was moved while it holds nothing begins again at its new place, where it began by the price: a
     /// neutral one, whose sides depend on it, and one that the price is outside of. Its lines are taken back first;
     /// false until they are.
-    fn follow_move(&mut self, key: &HeldKey, setup: &GridSetup, price: Price) -> bool {
+    fn follow_move(&mut self, key: &BotSymbol, setup: &GridSetup, price: Price) -> bool {
         let config = &setup.config;
         let Some(state) = self.durable.grids.get(&key.0).filter(|state| state.is_started) else {
             return true;
@@ -104,7 +107,7 @@ impl AccountMachine {
     }
 
     /// The lines of a plan that was edited: what is held stays with its line, or moves to the last one.
-    fn follow_ladder(&mut self, key: &HeldKey, setup: &GridSetup, plan: &Plan) {
+    fn follow_ladder(&mut self, key: &BotSymbol, setup: &GridSetup, plan: &Plan) {
         let bot = key.0;
         let ladder = ladder_name(setup, &key.1, plan);
         let known = self.durable.grids.get(&bot).and_then(|state| state.ladder.as_ref());
@@ -112,10 +115,10 @@ impl AccountMachine {
             return;
         }
         let anchor = self.durable.grids.get(&bot).and_then(|state| state.anchor);
-        let rungs = rungs(plan, setup.config.direction, anchor);
+        let rungs = rungs(&plan.lines, setup.config.direction, anchor);
         let misfits = self.misfits(key, plan, &rungs);
         let state = self.grid_state(bot);
-        state.lots.reseat(rungs.iter().map(|rung| rung.line));
+        state.lots.reseat(&rungs);
         if misfits.is_empty() {
             state.ladder = Some(ladder);
         }
@@ -123,10 +126,23 @@ impl AccountMachine {
         for order in misfits {
             self.cancel(&order);
         }
+        self.leave_stranded(key, &rungs);
+    }
+
+    /// What is held on a side where the edited ladder has no line: such an edit is refused, but a fill may have come
+    /// between. Nothing else would ever close it.
+    fn leave_stranded(&mut self, key: &BotSymbol, rungs: &[Rung]) {
+        let is_stranded = |held: &HeldKey| !rungs.iter().any(|rung| rung.side == held.side);
+        let stranded: Vec<HeldKey> =
+            self.held_by(key).map(|(held, _)| held).filter(|held| is_stranded(held)).cloned().collect();
+        for held in stranded {
+            let detail = format!("no line of its ladder is {} any more", held.side);
+            self.leave(&held, Code::Grid, Purpose::Flatten, &detail);
+        }
     }
 
     /// Orders that rest where the plan has no line for them.
-    fn misfits(&self, key: &HeldKey, plan: &Plan, rungs: &[Rung]) -> Vec<Order> {
+    fn misfits(&self, key: &BotSymbol, plan: &Plan, rungs: &[Rung]) -> Vec<Order> {
         let fits = |order: &Order| {
             if order.symbol != key.1 {
                 return false;
@@ -146,7 +162,7 @@ impl AccountMachine {
     }
 
     /// Whether the price is where the grid begins and nothing forbids it to.
-    fn may_begin(&mut self, bot: &BotConfig, setup: &GridSetup, key: &HeldKey, price: Price) -> bool {
+    fn may_begin(&mut self, bot: &BotConfig, setup: &GridSetup, key: &BotSymbol, price: Price) -> bool {
         if let Some(trigger) = setup.config.trigger {
             let state = self.grid_state(bot.id);
             if state.waits_above.is_none() {
@@ -163,7 +179,7 @@ impl AccountMachine {
             Direction::Short => &[PositionSide::Short],
             Direction::Neutral => &[PositionSide::Long, PositionSide::Short],
         };
-        let obstacle = if self.held.contains_key(key) { None } else { self.position_limit(bot) };
+        let obstacle = if self.holds(key) { None } else { self.position_limit(bot) };
         let obstacle =
             obstacle.or_else(|| sides.iter().find_map(|side| self.grid_obstacle(bot.id, &key.1, *side)));
         match obstacle {
@@ -176,7 +192,7 @@ impl AccountMachine {
     }
 
     /// Said once in the account's explanations, and once to people where nobody asked for the waiting.
-    fn tell_of_waiting(&mut self, key: &HeldKey, waiting: &Waiting) {
+    fn tell_of_waiting(&mut self, key: &BotSymbol, waiting: &Waiting) {
         self.explain_grid(key, (waiting.code(), waiting.to_string()));
         let state = self.grid_state(key.0);
         if waiting.code() != Code::GridRange || state.is_wait_told {
@@ -188,10 +204,10 @@ impl AccountMachine {
         });
     }
 
-    fn begin_grid(&mut self, key: &HeldKey, setup: &GridSetup, price: Price, plan: &Plan) {
+    fn begin_grid(&mut self, key: &BotSymbol, setup: &GridSetup, price: Price, plan: &Plan) {
         let bot = key.0;
         let config = &setup.config;
-        let rungs = rungs(plan, config.direction, Some(price));
+        let rungs = rungs(&plan.lines, config.direction, Some(price));
         let holds = self.durable.grids.get(&bot).is_some_and(|state| !state.lots.is_empty());
         let beyond: Vec<u16> =
             rungs.iter().filter(|rung| !rung.can_rest(price)).map(|rung| rung.line).collect();
@@ -218,11 +234,14 @@ impl AccountMachine {
     }
 
     /// Beyond its stop: the bot stops, and closes what it holds where it was told to.
-    fn stop_grid(&mut self, key: &HeldKey, setup: &GridSetup, stop: (&str, Price), price: Price) {
+    fn stop_grid(&mut self, key: &BotSymbol, setup: &GridSetup, stop: (&str, Price), price: Price) {
         let reason = format!("the price {price} has reached {} {}", stop.0, stop.1);
         self.stop_bot(key, &reason);
-        if setup.config.close_on_stop && self.held.contains_key(key) {
-            self.leave(key, Code::GridStop, Purpose::Flatten, &reason);
+        let held: Vec<HeldKey> = self.held_by(key).map(|(held, _)| held.clone()).collect();
+        if setup.config.close_on_stop && !held.is_empty() {
+            for held in &held {
+                self.leave(held, Code::GridStop, Purpose::Flatten, &reason);
+            }
         } else {
             self.decide(key.0, &key.1, (Action::Exited, Code::GridStop), reason);
         }
@@ -230,7 +249,7 @@ impl AccountMachine {
     }
 
     /// Stops a grid by itself, which people are told.
-    pub(in crate::engine) fn stop_bot(&mut self, key: &HeldKey, reason: &str) {
+    pub(in crate::engine) fn stop_bot(&mut self, key: &BotSymbol, reason: &str) {
         let Some(bot) = self.config.bots.get_mut(&key.0).filter(|bot| bot.is_running) else { return };
         Arc::make_mut(bot).is_running = false;
         self.turn.records.push(Record::BotStopped { bot: key.0, reason: reason.to_owned() });
@@ -256,16 +275,21 @@ impl AccountMachine {
             let is_exit = order.purpose == Purpose::GridExit;
             self.grid_memory.entry(bot).or_default().held_back.insert((line, is_exit));
         }
-        let key = (bot, order.symbol.clone());
+        let key = HeldKey::new((bot, order.symbol.clone()), order.position_side);
         if self.is_leaving(&key) {
             self.retry_exit(&key);
         } else {
-            self.answer_on_lines(&key);
+            self.answer_on_lines(&key.bot_symbol());
         }
     }
 
+    /// Whether something that the grid holds is closed otherwise than by its lines.
+    pub(super) fn is_closing(&self, key: &BotSymbol) -> bool {
+        self.held_by(key).any(|(_, held)| held.holding.exit.is_some())
+    }
+
     /// Between two cycles: something happened on a line.
-    pub(in crate::engine) fn answer_on_lines(&mut self, key: &HeldKey) {
+    pub(in crate::engine) fn answer_on_lines(&mut self, key: &BotSymbol) {
         // A grid that was moved to another symbol has nothing to answer in the one it left.
         let Some(bot) = self.bot(key.0).filter(|_| self.grid_key(key.0).as_ref() == Some(key)) else {
             return;
@@ -277,7 +301,7 @@ impl AccountMachine {
             let known = self.durable.grids.get(&key.0).and_then(|state| state.ladder.as_ref());
             known == Some(&ladder_name(setup, &key.1, &plan))
         });
-        if self.is_ready() && is_working && may_trade && is_on_ladder && !self.is_leaving(key) {
+        if self.is_ready() && is_working && may_trade && is_on_ladder && !self.is_closing(key) {
             self.work_lines(key);
         }
     }
@@ -311,7 +335,7 @@ impl AccountMachine {
     }
 
     /// Says once what keeps a grid from opening.
-    pub(in crate::engine) fn explain_grid(&mut self, key: &HeldKey, (code, detail): (Code, String)) {
+    pub(in crate::engine) fn explain_grid(&mut self, key: &BotSymbol, (code, detail): (Code, String)) {
         let memory = self.grid_memory.entry(key.0).or_default();
         if memory.explained != Some(code) {
             memory.explained = Some(code);
@@ -324,7 +348,7 @@ impl AccountMachine {
     }
 
     /// A grid trades one symbol.
-    pub(in crate::engine) fn grid_key(&self, bot: BotId) -> Option<HeldKey> {
+    pub(in crate::engine) fn grid_key(&self, bot: BotId) -> Option<BotSymbol> {
         let config = self.config.bots.get(&bot).filter(|bot| bot.grid.is_some())?;
         match &config.settings.symbol {
             SymbolScope::One(symbol) => Some((bot, symbol.clone())),

@@ -18,7 +18,7 @@ impl AccountMachine {
         let setup = bot.grid.as_ref()?;
         let key = self.grid_key(bot.id)?;
         let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(bot, &key.1);
-        if !may_trade || self.is_leaving(&key) {
+        if !may_trade || self.is_closing(&key) {
             return None;
         }
         let mut watch = Watch::new(key.1.clone());

@@ -9,7 +9,7 @@ use super::fixtures::*;
 use super::rig::Rig;
 use crate::domain::money::Price;
 use crate::domain::order::Purpose;
-use crate::domain::side::Side;
+use crate::domain::side::{PositionSide, Side};
 use crate::engine::grid::{Direction, GridConfig};
 
 const MAKER: Decimal = dec!(0.0002);
@@ -181,9 +181,10 @@ impl PathModel {
     pub(super) fn check(&self, rig: &Rig) {
         let state = rig.grid_state();
         assert_eq!(state.is_started, !self.cells.is_empty(), "{:?}", self.phase);
-        for Cell { line, held, opens, closes, .. } in &self.cells {
+        for Cell { line, sign, held, opens, closes, .. } in &self.cells {
             let lot = if held.is_some() { self.qty } else { Decimal::ZERO };
-            assert_eq!(state.lots.get(*line).qty.decimal(), lot, "line {line}");
+            let side = if sign.is_sign_positive() { PositionSide::Long } else { PositionSide::Short };
+            assert_eq!(state.lots.get(side, *line).qty.decimal(), lot, "line {line}");
             let resting = |purpose| {
                 rig.on_line(*line, purpose).iter().map(|(_, price)| price.decimal()).collect::<Vec<_>>()
             };

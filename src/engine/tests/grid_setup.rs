@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rust_decimal::Decimal;
-
 use super::fixtures::*;
 use super::rig::Rig;
 use crate::domain::money::{Price, Qty};
 use crate::domain::order::Purpose;
+use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 use crate::engine::config::AccountConfig;
 use crate::engine::grid::GridConfig;
@@ -86,7 +85,7 @@ impl Rig {
 
     pub(super) fn rungs(&self) -> Vec<Rung> {
         let direction = self.config.bots[&ONE].grid.as_ref().unwrap().config.direction;
-        rungs(&self.grid_plan(), direction, self.grid_state().anchor)
+        rungs(&self.grid_plan().lines, direction, self.grid_state().anchor)
     }
 
     /// What rests in the book on a line: (entries or exits) as `qty @ price`.
@@ -130,7 +129,9 @@ impl Rig {
 
     /// Lots are what is held.
     pub(super) fn check_lots(&self) {
-        let held = self.position(ONE, BTC).map_or(Decimal::ZERO, |held| held.qty.decimal());
-        assert_eq!(self.grid_state().lots.total().decimal(), held);
+        let lots = self.grid_state().lots;
+        for side in [PositionSide::Long, PositionSide::Short] {
+            assert_eq!(lots.total(side), self.held_on(ONE, BTC, side), "{side}");
+        }
     }
 }

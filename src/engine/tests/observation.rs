@@ -47,9 +47,21 @@ impl Rig {
     }
 
     pub(super) fn row(&self, bot: BotId, name: &str) -> Option<&PositionRow> {
-        self.rows.values().find(|row| {
+        self.open_rows(bot, name).next()
+    }
+
+    fn open_rows(&self, bot: BotId, name: &str) -> impl Iterator<Item = &PositionRow> {
+        self.rows.values().filter(move |row| {
             row.position.is_open() && row.position.bot == Some(bot) && row.position.symbol == symbol(name)
         })
+    }
+
+    /// What a bot holds on one side.
+    pub(super) fn held_on(&self, bot: BotId, name: &str, side: PositionSide) -> Qty {
+        let mut on_side = self.open_rows(bot, name).filter(|row| row.position.side == side);
+        let qty = on_side.next().map_or(Qty::ZERO, |row| row.position.qty);
+        assert_eq!(on_side.next(), None, "one position a side");
+        qty
     }
 
     pub(super) fn position(&self, bot: BotId, name: &str) -> Option<&Position> {

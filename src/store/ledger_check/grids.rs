@@ -14,7 +14,7 @@ use crate::domain::fill::Fill;
 use crate::domain::ids::ClientOrderId;
 use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::order::Purpose;
-use crate::domain::side::Side;
+use crate::domain::side::{PositionSide, Side};
 use crate::engine::grid::lots::Lots;
 use crate::store::queries::fills::{booking_order, fill};
 use crate::store::{StoreError, column};
@@ -81,8 +81,8 @@ fn fills(conn: &Connection, bot: u32) -> Result<Vec<BotFill>, StoreError> {
 #[derive(Default)]
 struct Replay {
     lots: Lots,
-    /// Of all lines, by the fills alone.
-    held: Qty,
+    /// Of all lines of a side, by the fills alone.
+    held: BTreeMap<PositionSide, Qty>,
     dry_run: Option<bool>,
     buys: u32,
     sells: u32,
@@ -94,14 +94,20 @@ impl Replay {
     /// The position after the fill. Paper and real trading share no holding.
     fn hold(&mut self, BotFill { fill, dry_run, .. }: &BotFill) {
         if self.dry_run.replace(*dry_run).is_some_and(|before| before != *dry_run) {
-            self.lots.clear();
-            self.held = Qty::ZERO;
+            self.lots = Lots::default();
+            self.held.clear();
         }
-        self.held = if fill.side == fill.position_side.entry_side() {
-            self.held.plus(fill.qty)
+        let held = self.held.entry(fill.position_side).or_default();
+        *held = if fill.side == fill.position_side.entry_side() {
+            held.plus(fill.qty)
         } else {
-            self.held.minus(fill.qty.min(self.held))
+            held.minus(fill.qty.min(*held))
         };
+    }
+
+    /// What something else than a line's order has closed is gone from the lines too.
+    fn trim(&mut self, side: PositionSide) {
+        self.lots.trim(side, self.held.get(&side).copied().unwrap_or_default());
     }
 
     /// What the fill, or its part in `row`, did on its line.
@@ -115,7 +121,7 @@ impl Replay {
         } else if purpose == Purpose::GridEntry {
             self.lots.enter(line, fill)
         } else {
-            self.lots.open(line, fill.price, row.qty, row.fee)
+            self.lots.open((fill.position_side, line), fill.price, row.qty, row.fee)
         };
         let profit = done.profit.unwrap_or_default();
         self.profit += profit;
@@ -157,8 +163,7 @@ impl Findings<'_> {
                     let rows = history.remove(&booked.fill.trade_id.0).unwrap_or_default();
                     self.line_fill(&bot.name, &booked.fill, (purpose, line), &rows, &mut replay);
                 }
-                // What something else has closed is gone from the lines too.
-                None => replay.lots.trim(replay.held),
+                None => replay.trim(booked.fill.position_side),
             }
         }
         for trade in history.into_keys() {

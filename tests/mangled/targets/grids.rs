@@ -38,7 +38,7 @@ pub(crate) fn plan(bytes: &[u8]) -> bool {
         assert_even(&plan, &config);
     }
     for anchor in [None, Some(config.lower), Some(config.upper)] {
-        let rungs = ladder::rungs(&plan, config.direction, anchor);
+        let rungs = ladder::rungs(&plan.lines, config.direction, anchor);
         assert_eq!(rungs.len(), plan.round_trips.len());
         assert!(rungs.iter().all(|rung| rung.entry != rung.exit));
     }

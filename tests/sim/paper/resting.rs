@@ -18,7 +18,7 @@ use tradefleet::matching::order::BookOrder;
 
 use super::PaperDesk;
 use crate::desk::text;
-use crate::ladders::{Ladder, Rest, Resting, rounds_recomputed};
+use crate::ladders::{Ladder, Rest, Resting, held_by, lots_agree, rounds_recomputed};
 use crate::settled::Verdict;
 
 impl PaperDesk<'_> {
@@ -112,16 +112,8 @@ impl PaperDesk<'_> {
     fn ladder_agrees(&self, book: &Book, bot: &BotConfig, setup: &GridSetup, symbol: &Symbol) -> Verdict {
         let process = self.process.as_ref().unwrap();
         let state = process.machine.durable_state().grids.remove(&bot.id).unwrap_or_default();
-        let of_bot = self
-            .journal
-            .positions
-            .values()
-            .find(|row| row.position.is_open() && row.position.bot == Some(bot.id));
-        let held = of_bot.map(|row| &row.position);
-        let total = held.map_or(Decimal::ZERO, |held| held.qty.decimal());
-        if state.lots.total().decimal() != total {
-            return Err(format!("its lines hold {}, the bot {total}", state.lots.total()));
-        }
+        let held = held_by(&self.journal, bot.id);
+        lots_agree(&state, &held)?;
         let mut resting = Resting::new();
         for order in book.open_orders() {
             let key = order.client_order_id.key().unwrap();
@@ -145,7 +137,7 @@ impl PaperDesk<'_> {
         let instrument = &self.db.instruments[symbol];
         let Ok(plan) = GridPlan::of(&setup.config, instrument, setup.terms) else { return Ok(()) };
         let price = self.cycles.last().unwrap().prices[symbol];
-        let held = held.map(|held| held.side);
+        let held = held.iter().map(|held| held.side).collect();
         Ladder { plan, state, price, held, may_open: false, resting }.agrees(setup, instrument)
     }
 
