@@ -46,17 +46,14 @@ pub struct Position {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     Increased,
-    Reduced { realized_pnl: Quote },
-    Closed { realized_pnl: Quote },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("fill {trade_id} closes {qty} of {symbol} but the position holds only {held}")]
-pub struct OverClose {
-    trade_id: String,
-    symbol: Symbol,
-    qty: Qty,
-    held: Qty,
+    Reduced {
+        realized_pnl: Quote,
+    },
+    /// `excess` is what the fill closed beyond the position: somebody else's, on the same side.
+    Closed {
+        realized_pnl: Quote,
+        excess: Qty,
+    },
 }
 
 impl Position {
@@ -84,11 +81,11 @@ impl Position {
         }
     }
 
-    /// Books one fill: increase, reduce or close. Never flips: a fill larger than the position is an error and
-    /// changes nothing.
-    pub fn apply(&mut self, fill: &Fill) -> Result<Applied, OverClose> {
-        let notional = fill.price.notional(fill.qty);
+    /// Books one fill: increase, reduce or close. Never flips: of a fill larger than the position, only as much as it
+    /// holds is booked to it, with the whole fee.
+    pub fn apply(&mut self, fill: &Fill) -> Applied {
         if fill.side == self.side.entry_side() {
+            let notional = fill.price.notional(fill.qty);
             self.qty = self.qty.plus(fill.qty);
             self.cost += notional;
             self.entered_qty = self.entered_qty.plus(fill.qty);
@@ -98,32 +95,26 @@ impl Position {
                 self.first_entry_qty = self.first_entry_qty.plus(fill.qty);
             }
             self.fees += fill.fee.known_value();
-            return Ok(Applied::Increased);
+            return Applied::Increased;
         }
-        if fill.qty > self.qty {
-            return Err(OverClose {
-                trade_id: fill.trade_id.0.clone(),
-                symbol: self.symbol.clone(),
-                qty: fill.qty,
-                held: self.qty,
-            });
-        }
-        let cost = self.cost.share(fill.qty, self.qty);
+        let qty = fill.qty.min(self.qty);
+        let notional = fill.price.notional(qty);
+        let cost = self.cost.share(qty, self.qty);
         let realized_pnl = match self.side {
             PositionSide::Long => notional - cost,
             PositionSide::Short => cost - notional,
         };
-        self.qty = self.qty.minus(fill.qty);
+        self.qty = self.qty.minus(qty);
         self.cost -= cost;
-        self.exited_qty = self.exited_qty.plus(fill.qty);
+        self.exited_qty = self.exited_qty.plus(qty);
         self.exited_notional += notional;
         self.realized_pnl += realized_pnl;
         self.fees += fill.fee.known_value();
         if self.qty.is_zero() {
             self.closed_at = Some(fill.at);
-            return Ok(Applied::Closed { realized_pnl });
+            return Applied::Closed { realized_pnl, excess: fill.qty.minus(qty) };
         }
-        Ok(Applied::Reduced { realized_pnl })
+        Applied::Reduced { realized_pnl }
     }
 
     pub fn is_open(&self) -> bool {
@@ -194,9 +185,10 @@ mod tests {
     fn a_fill_never_flips_a_position() {
         let mut position =
             Position::open(None, Leverage::ONE, &fill(Side::Buy, PositionSide::Long, 10_000, 5, 0));
-        let before = position.clone();
-        assert!(position.apply(&fill(Side::Sell, PositionSide::Long, 10_000, 6, 1)).is_err());
-        assert_eq!(position, before);
+        let applied = position.apply(&fill(Side::Sell, PositionSide::Long, 20_000, 6, 1));
+        let (profit, excess) = (Quote::new(Decimal::new(5, 1)), Qty::try_new(Decimal::new(1, 3)).unwrap());
+        assert_eq!(applied, Applied::Closed { realized_pnl: profit, excess });
+        assert_eq!((position.qty, position.exited_qty), (Qty::ZERO, position.entered_qty));
     }
 
     proptest! {
@@ -218,7 +210,7 @@ mod tests {
                 cash -= fill.price.notional(fill.qty);
                 fees += fill.fee.cash();
                 match position.as_mut() {
-                    Some(position) => { position.apply(&fill).unwrap(); }
+                    Some(position) => { position.apply(&fill); }
                     None => position = Some(Position::open(None, Leverage::ONE, &fill)),
                 }
             }
@@ -233,7 +225,7 @@ mod tests {
                 leg += 1;
                 cash += fill.price.notional(fill.qty);
                 fees += fill.fee.cash();
-                position.apply(&fill).unwrap();
+                position.apply(&fill);
             }
             prop_assert!(!position.is_open());
             prop_assert_eq!(position.cost, Quote::ZERO);

@@ -7,6 +7,7 @@ use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 
 use super::booked::BookedTrade;
+use super::early::is_entering;
 use super::event::Liquidation;
 use super::machine::{AccountMachine, HeldKey};
 use super::turn::{NoticeKind, Record, Severity};
@@ -69,9 +70,18 @@ impl AccountMachine {
         is_working
     }
 
-    /// The fills of before them are booked: now the forced closes.
+    /// The fills of before them are booked: now the forced closes, but for those whose entry is still at work.
     pub(super) fn book_forced_closes(&mut self) {
-        for fill in std::mem::take(&mut self.put_off).into_values() {
+        let is_early = |fill: &ExternalFill| {
+            let side = (&fill.symbol, fill.reduced_side());
+            self.orders
+                .working()
+                .any(|order| (&order.symbol, order.position_side) == side && is_entering(order))
+        };
+        let put_off = std::mem::take(&mut self.put_off).into_iter();
+        let (waiting, due): (Vec<_>, Vec<_>) = put_off.partition(|(_, fill)| is_early(fill));
+        self.put_off.extend(waiting);
+        for (_, fill) in due {
             self.take_external_fill(&fill);
         }
     }

@@ -3,7 +3,7 @@
 use crate::domain::fill::Fill;
 use crate::domain::ids::{BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
-use crate::domain::money::{Leverage, Quote};
+use crate::domain::money::{Leverage, Qty, Quote};
 use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::position::{Applied, Position};
 use crate::domain::time::Timeframe;
@@ -27,6 +27,9 @@ impl AccountMachine {
     pub(super) fn book_fill(&mut self, fill: &Fill) {
         let fill = &*self.with_priced_fee(fill);
         let retold_since = self.durable.retold_since();
+        if !self.booked.has(&fill.symbol, &fill.trade_id) && self.keep_early(fill) {
+            return;
+        }
         if !self.booked.note(BookedTrade::of(fill), retold_since) {
             return;
         }
@@ -85,14 +88,13 @@ impl AccountMachine {
         leverage: Leverage,
         is_first_of_order: bool,
     ) {
-        let opened = match self.held.get_mut(key) {
+        match self.held.get_mut(key) {
             Some(held) => {
                 if let (Some(level), true) = (dca_level(purpose), is_first_of_order) {
                     held.row.dca_level = held.row.dca_level.max(level);
                     held.holding.dca_explained = None;
                 }
-                // An entry never exceeds what is held, so this cannot fail.
-                held.row.position.apply(fill).is_ok()
+                held.row.position.apply(fill);
             }
             None => {
                 let mut held = self.opened_by(key.bot, leverage, fill);
@@ -101,10 +103,8 @@ impl AccountMachine {
                     held.row.position.id = self.next_order_id(Some(key.bot), Purpose::Entry, 1);
                 }
                 self.held.insert(key.clone(), held);
-                true
             }
-        };
-        debug_assert!(opened, "entries are always applied");
+        }
         self.note_position(key);
         let position = self.held.get(key).map(|held| held.position().id.clone());
         self.record_fill(fill, Some(key.bot), position, Quote::ZERO);
@@ -141,18 +141,10 @@ impl AccountMachine {
             return;
         };
         let position = held.position().id.clone();
-        let applied = match held.row.position.apply(fill) {
-            Ok(applied) => applied,
-            Err(error) => {
-                self.block(&fill.symbol, &error.to_string());
-                self.record_fill(fill, Some(key.bot), Some(position), Quote::ZERO);
-                return;
-            }
-        };
-        let (realized, closed) = match applied {
-            Applied::Increased => (Quote::ZERO, false),
-            Applied::Reduced { realized_pnl } => (realized_pnl, false),
-            Applied::Closed { realized_pnl } => (realized_pnl, true),
+        let (realized, closed, excess) = match held.row.position.apply(fill) {
+            Applied::Increased => (Quote::ZERO, false, Qty::ZERO),
+            Applied::Reduced { realized_pnl } => (realized_pnl, false, Qty::ZERO),
+            Applied::Closed { realized_pnl, excess } => (realized_pnl, true, excess),
         };
         let won = closed.then(|| held.position().net_pnl() > Quote::ZERO);
         if closed {
@@ -165,6 +157,11 @@ impl AccountMachine {
         self.book_on_lines(key, fill, purpose);
         if closed {
             self.close(key, fill, purpose, code);
+        }
+        if !excess.is_zero() {
+            let why =
+                format!("fill {} closed {excess} more than the bot held: somebody else's", fill.trade_id);
+            self.block(&fill.symbol, &why);
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::domain::client_order_id::SEQUENCE_MAX;
 use crate::domain::external::ExternalFill;
+use crate::domain::fill::Fill;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
@@ -81,6 +82,8 @@ pub struct AccountMachine {
     pub(super) entries_enabled: bool,
     /// Forced closes that waited for the fills before them.
     pub(super) put_off: BTreeMap<(Symbol, TradeId), ExternalFill>,
+    /// Exits that wait for the fills of the entry that they close.
+    pub(super) early: BTreeMap<(Symbol, TradeId), Fill>,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
     pub(super) words: Words,
@@ -126,6 +129,7 @@ impl AccountMachine {
             grid_memory: BTreeMap::new(),
             entries_enabled: true,
             put_off: BTreeMap::new(),
+            early: BTreeMap::new(),
             now,
             turn: Turn::default(),
             words: Words::default(),
@@ -160,6 +164,7 @@ impl AccountMachine {
             Event::CancelAnswered { id, answer } => self.cancel_answered(&id, &answer),
             Event::QueryAnswered { id, answer } => self.query_answered(&id, answer),
         }
+        self.book_early();
         self.act_on_reversals();
         self.count_repairs();
         self.note_lines();

@@ -23,6 +23,7 @@ pub mod words;
 mod chase;
 mod dca;
 mod discrepancies;
+mod early;
 mod entries;
 mod exits;
 mod external;

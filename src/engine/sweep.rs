@@ -38,6 +38,10 @@ impl AccountMachine {
     pub(super) fn note_swept(&mut self, at: Timestamp) {
         let nameless = self.orders.working().filter(|order| order.exchange_order_id.is_none());
         let at = nameless.map(|order| order.times.decided_at).fold(at, Timestamp::min);
+        // What waits to be booked is told again after a restart.
+        let waiting =
+            self.early.values().map(|fill| fill.at).chain(self.put_off.values().map(|fill| fill.at));
+        let at = waiting.fold(at, Timestamp::min);
         if self.durable.swept_until.is_some_and(|until| until < at) {
             self.durable.swept_until = Some(at);
             self.turn.records.push(Record::StateChanged);

@@ -1,9 +1,9 @@
 //! What must hold at every moment, judged by the exchange's ledger and the journal, never by what the machine believes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
-use tradefleet::domain::ids::BotId;
+use tradefleet::domain::ids::{BotId, ClientOrderId};
 use tradefleet::domain::money::Quote;
 use tradefleet::domain::order::{Order, OrderKind, OrderStatus, Purpose};
 use tradefleet::domain::side::PositionSide;
@@ -193,7 +193,7 @@ impl Desk<'_> {
         if !goes_on && slots.len() > usize::from(self.told.settings.max_positions) {
             return Self::wrong(format!("{id} would be position {} of the account", slots.len()));
         }
-        self.check_capital(order, &others)
+        self.check_capital(order, &others, records)
     }
 
     /// Orders that may still do something, and what this turn has decided before.
@@ -220,24 +220,43 @@ impl Desk<'_> {
         usize::from(self.venue.dialect.symbols()[1] == order.symbol)
     }
 
+    /// Positions as this turn leaves them.
+    fn positions_after(&self, records: &[Record]) -> BTreeMap<ClientOrderId, PositionRow> {
+        let mut positions = self.journal.positions.clone();
+        for record in records {
+            if let Record::Position(row) = record {
+                positions.insert(row.position.id.clone(), row.clone());
+            }
+        }
+        positions
+    }
+
     /// Margin of what the exchange says the bot holds, of what is under way, and of this order, against its capital.
-    fn check_capital(&self, order: &Order, others: &[Order]) -> Done {
+    fn check_capital(&self, order: &Order, others: &[Order], records: &[Record]) -> Done {
         let Some(equity) = self.machine().equity() else {
             return Self::wrong("an entry before the balance is known".to_owned());
         };
         let bot = order.bot.unwrap();
         let leverage = Decimal::from(order.leverage.get());
         let held: Decimal = self
-            .journal
-            .positions
+            .positions_after(records)
             .values()
             .filter(|row| row.position.is_open() && row.position.bot == Some(bot))
             .map(|row| row.position.margin().decimal())
             .sum();
+        let has_ended = |other: &Order| {
+            records.iter().any(|record| match record {
+                Record::OrderChanged { order, .. } => {
+                    order.client_order_id == other.client_order_id && order.status.is_final()
+                }
+                _ => false,
+            })
+        };
         let mut seen = BTreeSet::new();
         let reserved: Decimal = others
             .iter()
             .filter(|other| other.bot == Some(bot) && seen.insert(other.client_order_id.clone()))
+            .filter(|other| !has_ended(other))
             .filter(|other| {
                 self.journal.orders.get(&other.client_order_id).is_none_or(|row| row.filled_qty.is_zero())
             })

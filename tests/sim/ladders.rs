@@ -169,7 +169,7 @@ impl Ladder {
         if is_being_bought_in {
             return Ok(());
         }
-        let lot = self.state.lots.get(rung.side, rung.line).qty;
+        let lot = instrument.floor_qty(self.state.lots.get(rung.side, rung.line).qty);
         let on = |is_exit| self.resting.get(&(rung.line, is_exit)).map_or(&[][..], Vec::as_slice);
         let (entries, exits) = (on(false), on(true));
         let is_long = rung.side == PositionSide::Long;

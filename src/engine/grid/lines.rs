@@ -80,7 +80,7 @@ impl View<'_> {
 
     fn look(&self, rung: Rung, wants: &mut Wants) {
         let (entry, exit) = (self.order(rung.line, false), self.order(rung.line, true));
-        let lot = self.state.lots.get(rung.side, rung.line).qty;
+        let lot = self.lot(rung);
         let is_against = self.is_against(rung);
         if let Some(entry) = entry.filter(|entry| is_against || self.is_spent(entry, lot, exit)) {
             wants.cancels.push(entry.clone());
@@ -120,7 +120,7 @@ impl View<'_> {
     /// The price, on the rung's winning side, from which on [`Self::look`] may find that a line lacks what it does not
     /// lack now.
     fn turning_price(&self, rung: Rung) -> Option<Price> {
-        let lot = self.state.lots.get(rung.side, rung.line).qty;
+        let lot = self.lot(rung);
         let is_sellable = is_sellable(lot, rung.exit, self.instrument, self.plan.terms.spot);
         let is_against = self.is_against(rung);
         match (self.order(rung.line, false), self.order(rung.line, true)) {
@@ -130,6 +130,11 @@ impl View<'_> {
             (None, None) if !is_sellable && !is_against && !rung.can_rest(self.price) => Some(rung.entry),
             (Some(_) | None, _) => None,
         }
+    }
+
+    /// What the line holds, as far as the exchange's step lets it be closed: that may be coarser than when it was opened.
+    fn lot(&self, rung: Rung) -> Qty {
+        self.instrument.floor_qty(self.state.lots.get(rung.side, rung.line).qty)
     }
 
     /// A grid opens nothing while it holds the other side.

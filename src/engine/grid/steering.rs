@@ -117,12 +117,13 @@ impl AccountMachine {
         let anchor = self.durable.grids.get(&bot).and_then(|state| state.anchor);
         let rungs = rungs(&plan.lines, setup.config.direction, anchor);
         let misfits = self.misfits(key, plan, &rungs);
-        let state = self.grid_state(bot);
-        state.lots.reseat(&rungs);
         if misfits.is_empty() {
+            // Only now: an order that still rests may close what its line holds.
+            let state = self.grid_state(bot);
+            state.lots.reseat(&rungs);
             state.ladder = Some(ladder);
+            self.turn.records.push(Record::StateChanged);
         }
-        self.turn.records.push(Record::StateChanged);
         for order in misfits {
             self.cancel(&order);
         }

@@ -30,3 +30,4 @@ mod rig;
 mod script;
 mod sharing;
 mod sizing;
+mod unheard;

@@ -204,6 +204,19 @@ impl Rig {
         self.cycle(step, signals);
     }
 
+    /// A minute of BTC of which the machine hears nothing.
+    pub(super) fn miss(&mut self, prices: [&str; 4]) {
+        self.at += 1;
+        self.now = minute(self.at);
+        let bar = paper::bar(BTC, self.at, prices);
+        let step = MarketStep { at: self.now, price_bars: vec![bar], closed_bars: Vec::new() };
+        while let Some(event) = self.book.next_event(&step) {
+            if let Some(Event::Fill(fill)) = told(event) {
+                self.executed.push(fill);
+            }
+        }
+    }
+
     /// Matches a minute and tells the machine what happened, without a cycle.
     pub(super) fn match_step(&mut self, bars: &[(&str, [&str; 4])]) -> MarketStep {
         self.at += 1;

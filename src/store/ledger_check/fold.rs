@@ -10,7 +10,7 @@ use crate::domain::fill::Fill;
 use crate::domain::ids::{BotId, ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Qty, Quote};
-use crate::domain::position::{Applied, OverClose, Position};
+use crate::domain::position::{Applied, Position};
 use crate::domain::side::PositionSide;
 use crate::store::queries::fills::{booking_order, fill};
 use crate::store::{StoreError, column};
@@ -100,7 +100,7 @@ impl Folded {
         let key = (fill.symbol.clone(), fill.position_side);
         match self.nets.get_mut(&key) {
             Some(net) => {
-                if let Ok(Applied::Reduced { realized_pnl } | Applied::Closed { realized_pnl }) =
+                if let Applied::Reduced { realized_pnl } | Applied::Closed { realized_pnl, .. } =
                     net.apply(fill)
                 {
                     self.paper_result += realized_pnl;
@@ -125,7 +125,7 @@ impl Folded {
                 let (realized, is_closed) = match applied {
                     Applied::Increased => (Quote::ZERO, false),
                     Applied::Reduced { realized_pnl } => (realized_pnl, false),
-                    Applied::Closed { realized_pnl } => (realized_pnl, true),
+                    Applied::Closed { realized_pnl, .. } => (realized_pnl, true),
                 };
                 if moves_cash {
                     self.cash += realized;
@@ -150,9 +150,7 @@ impl Folded {
         let is_entry = fill.side == fill.position_side.entry_side();
         match self.positions.get_mut(id) {
             // Before fills were numbered, a late fill of the opening order began a new life under the same id.
-            Some(position) if position.is_open() || !is_entry => {
-                position.apply(fill).map_err(|error: OverClose| error.to_string())
-            }
+            Some(position) if position.is_open() || !is_entry => Ok(position.apply(fill)),
             Some(_) | None if is_entry => {
                 let id = id.parse().map_err(|_| format!("position id `{id}` cannot be read"))?;
                 let position = Position { id, ..Position::open(booked.bot, Leverage::ONE, fill) };

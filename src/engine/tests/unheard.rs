@@ -1,0 +1,114 @@
+//! What the exchange did while nobody listened: both sides of a neutral grid, exits before their entries, and more
+//! closed than a bot held.
+
+use super::fixtures::*;
+use super::grid_setup::*;
+use super::live::live;
+use super::rig::{Fate, Queries, Rig};
+use crate::domain::fee::Fee;
+use crate::domain::fill::{Fill, Liquidity};
+use crate::domain::ids::{ClientOrderId, OrderKey, TradeId};
+use crate::domain::money::Qty;
+use crate::domain::order::{OrderKind, Purpose};
+use crate::domain::side::PositionSide::{Long, Short};
+use crate::engine::config::Halt;
+use crate::engine::event::Event;
+use crate::engine::grid::{Direction, GridConfig};
+use crate::engine::turn::NoticeKind;
+
+/// A neutral grid at 100 on an account in this mode, after a bar that filled the nearest line of both sides unheard.
+fn both_sides_filled(hedge: bool) -> Rig {
+    let mut config = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
+    config.venue.hedge = hedge;
+    let mut rig = rig_of(config);
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "3 opens at 105", "4 opens at 110"]);
+    rig.miss(["100", "106", "94", "101"]);
+    rig.crash();
+    rig.recover();
+    rig
+}
+
+#[test]
+fn both_sides_of_a_neutral_grid_may_fill_unheard_and_each_line_closes_its_own() {
+    for hedge in [true, false] {
+        let mut rig = both_sides_filled(hedge);
+        rig.quote_price("101");
+        let qty = rig.grid_plan().qty_per_line;
+        assert_eq!([rig.held_on(ONE, BTC, Long), rig.held_on(ONE, BTC, Short)], [qty; 2]);
+        // The market has passed the exit of line 1: it goes behind the market with the next look.
+        rig.look_again(&[]);
+        assert_eq!(rig.ladder(), ["1 closes at 101.1", "3 closes at 100"], "hedge {hedge}");
+        let exits = || rig.intents.iter().filter(|order| order.purpose == Purpose::GridExit);
+        assert!(exits().all(|order| order.reduce_only == hedge && order.kind != OrderKind::Market));
+        rig.bar(["101", "102", "99", "100"], &[]);
+        rig.look_again(&[]);
+        rig.check_lots();
+        assert_eq!([rig.held_on(ONE, BTC, Long), rig.held_on(ONE, BTC, Short)], [Qty::ZERO; 2]);
+        assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "3 opens at 105", "4 opens at 110"]);
+        assert_eq!(rig.grid_fills.iter().filter(|fill| fill.profit > Some(quote("0"))).count(), 2);
+        assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
+    }
+}
+
+#[test]
+fn a_flatten_closes_both_sides() {
+    for hedge in [true, false] {
+        let mut rig = both_sides_filled(hedge);
+        rig.configure(|config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten: true }));
+        rig.price("101");
+        rig.price("101");
+        assert!(rig.book.positions().is_empty(), "hedge {hedge}: {:?}", rig.book.positions());
+        assert_eq!(rig.ladder(), [""; 0]);
+        assert!(rig.grid_state().lots.is_empty());
+    }
+}
+
+/// An exit of bot 1 in BTC that the exchange tells of.
+fn exit_fill(rig: &Rig, trade: &str, qty: &str) -> Fill {
+    let entry = rig.last_order(Purpose::Entry);
+    let stop = OrderKey { purpose: Purpose::StopLoss, ..entry.client_order_id.key().unwrap() };
+    Fill {
+        trade_id: TradeId(trade.to_owned()),
+        client_order_id: ClientOrderId::new(&stop),
+        symbol: symbol(BTC),
+        side: Long.exit_side(),
+        position_side: Long,
+        price: price("90"),
+        qty: qty.parse().unwrap(),
+        fee: Fee::from_cash(quote("0.1"), "USDT"),
+        liquidity: Liquidity::Taker,
+        at: rig.now,
+    }
+}
+
+#[test]
+fn an_exit_that_is_told_before_its_entry_waits_for_it() {
+    let mut config = live();
+    config.venue.conditional_orders = false;
+    let mut rig = Rig::new(config);
+    rig.queries = Queries::Failing;
+    rig.fates.push_back((Purpose::Entry, Fate::LostAnswer));
+    rig.enter(1, Long);
+    let qty = rig.last_order(Purpose::Entry).qty;
+    let exit = exit_fill(&rig, "X1", &qty.to_string());
+    rig.handle(Event::Fill(exit.clone()));
+    rig.handle(Event::Fill(exit));
+    assert_eq!(rig.fills.len(), 0, "nothing is held that it could have closed");
+    rig.price("100");
+    assert_eq!(rig.fills.len(), 2);
+    assert_eq!(rig.held().to_string(), "0");
+    assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
+}
+
+#[test]
+fn what_closes_more_than_a_bot_holds_closes_all_that_it_holds() {
+    let mut rig = Rig::new(live());
+    rig.open_long();
+    let exit = exit_fill(&rig, "X1", &rig.held().decimal().saturating_add(1.into()).to_string());
+    rig.handle(Event::Fill(exit));
+    assert_eq!(rig.held().to_string(), "0");
+    let row = rig.rows.values().next().unwrap();
+    assert_eq!(row.position.exited_qty, row.position.entered_qty);
+    assert_eq!(rig.fills.last().unwrap().realized_pnl, row.position.realized_pnl);
+    assert_eq!(rig.noticed(NoticeKind::OutOfSync), 1);
+}
