@@ -37,6 +37,15 @@ pub enum PositionSide {
 words!(PositionSide { Long => "long", Short => "short" });
 
 impl PositionSide {
+    /// What a fill on this side opens where nothing is held.
+    #[must_use]
+    pub const fn opened_by(side: Side) -> Self {
+        match side {
+            Side::Buy => Self::Long,
+            Side::Sell => Self::Short,
+        }
+    }
+
     /// The order side that opens or increases such a position.
     pub const fn entry_side(self) -> Side {
         match self {

@@ -88,22 +88,19 @@ impl AccountMachine {
         leverage: Leverage,
         is_first_of_order: bool,
     ) {
-        match self.held.get_mut(key) {
-            Some(held) => {
-                if let (Some(level), true) = (dca_level(purpose), is_first_of_order) {
-                    held.row.dca_level = held.row.dca_level.max(level);
-                    held.holding.dca_explained = None;
-                }
-                held.row.position.apply(fill);
+        if let Some(held) = self.held.get_mut(key) {
+            if let (Some(level), true) = (dca_level(purpose), is_first_of_order) {
+                held.row.dca_level = held.row.dca_level.max(level);
+                held.holding.dca_explained = None;
             }
-            None => {
-                let mut held = self.opened_by(key.bot, leverage, fill);
-                if !is_first_of_order {
-                    // The order opened a position before, which has been closed since: this is another one.
-                    held.row.position.id = self.next_order_id(Some(key.bot), Purpose::Entry, 1);
-                }
-                self.held.insert(key.clone(), held);
+            held.row.position.apply(fill);
+        } else {
+            let mut held = self.opened_by(key.bot, leverage, fill);
+            if !is_first_of_order {
+                // The order opened a position before, which has been closed since: this is another one.
+                held.row.position.id = self.next_order_id(Some(key.bot), Purpose::Entry, 1);
             }
+            self.held.insert(key.clone(), held);
         }
         self.note_position(key);
         let position = self.held.get(key).map(|held| held.position().id.clone());

@@ -175,11 +175,8 @@ impl Book {
 
     /// The side of the symbol's one net position, or the side that the fill opens.
     fn net_side(&self, fill: &Fill) -> PositionSide {
-        let opens = match fill.side {
-            Side::Buy => PositionSide::Long,
-            Side::Sell => PositionSide::Short,
-        };
-        self.positions.iter().find(|held| held.symbol == fill.symbol).map_or(opens, |held| held.side)
+        let held = self.positions.iter().find(|held| held.symbol == fill.symbol);
+        held.map_or(PositionSide::opened_by(fill.side), |held| held.side)
     }
 
     fn position_index(&self, fill: &Fill, side: PositionSide) -> Result<usize, usize> {

@@ -20,6 +20,7 @@ use super::{StoreError, column};
 use crate::domain::fill::Fill;
 use crate::domain::money::{Pct, Quote};
 use crate::domain::position::Position;
+use crate::domain::side::PositionMode;
 use crate::domain::time::Timestamp;
 use crate::matching::event::BookEvent;
 
@@ -174,6 +175,7 @@ struct BookState {
 #[derive(Deserialize)]
 struct OpenedWith {
     initial_balance: Quote,
+    position_mode: PositionMode,
 }
 
 /// The book as it is kept: with the state of its account's faults around it.
@@ -186,6 +188,14 @@ impl BookState {
     /// A liquidation becomes fills only once the account has heard of it.
     fn has_untold_liquidation(&self) -> bool {
         self.untold.iter().any(|event| matches!(event, BookEvent::Liquidated(_)))
+    }
+}
+
+impl AccountRow {
+    /// Whether its paper book keeps both sides of a symbol apart.
+    fn book_mode(&self) -> PositionMode {
+        let book = self.book.as_ref().and_then(|book| book.as_ref().ok());
+        book.map_or(PositionMode::Hedge, |book| book.config.position_mode)
     }
 }
 

@@ -54,7 +54,7 @@ mutants! {
     // fills and ends
     FillsByArrival => "fills_by_arrival", 0, "a fill is known by when it came, not by its trade id";
     NoSweep => "no_sweep", 1, "missed fills are never asked for";
-    ResyncIgnored => "resync_ignored", 50, "an interrupted stream is not followed by a comparison";
+    ResyncIgnored => "resync_ignored", 2125, "an interrupted stream is not followed by a comparison";
     NoOverlap => "no_overlap", 240, "a sweep begins where the last one ended";
     EndBeforeFills => "end_before_fills", 1, "an order that ended is done before its last fills are asked for";
     LyingCancel => "lying_cancel", 4, "a refused cancel counts as cancelled with nothing filled";
@@ -65,7 +65,7 @@ mutants! {
     LiquidationIgnored => "liquidation_ignored", 9, "forced closes are taken for somebody else's trades";
     ExternalClaimed => "external_claimed", 0, "somebody else's fills are taken for the last order's";
     // reconciliation
-    AssumesFlat => "assumes_flat", 1, "a restart acts without asking what the exchange holds";
+    AssumesFlat => "assumes_flat", 3, "a restart acts without asking what the exchange holds";
     TrustsSnapshots => "trusts_snapshots", 0, "answers of different moments are taken for one moment";
     StopIgnored => "stop_ignored", 1, "settings reach the account only with a restart";
     IgnoresThrottle => "ignores_throttle", 1, "requests go on while the address is told to wait";

@@ -24,7 +24,7 @@ impl Way {
         }
         let position = match position_side(position).or_else(|| forced_position(trade)) {
             Some(position) => position,
-            None => named_by(side(direction)?),
+            None => PositionSide::opened_by(side(direction)?),
         };
         Ok(Self::Hedge { position, opens: trade.as_str() == "open" })
     }
@@ -41,8 +41,8 @@ impl Way {
     pub const fn position_side(self, purpose: Purpose) -> PositionSide {
         match self {
             Self::Hedge { position, .. } => position,
-            Self::OneWay { side } if purpose.increases() => named_by(side),
-            Self::OneWay { side } => named_by(side.opposite()),
+            Self::OneWay { side } if purpose.increases() => PositionSide::opened_by(side),
+            Self::OneWay { side } => PositionSide::opened_by(side.opposite()),
         }
     }
 
@@ -52,14 +52,6 @@ impl Way {
             Self::Hedge { position, .. } => Some(position),
             Self::OneWay { .. } => None,
         }
-    }
-}
-
-/// The position that a side opens.
-const fn named_by(side: Side) -> PositionSide {
-    match side {
-        Side::Buy => PositionSide::Long,
-        Side::Sell => PositionSide::Short,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::domain::ids::{BotId, ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Qty, Quote};
 use crate::domain::position::{Applied, Position};
-use crate::domain::side::PositionSide;
+use crate::domain::side::{PositionMode, PositionSide};
 use crate::store::queries::fills::{booking_order, fill};
 use crate::store::{StoreError, column};
 
@@ -66,9 +66,10 @@ struct Booked {
 impl Folded {
     pub(super) fn of(conn: &Connection, account: &AccountRow) -> Result<Self, StoreError> {
         let mut folded = Self::default();
+        let mode = account.book_mode();
         for booked in booked(conn, account)? {
             if booked.is_pending {
-                folded.settle(&booked.fill);
+                folded.settle(&booked.fill, mode);
                 continue;
             }
             folded.fills += 1;
@@ -77,7 +78,7 @@ impl Folded {
             sums.1 += booked.fill.price.notional(booked.fill.qty);
             let is_paper = account.is_paper || booked.dry_run;
             if is_paper {
-                folded.settle(&booked.fill);
+                folded.settle(&booked.fill, mode);
             }
             folded.book(&booked, is_paper != account.is_live);
         }
@@ -94,23 +95,39 @@ impl Folded {
         self.bots.get(&BotId::new(id)).copied().unwrap_or_default()
     }
 
-    /// What the fill did to the wallet: the exchange keeps one position a symbol and side for all bots.
-    fn settle(&mut self, fill: &Fill) {
+    /// What the fill did to the wallet: the exchange keeps one position a symbol and side for all bots, or what is left
+    /// of both sides.
+    fn settle(&mut self, fill: &Fill, mode: PositionMode) {
         self.paper_result -= fill.fee.cash();
-        let key = (fill.symbol.clone(), fill.position_side);
-        match self.nets.get_mut(&key) {
-            Some(net) => {
-                if let Applied::Reduced { realized_pnl } | Applied::Closed { realized_pnl, .. } =
-                    net.apply(fill)
-                {
-                    self.paper_result += realized_pnl;
+        let key = match mode {
+            PositionMode::Hedge => (fill.symbol.clone(), fill.position_side),
+            PositionMode::OneWay => (fill.symbol.clone(), PositionSide::Long),
+        };
+        let net = self.nets.remove(&key).filter(Position::is_open);
+        let side = match (mode, &net) {
+            (PositionMode::Hedge, _) => fill.position_side,
+            (PositionMode::OneWay, Some(net)) => net.side,
+            (PositionMode::OneWay, None) => PositionSide::opened_by(fill.side),
+        };
+        let fill = Fill { position_side: side, ..fill.clone() };
+        let Some(mut net) = net else {
+            if fill.side == side.entry_side() {
+                self.nets.insert(key, Position::open(None, Leverage::ONE, &fill));
+            }
+            return;
+        };
+        match net.apply(&fill) {
+            Applied::Increased => {}
+            Applied::Reduced { realized_pnl } => self.paper_result += realized_pnl,
+            Applied::Closed { realized_pnl, excess } => {
+                self.paper_result += realized_pnl;
+                if !excess.is_zero() && mode == PositionMode::OneWay {
+                    let rest = Fill { qty: excess, position_side: side.opposite(), ..fill };
+                    net = Position::open(None, Leverage::ONE, &rest);
                 }
             }
-            None if fill.side == fill.position_side.entry_side() => {
-                self.nets.insert(key, Position::open(None, Leverage::ONE, fill));
-            }
-            None => {}
         }
+        self.nets.insert(key, net);
     }
 
     fn book(&mut self, booked: &Booked, moves_cash: bool) {
