@@ -147,6 +147,36 @@ fn two_bots_on_one_side_share_the_exchanges_average() {
 }
 
 #[test]
+fn a_one_way_book_nets_both_sides_of_a_bot() {
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    let at = 1_655_262_000_000_i64 + 4_000_000;
+    // Long 1 at 100 and short 2 at 110: the bot has two positions, the book is short 1 and has gained 10.
+    store
+        .conn()
+        .execute_batch(&format!(
+            "DELETE FROM fills WHERE account_id = 1; DELETE FROM bot_positions WHERE account_id = 1;
+             DELETE FROM orders WHERE account_id = 1;
+             INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, 1, column2, column3, column4, column5, column6,
+                 '0', 'USDT', 'taker', '0', 1, {at} + column7, column7, 0, NULL
+             FROM (VALUES ('P1', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 'buy', 'long', '100', '1', 1),
+                          ('P2', 'tfaaaaaacaaaaabbqfsyjiqaaaab', 'sell', 'short', '110', '2', 2));
+             UPDATE account_state SET wallet = '10000' WHERE account_id = 1"
+        ))
+        .unwrap();
+    let holds = |mode: &str, wallet: &str| {
+        let sql = format!(
+            "UPDATE paper_books SET state = json_set(state, '$.inner.wallet', '{wallet}',
+                '$.inner.config.position_mode', '{mode}') WHERE account_id = 1"
+        );
+        store.conn().execute_batch(&sql).unwrap();
+        check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
+    };
+    assert!(holds("one_way", "10010") && !holds("one_way", "10000"));
+    assert!(holds("hedge", "10000") && !holds("hedge", "10010"));
+}
+
+#[test]
 fn a_crash_between_a_fill_and_its_wallet_is_no_finding() {
     let scratch = Scratch::new();
     let store = ledger(&scratch);
