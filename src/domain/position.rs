@@ -86,6 +86,8 @@ impl Position {
     pub fn apply(&mut self, fill: &Fill) -> Applied {
         if fill.side == self.side.entry_side() {
             let notional = fill.price.notional(fill.qty);
+            // Fills may be told late.
+            self.opened_at = self.opened_at.min(fill.at);
             self.qty = self.qty.plus(fill.qty);
             self.cost += notional;
             self.entered_qty = self.entered_qty.plus(fill.qty);
@@ -179,6 +181,14 @@ mod tests {
             liquidity: Liquidity::Taker,
             at: Timestamp::from_ms(i64::from(leg)),
         }
+    }
+
+    #[test]
+    fn a_position_is_as_old_as_its_first_fill_whichever_is_told_first() {
+        let [early, late] = [1, 2].map(|leg| fill(Side::Buy, PositionSide::Long, 10_000, 5, leg));
+        let mut position = Position::open(None, Leverage::ONE, &late);
+        position.apply(&early);
+        assert_eq!(position.opened_at, early.at);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tradefleet::engine::turn::{PositionRow, Record};
 
 use crate::desk::{Desk, Done, Stop};
 use crate::units::{lots_of, quote_of, ticks_of};
-use crate::venue::{Sort, XOrder};
+use crate::venue::{Sort, Stake, XOrder};
 
 /// Protective orders of one purpose that may stand at once: the old, the new, and those of unknown fate.
 const PROTECTING_MAX: usize = 6;
@@ -32,15 +32,21 @@ impl Desk<'_> {
         for index in std::mem::take(&mut self.venue.taken) {
             self.check_taken(index)?;
         }
-        if !self.watchman.has_external && !self.plan.shares {
-            for ((bot, symbol, side), stake) in &self.venue.bots {
-                if stake.lots < 0 {
-                    return Self::wrong(format!(
-                        "bot {bot} closed {} more than it held ({symbol} {side})",
-                        -stake.lots
-                    ));
-                }
+        self.check_stakes()
+    }
+
+    /// No bot closes more than it holds, but where others hold on the same side (docs/proof.md): theirs is then gone.
+    fn check_stakes(&mut self) -> Done {
+        if self.plan.shares {
+            return Ok(());
+        }
+        let overdrawn = |(_, stake): &(_, &mut Stake)| stake.lots < 0;
+        for ((bot, symbol, side), stake) in self.venue.bots.iter_mut().filter(overdrawn) {
+            if !self.watchman.has_external {
+                let why = format!("bot {bot} closed {} more than it held ({symbol} {side})", -stake.lots);
+                return Self::wrong(why);
             }
+            *stake = Stake::default();
         }
         Ok(())
     }

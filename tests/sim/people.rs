@@ -101,6 +101,7 @@ impl Desk<'_> {
         for (side, excess) in excesses {
             let way = if excess > 0 { side.exit_side() } else { side.entry_side() };
             if excess != 0 {
+                self.watchman.has_external = true;
                 self.trade(symbol, way, side, excess.abs());
             }
         }
