@@ -52,7 +52,9 @@ impl Exchange {
         )?;
         for _ in 0..READY_POLLS {
             if let Some(base) = process.address(&ready, exchange)? {
-                return Ok(Self { _process: process, base, client: reqwest::Client::new() });
+                // Questions are far between: a connection that is kept may be closed just as it is used again.
+                let client = reqwest::Client::builder().pool_max_idle_per_host(0).build()?;
+                return Ok(Self { _process: process, base, client });
             }
             tokio::time::sleep(READY_POLL).await;
         }

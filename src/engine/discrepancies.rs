@@ -116,11 +116,13 @@ impl AccountMachine {
         confirmed
     }
 
-    /// Whether an order may be changing the position right now.
+    /// Whether an order may be changing the position right now. What rests for long, like the lines of a grid, does not
+    /// count: there would be no end to it.
     fn is_moving(&self, symbol: &Symbol) -> bool {
         self.orders.working().any(|order| {
+            let may_rest = order.purpose.protects() || order.purpose.is_on_line();
             order.symbol == *symbol
-                && (!order.purpose.protects()
+                && (!may_rest
                     || order.status.is_in_flight()
                     || self.orders.ending.contains_key(&order.client_order_id))
         })

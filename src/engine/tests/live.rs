@@ -26,12 +26,12 @@ fn there(side: PositionSide, qty: &str) -> NetPosition {
     NetPosition { symbol: symbol(BTC), side, qty: qty.parse().unwrap() }
 }
 
-fn told(rig: &mut Rig, positions: &[NetPosition]) {
+pub(super) fn told(rig: &mut Rig, positions: &[NetPosition]) {
     let snapshot = Snapshot { positions: positions.to_vec(), ..rig.snapshot() };
     rig.handle(Event::Snapshot(snapshot));
 }
 
-fn blocked(rig: &Rig) -> bool {
+pub(super) fn blocked(rig: &Rig) -> bool {
     rig.machine.durable_state().blocked.contains_key(&symbol(BTC))
 }
 

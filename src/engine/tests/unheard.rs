@@ -3,7 +3,7 @@
 
 use super::fixtures::*;
 use super::grid_setup::*;
-use super::live::live;
+use super::live::{blocked, live, told};
 use super::rig::{Fate, Queries, Rig};
 use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
@@ -61,6 +61,20 @@ fn a_flatten_closes_both_sides() {
         assert_eq!(rig.ladder(), [""; 0]);
         assert!(rig.grid_state().lots.is_empty());
     }
+}
+
+#[test]
+fn what_a_grid_has_lost_is_noticed_while_its_lines_rest() {
+    let mut config = grid_account(grid());
+    (config.venue.consistent_snapshots, config.venue.may_hold_external) = (false, true);
+    let mut rig = rig_of(config);
+    rig.price("95");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 closes at 100"]);
+    told(&mut rig, &[]);
+    assert!(!blocked(&rig));
+    rig.wait(3);
+    told(&mut rig, &[]);
+    assert!(blocked(&rig));
 }
 
 /// An exit of bot 1 in BTC that the exchange tells of.
