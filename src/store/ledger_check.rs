@@ -44,7 +44,7 @@ const FILLS: &str = "fills fit their positions";
 pub const STATISTICS: &str = "bot statistics equal their fills";
 const ORDERS: &str = "orders equal their fills";
 const ORPHANS: &str = "every fill has its order";
-const DOUBLES: &str = "one open position a bot and symbol";
+const DOUBLES: &str = "one open position a bot, symbol and side";
 const WALLETS: &str = "wallets equal their fills";
 const ALLOCATIONS: &str = "allocations are at most 100 %";
 

@@ -64,7 +64,7 @@ impl Findings<'_> {
             }
             if position.closed_at.is_none()
                 && let Some(bot) = position.bot
-                && let Some(other) = open.insert((bot, &position.symbol), &position.id)
+                && let Some(other) = open.insert((bot, &position.symbol, position.side), &position.id)
             {
                 self.add(DOUBLES, &subject, "symbol", other.as_str(), "no other open position");
             }
