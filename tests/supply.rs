@@ -49,7 +49,10 @@ fn every_dependency_says_which_versions_it_may_have() {
     for table in ["dependencies", "dev-dependencies"] {
         for (name, dependency) in manifest[table].as_object().unwrap() {
             let version = dependency.as_str().or_else(|| dependency.get("version").and_then(Value::as_str));
-            assert!(version.is_some_and(|version| version != "*"), "{name} may have any version: deny.toml forbids it");
+            assert!(
+                version.is_some_and(|version| version != "*"),
+                "{name} may have any version: deny.toml forbids it"
+            );
             count += 1;
         }
     }
