@@ -17,15 +17,17 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::json;
 use tradefleet::backtest::columns::Columns;
-use tradefleet::backtest::driver::{Played, Stride, play};
+use tradefleet::backtest::driver::{Extent, Played, Stride, checked_span, play, play_on};
 use tradefleet::backtest::market::Market;
 use tradefleet::backtest::setup::{BotSetup, Setup};
+use tradefleet::backtest::signals::SignalTable;
 use tradefleet::backtest::trades::{Trade, trades};
 use tradefleet::domain::candle::Candle;
 use tradefleet::domain::instrument::{Instrument, Symbol};
 use tradefleet::domain::money::{Pct, Price, Quote};
 use tradefleet::domain::side::PositionSide;
 use tradefleet::domain::time::{Timeframe, Timestamp};
+use tradefleet::engine::decision::Action;
 use tradefleet::engine::settings::{BotSettings, PaperSettings, PolicyLimits, SymbolScope};
 use tradefleet::market::candle_file::read_candles;
 use tradefleet::market::instruments::derive_instrument;
@@ -339,13 +341,23 @@ fn variants(symbol: &Symbol, rules: &Instrument, coarser: Option<Timeframe>) -> 
     vec![plain, adaptive, averaging, reporting, wide, two, turning]
 }
 
-/// What the fast way gives is what stepping every bar gives.
+/// What the fast way gives is what stepping every bar gives; of trades alone, without the entries that were refused.
 fn assert_same(market: &Market, setup: &Setup, what: &str) -> (usize, usize) {
     let fast = play(market, setup, Stride::Skipping).unwrap();
     let slow = play(market, setup, Stride::EveryBar).unwrap();
+    let span = checked_span(market, setup).unwrap();
+    let signals = SignalTable::compute(market, setup, span).unwrap();
+    let trades = play_on(market, setup, span, (&signals, Extent::Trades));
     let counts = (fast.stepped, slow.stepped);
-    assert_equal(fast, slow, what);
+    assert!(trades.stepped <= fast.stepped, "{what}");
+    assert_equal(fast, slow.clone(), what);
+    assert_equal(without_refusals(trades), without_refusals(slow), &format!("{what}, trades alone"));
     counts
+}
+
+fn without_refusals(mut played: Played) -> Played {
+    played.ledger.decisions.retain(|decision| decision.action != Action::Skipped);
+    played
 }
 
 fn assert_equal(mut fast: Played, mut slow: Played, what: &str) {

@@ -88,9 +88,23 @@ pub fn play(market: &Market, setup: &Setup, stride: Stride) -> Result<Played, Ba
     }
 }
 
+/// What a play is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of the ledger.
+    Ledger,
+    /// The trades: a bar on which an entry could only be refused is passed over, and with it the decision to refuse it.
+    Trades,
+}
+
 /// Plays the steps of `span` on signals that were computed before. Gates, which no signal knows of, are left open.
-pub fn play_on(market: &Market, setup: &Setup, span: (usize, usize), signals: &SignalTable) -> Played {
-    skipping::play_on(market, setup, span, signals)
+pub fn play_on(
+    market: &Market,
+    setup: &Setup,
+    span: (usize, usize),
+    (signals, extent): (&SignalTable, Extent),
+) -> Played {
+    skipping::play_on(market, setup, span, (signals, extent))
 }
 
 pub fn checked_span(market: &Market, setup: &Setup) -> Result<(usize, usize), BacktestError> {

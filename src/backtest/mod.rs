@@ -20,5 +20,6 @@ pub mod skipping;
 pub mod statistics;
 pub mod trades;
 
+mod room;
 mod timeline;
 mod waiting;

@@ -7,6 +7,7 @@ use super::columns::{Columns, FloatColumns};
 use super::driver::BacktestError;
 use super::market::{Lane, Market};
 use super::setup::{BotSetup, Setup};
+use super::skipping::Look;
 use super::timeline::{Coming, SignalCursor, Timeline};
 use super::waiting::Waiting;
 use crate::domain::ids::{BotId, StrategyId};
@@ -48,10 +49,10 @@ impl Row {
         at.plus(self.key.timeframe.duration().times(i64::from(self.lifetime_bars)))
     }
 
-    /// Whether any follower does more about the mark than look at it.
-    fn matters(&self, mark: &Mark, waiting: &Waiting) -> bool {
+    /// Whether any follower does more about the mark than look at it; one that holds nothing here, if it `may_enter`.
+    fn matters(&self, mark: &Mark, waiting: &Waiting, may_enter: impl Fn(BotId) -> bool) -> bool {
         self.followers.iter().any(|bot| match waiting.held(*bot, self.lane) {
-            None => mark.entry.is_some(),
+            None => mark.entry.is_some() && may_enter(*bot),
             Some(PositionSide::Long) => mark.exit_long || mark.entry == Some(PositionSide::Short),
             Some(PositionSide::Short) => mark.exit_short || mark.entry == Some(PositionSide::Long),
         })
@@ -159,21 +160,27 @@ impl SignalTable {
     }
 
     /// Whether a signal that was told may still be acted on at `next_at`, the time of the next step.
-    pub(super) fn is_waiting(&self, waiting: &Waiting, cursor: &SignalCursor, next_at: Timestamp) -> bool {
+    pub(super) fn is_waiting(&self, look: &Look<'_>, cursor: &SignalCursor, next_at: Timestamp) -> bool {
         cursor.last_told(&self.rows).any(|(row, placed)| {
-            row.expires(placed.bar_close_at) > next_at && row.matters(&placed.mark, waiting)
+            row.expires(placed.bar_close_at) > next_at
+                && row.matters(&placed.mark, look.waiting, |bot| look.is_open(bot))
         })
     }
 
     /// The first step from `from`, which is behind the cursor, to before `end` with a signal that somebody would look at.
     pub(super) fn next_mark(
         &self,
-        waiting: &Waiting,
+        look: &Look<'_>,
         cursor: &SignalCursor,
         (from, end): (usize, usize),
     ) -> Option<usize> {
         let matters = |coming: &Coming| {
-            coming.find(&self.rows).is_some_and(|(row, placed)| row.matters(&placed.mark, waiting))
+            coming.find(&self.rows).is_some_and(|(row, placed)| {
+                let expires_at = row.expires(placed.bar_close_at);
+                row.matters(&placed.mark, look.waiting, |bot| {
+                    look.may_enter(bot, (row.lane, coming.step), expires_at)
+                })
+            })
         };
         self.timeline.ahead(cursor, (from, end)).find(matters).map(|coming| coming.step)
     }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::driver::{BacktestError, Play, Played};
+use super::driver::{BacktestError, Extent, Play, Played};
 use super::market::Market;
+use super::room::{QtySteps, Rooms};
 use super::setup::Setup;
 use super::signals::SignalTable;
 use super::timeline::SignalCursor;
 use super::waiting::{Searches, Waiting};
-use crate::domain::ids::CycleId;
+use crate::domain::ids::{BotId, CycleId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
+use crate::domain::time::Timestamp;
 use crate::engine::cycle::Cycle;
 use crate::engine::settings::SymbolScope;
 use crate::signal::Gates;
@@ -22,14 +24,20 @@ const WINDOW: usize = 4_096;
 
 pub(super) fn play(market: &Market, setup: &Setup, span: (usize, usize)) -> Result<Played, BacktestError> {
     let signals = SignalTable::compute(market, setup, span)?;
-    Ok(play_on(market, setup, span, &signals))
+    Ok(play_on(market, setup, span, (&signals, Extent::Ledger)))
 }
 
 /// Plays on signals that were computed before.
-pub(super) fn play_on(market: &Market, setup: &Setup, span: (usize, usize), signals: &SignalTable) -> Played {
+pub(super) fn play_on(
+    market: &Market,
+    setup: &Setup,
+    span: (usize, usize),
+    (signals, extent): (&SignalTable, Extent),
+) -> Played {
     let mut play = Play::begin(market, setup, span);
     let mut teller = Teller::new(market, setup, signals, span);
     let mut searches = Searches::new(market);
+    let qty_steps = QtySteps::of(market, setup);
     let mut waiting = Waiting::default();
     let mut step = span.0;
     while step < span.1 {
@@ -37,7 +45,8 @@ pub(super) fn play_on(market: &Market, setup: &Setup, span: (usize, usize), sign
         play.account.step(&cycle);
         play.note(cycle.at);
         waiting = Waiting::of(market, &play.account, step);
-        let look = Look { market, waiting: &waiting };
+        let rooms = (extent == Extent::Trades).then(|| Rooms::of(market, &play.account));
+        let look = Look { market, waiting: &waiting, rooms: rooms.as_ref(), qty_steps: &qty_steps };
         let next = look.next_step((signals, &teller.cursor), &mut searches, (step, span.1));
         // What a grid answers inside a bar, it answers at the close of the bar before.
         let looks_back = (step + 2..span.1).contains(&next) && play.account.machine().answers_at_last_price();
@@ -49,10 +58,28 @@ pub(super) fn play_on(market: &Market, setup: &Setup, span: (usize, usize), sign
 /// What is looked out for after a step.
 pub(super) struct Look<'a> {
     market: &'a Market,
-    waiting: &'a Waiting,
+    pub(super) waiting: &'a Waiting,
+    /// `None` where also entries that are refused are to be looked at.
+    rooms: Option<&'a Rooms<'a>>,
+    qty_steps: &'a QtySteps,
 }
 
 impl Look<'_> {
+    /// Whether only the prices can keep a bot from an entry.
+    pub(super) fn is_open(&self, bot: BotId) -> bool {
+        self.rooms.is_none_or(|rooms| rooms.is_open(bot))
+    }
+
+    /// Whether an entry of a bot on a lane, by a signal that comes with a step, is worth a look.
+    pub(super) fn may_enter(&self, bot: BotId, (lane, step): (usize, usize), expires_at: Timestamp) -> bool {
+        let Some(rooms) = self.rooms else { return true };
+        // What one price forbids the next may allow, as long as the signal lives.
+        if self.market.at(step + 1).is_some_and(|next| next < expires_at) {
+            return rooms.is_open(bot);
+        }
+        rooms.may_enter(self.qty_steps, bot, (lane, step))
+    }
+
     /// The first step after `step` in which something can happen; `end` when there is none.
     fn next_step(
         &self,
@@ -61,9 +88,9 @@ impl Look<'_> {
         (step, end): (usize, usize),
     ) -> usize {
         let next = step + 1;
-        let Self { market, waiting } = *self;
+        let Self { market, waiting, .. } = *self;
         let next_at = market.at(next).unwrap_or_default();
-        if waiting.is_pressing || signals.is_waiting(waiting, cursor, next_at) {
+        if waiting.is_pressing || signals.is_waiting(self, cursor, next_at) {
             return next;
         }
         // Nothing in between is looked at, so this is as far as one has to look.
@@ -72,7 +99,7 @@ impl Look<'_> {
         while from < end {
             let to = if waiting.waits_for_prices() { (from + WINDOW).min(end) } else { end };
             let touched = waiting.first_touch(market, searches, from, to);
-            let marked = signals.next_mark(waiting, cursor, (from, touched.unwrap_or(to)));
+            let marked = signals.next_mark(self, cursor, (from, touched.unwrap_or(to)));
             if let Some(found) = marked.or(touched) {
                 return found;
             }

@@ -35,7 +35,7 @@ pub(super) struct BacktestArgs {
     #[arg(long)]
     pub(super) kind: Option<StrategyKind>,
     /// A parameter that differs from the strategy's own
-    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = assignment)]
+    #[arg(long = "param", value_name = "KEY=VALUE", num_args = 1.., value_parser = assignment)]
     pub(super) params: Vec<Assignment>,
     /// Candle file (CSV, .csv.gz, .zip or .feather); several make one tape
     #[arg(long, value_name = "FILE", num_args = 1..)]

@@ -1,8 +1,8 @@
 //! What an exchange lets be traded of one symbol: tick, step and minimums, and the rounding they ask for.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,16 @@ use serde::{Deserialize, Serialize};
 use super::krw_steps;
 use super::money::{Price, Qty, Quote};
 
-/// An exchange symbol as the exchange writes it: `BTCUSDT`, `KRW-BTC`. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Characters that a symbol has at most.
+const SYMBOL_CHARS_MAX: usize = 30;
+/// Two numbers hold that many.
+const SYMBOL_BYTES: usize = 32;
+
+/// An exchange symbol as the exchange writes it: `BTCUSDT`, `KRW-BTC`. Its text is kept in place, followed by
+/// zeros, which no symbol holds: symbols are copied and compared all the time.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Symbol(Arc<str>);
+pub struct Symbol([u8; SYMBOL_BYTES]);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("symbol `{0}` is not 2 to 30 characters of A-Z, 0-9, `-` and `_`")]
@@ -22,15 +28,26 @@ pub struct BadSymbol(String);
 impl Symbol {
     pub fn try_new(text: &str) -> Result<Self, BadSymbol> {
         let allowed = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '-' || c == '_';
-        if (2..=30).contains(&text.len()) && text.chars().all(allowed) {
-            Ok(Self(text.into()))
-        } else {
-            Err(BadSymbol(text.to_owned()))
+        let mut kept = [0; SYMBOL_BYTES];
+        match kept.get_mut(..text.len()) {
+            Some(place) if (2..=SYMBOL_CHARS_MAX).contains(&text.len()) && text.chars().all(allowed) => {
+                place.copy_from_slice(text.as_bytes());
+                Ok(Self(kept))
+            }
+            Some(_) | None => Err(BadSymbol(text.to_owned())),
         }
     }
 
+    /// Numbers that are ordered as the texts are.
+    fn order(&self) -> [u128; 2] {
+        let (halves, _) = self.0.as_chunks();
+        [0, 1].map(|half| halves.get::<usize>(half).map_or(0, |bytes| u128::from_be_bytes(*bytes)))
+    }
+
     pub fn as_str(&self) -> &str {
-        &self.0
+        let text = self.0.split(|byte| *byte == 0).next().unwrap_or_default();
+        // Only letters, digits and signs of one byte are ever written.
+        std::str::from_utf8(text).unwrap_or_default()
     }
 
     /// The symbol of `base` in `quote`, as the exchanges of that quote currency write it.
@@ -42,7 +59,7 @@ impl Symbol {
     /// The tick at `price` where `told` is the tick that the exchange told: in Upbit's KRW market ticks grow with the
     /// price, and a price may stand elsewhere than the market did when the tick was told.
     pub fn tick_at(&self, price: Price, told: Price) -> Price {
-        if !self.0.starts_with("KRW-") {
+        if !self.0.starts_with(b"KRW-") {
             return told;
         }
         Price::try_new(krw_steps::step_for(price.decimal(), told.decimal())).unwrap_or(told)
@@ -50,16 +67,35 @@ impl Symbol {
 
     /// The currency it is quoted in, read from its name: `KRW-BTC` is in KRW, `ETHUSDC` in USDC, all else in USDT.
     pub fn quote_asset(&self) -> &'static str {
-        if self.0.starts_with("KRW-") {
+        let text = self.as_str();
+        if text.starts_with("KRW-") {
             return "KRW";
         }
-        ["USDC", "BUSD", "FDUSD", "USD"].into_iter().find(|asset| self.0.ends_with(asset)).unwrap_or("USDT")
+        ["USDC", "BUSD", "FDUSD", "USD"].into_iter().find(|asset| text.ends_with(asset)).unwrap_or("USDT")
+    }
+}
+
+impl Ord for Symbol {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for Symbol {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Symbol").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -81,7 +117,7 @@ impl TryFrom<String> for Symbol {
 
 impl From<Symbol> for String {
     fn from(symbol: Symbol) -> Self {
-        symbol.0.to_string()
+        symbol.as_str().to_owned()
     }
 }
 
@@ -240,6 +276,15 @@ mod tests {
         for (symbol, asset) in [("BTCUSDT", "USDT"), ("KRW-BTC", "KRW"), ("ETHUSDC", "USDC")] {
             assert_eq!(Symbol::try_new(symbol).unwrap().quote_asset(), asset);
         }
-        assert!(Symbol::try_new("btc").is_err());
+        let long = "A".repeat(30);
+        assert_eq!(Symbol::try_new(&long).unwrap().as_str(), long);
+        for bad in ["btc", "", "A", &format!("{long}A"), "BTC\0"] {
+            assert!(Symbol::try_new(bad).is_err(), "{bad}");
+        }
+        let mut names = ["KRW-BTC", "BTCUSDT", "BTC", "BTCU", "BTCUSDC", "1INCHUSDT"];
+        let mut symbols = names.map(|name| Symbol::try_new(name).unwrap());
+        names.sort_unstable();
+        symbols.sort_unstable();
+        assert_eq!(symbols.map(|symbol| symbol.to_string()), names);
     }
 }

@@ -182,7 +182,7 @@ impl AccountMachine {
         let margin = capital.part(self.config.settings.entry_pct);
         let leverage = self.leverage(bot);
         let qty = margin.leveraged(leverage).quantity_at(price);
-        self.fit(bot, symbol, price, qty, leverage)
+        self.fit_into(|| Ok(capital), bot, (symbol, price), (qty, leverage))
     }
 
     pub(super) fn leverage(&self, bot: &BotConfig) -> Leverage {
@@ -198,6 +198,17 @@ impl AccountMachine {
         qty: Qty,
         leverage: Leverage,
     ) -> Result<Sized, Obstacle> {
+        self.fit_into(|| self.capital(bot), bot, (symbol, price), (qty, leverage))
+    }
+
+    /// [`Self::fit`] for who may know the capital already: it is reckoned from all that is held.
+    fn fit_into(
+        &self,
+        capital: impl FnOnce() -> Result<Quote, Obstacle>,
+        bot: &BotConfig,
+        (symbol, price): (&Symbol, Price),
+        (qty, leverage): (Qty, Leverage),
+    ) -> Result<Sized, Obstacle> {
         let instrument = self
             .config
             .instruments
@@ -209,7 +220,7 @@ impl AccountMachine {
             .and_then(|()| instrument.check_notional(price, qty))
             .map_err(|error| (Code::BelowMinimum, error.to_string()))?;
         let margin = price.notional(qty).margin_at(leverage);
-        let capital = self.capital(bot)?;
+        let capital = capital()?;
         let used = self.margin_used(bot.id);
         if used + margin > capital {
             let detail =

@@ -5,8 +5,9 @@
 
 use rust_decimal::Decimal;
 
+use crate::domain::ids::BotId;
 use crate::domain::instrument::Symbol;
-use crate::domain::money::{Pct, Price};
+use crate::domain::money::{Leverage, Pct, Price, Quote};
 use crate::domain::order::Purpose;
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
@@ -63,7 +64,33 @@ impl Watch {
     }
 }
 
+/// What a bot could still open, as long as nothing happens to the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// Nothing, whatever the prices: it or the account holds as many positions as it may.
+    None,
+    /// As much as its capital gives: margin of `used` is bound already, and of the account's equity the part `kept` is
+    /// what the bot has less what one entry takes. An entry is refused where that is below `used`, by more than what
+    /// rounding its quantity down leaves unused.
+    Funds { used: Quote, kept: Decimal, leverage: Leverage },
+}
+
 impl AccountMachine {
+    /// The room of each bot that follows signals.
+    pub fn rooms(&self) -> impl Iterator<Item = (BotId, Room)> {
+        let bots = self.config.bots.values().filter(|bot| bot.grid.is_none());
+        bots.map(|bot| (bot.id, self.room(bot)))
+    }
+
+    fn room(&self, bot: &BotConfig) -> Room {
+        if self.position_limit(bot).is_some() {
+            return Room::None;
+        }
+        let left = Decimal::ONE - self.config.settings.entry_pct.fraction();
+        let kept = bot.settings.allocation_percent.fraction() * left;
+        Room::Funds { used: self.margin_used(bot.id), kept, leverage: self.leverage(bot) }
+    }
+
     /// What each position and each grid waits for, apart from signals and from what its orders at the exchange do.
     pub fn watches(&self) -> impl Iterator<Item = Watch> {
         let positions = self.held.iter().map(|(key, held)| self.watch(key, held));

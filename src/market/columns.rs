@@ -151,7 +151,7 @@ impl Columns {
     }
 
     fn price(&self, number: i64) -> Option<Price> {
-        Price::try_new(Decimal::new(number, self.price_scale)).ok()
+        Price::of_number(number, self.price_scale)
     }
 
     /// When the bar at `index` closes.
@@ -182,6 +182,10 @@ impl Columns {
     }
 
     fn bound(&self, price: Decimal, round: impl Fn(&Decimal) -> Decimal, beyond: i64) -> i64 {
+        // Most prices have no more decimals than the series.
+        if let Some(number) = scaled(price, self.price_scale).and_then(|number| i64::try_from(number).ok()) {
+            return number;
+        }
         let power = Decimal::from(10_u64.saturating_pow(self.price_scale));
         let number = price.checked_mul(power).and_then(|number| i64::try_from(round(&number)).ok());
         number.unwrap_or(beyond)

@@ -60,13 +60,13 @@ impl Book {
                 PositionSide::Long => Decimal::ONE - MAINTENANCE_MARGIN_FRACTION,
                 PositionSide::Short => Decimal::ONE + MAINTENANCE_MARGIN_FRACTION,
             };
-            let bound = match position.side {
-                PositionSide::Long => (cost - part) / (qty * keeps),
-                PositionSide::Short => (cost + part) / (qty * keeps),
+            let worth = match position.side {
+                PositionSide::Long => cost - part,
+                PositionSide::Short => cost + part,
             };
             // No price is at or below zero: a long that is paid in full cannot be liquidated.
-            let is_beyond_reach = position.side == PositionSide::Long && bound <= Decimal::ZERO;
-            let bound = if is_beyond_reach { None } else { Some(bound.max(Decimal::ZERO)) };
+            let is_beyond_reach = position.side == PositionSide::Long && worth <= Decimal::ZERO;
+            let bound = (!is_beyond_reach).then(|| (worth / (qty * keeps)).max(Decimal::ZERO));
             SafePrice { symbol: position.symbol.clone(), side: position.side, bound }
         });
         (part > Decimal::ZERO).then(|| positions.collect())

@@ -10,7 +10,7 @@ use super::objective::{Bounds, Objective, score};
 use super::search::{Plan, Search, SearchError};
 use super::space::{Point, Space, SpaceError};
 use super::windows::{Span, Window};
-use crate::backtest::driver::{self, BacktestError, Stride};
+use crate::backtest::driver::{self, BacktestError, Extent, Stride};
 use crate::backtest::market::Market;
 use crate::backtest::setup::{BotSetup, Setup};
 use crate::backtest::signals::SignalTable;
@@ -181,7 +181,7 @@ impl Study {
         let table = SignalTable::assemble(&self.market, setup, |lane, _, _| {
             marks.of(&self.market, wanted, span.0, lane)
         })?;
-        let played = driver::play_on(&self.market, setup, span, &table);
+        let played = driver::play_on(&self.market, setup, span, (&table, Extent::Trades));
         Ok(figures::of(&self.market, setup, &played))
     }
 }

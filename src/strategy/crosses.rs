@@ -82,6 +82,11 @@ impl Cross {
         }
     }
 
+    /// Whether a cross downwards can say anything.
+    pub(super) const fn looks_down(&self) -> bool {
+        self.allow_short || self.exits
+    }
+
     pub(super) fn mark(&self, bars: &BarColumns<'_>, bar: usize, side: PositionSide) -> Option<Mark> {
         let allowed = side == PositionSide::Long || self.allow_short;
         let exits = |of: PositionSide| self.exits && side != of;
@@ -223,19 +228,30 @@ impl Lanes {
         marks: &mut [Vec<Mark>],
     ) {
         let closes = bars.close.get(first..).unwrap_or_default();
-        for (bar, close) in (first..).zip(closes) {
-            let now = self.step(&[*close; LANES]);
-            if may_cross(&self.previous, &now) {
-                for ((cross, _), (marks, pair)) in
-                    crosses.iter().zip(marks.iter_mut().zip(self.previous.iter().zip(&now)))
-                {
-                    if let Some(side) = crossed(Some(*pair.0), Some(*pair.1)) {
-                        marks.extend(cross.mark(bars, bar, side));
-                    }
+        let wanted = crosses.iter().any(|(cross, _)| cross.looks_down());
+        for (first, closes) in (first..).step_by(BATCH).zip(closes.chunks(BATCH)) {
+            let found = self.advance(closes.iter().map(|close| [*close; LANES]), wanted);
+            for (place, lane, side) in found.sides() {
+                if let Some(((cross, _), marks)) = crosses.get(lane).zip(marks.get_mut(lane)) {
+                    marks.extend(cross.mark(bars, first + place, side));
                 }
             }
-            self.previous = now;
         }
+    }
+
+    /// What crosses in the next bars, at most [`BATCH`] of them; downwards only where that is `wanted`.
+    #[inline]
+    pub(super) fn advance(&mut self, closes: impl Iterator<Item = Numbers>, wanted: bool) -> Crossings {
+        let mut found = Crossings { places: [(0, 0); BATCH], count: 0 };
+        let signs = |now: &Numbers| above_zero(now) | if wanted { below_zero(now) << LANES } else { 0 };
+        let mut before = signs(&self.previous);
+        for (place, closes) in (0..).zip(closes) {
+            self.previous = self.step(&closes);
+            let now = signs(&self.previous);
+            found.note(place, now & !before);
+            before = now;
+        }
+        found
     }
 
     /// The differences after one more close in each lane.
@@ -266,9 +282,53 @@ fn difference(from: &Numbers, less: &Numbers) -> Numbers {
     found
 }
 
-/// False only where no difference changes its sign: a cheap test for all of them.
+/// Bars that are gone through before anybody looks at what crossed in them.
+pub(super) const BATCH: usize = 256;
+
+/// Where lanes cross: the place of a bar, and a bit for each lane that crosses upwards there, and eight bits higher for
+/// each that crosses downwards. Crosses come too often for a branch to foresee them, so that all bars are noted, and the
+/// next overwrites one in which nothing crosses.
+pub(super) struct Crossings {
+    places: [(usize, u64); BATCH],
+    count: usize,
+}
+
+impl Crossings {
+    #[inline]
+    fn note(&mut self, place: usize, lanes: u64) {
+        if let Some(slot) = self.places.get_mut(self.count) {
+            *slot = (place, lanes);
+            self.count += usize::from(lanes != 0);
+        }
+    }
+
+    /// Place, lane and side of each, in order of place and lane.
+    pub(super) fn sides(&self) -> impl Iterator<Item = (usize, usize, PositionSide)> {
+        let places = self.places.iter().take(self.count);
+        places.flat_map(|(place, lanes)| {
+            let (up, down) = (lanes & ALL_LANES, lanes >> LANES);
+            let mut left = up | down;
+            std::iter::from_fn(move || {
+                let lane = usize::try_from(left.trailing_zeros()).ok().filter(|lane| *lane < LANES)?;
+                left &= left - 1;
+                let side = if (up >> lane) & 1 == 1 { PositionSide::Long } else { PositionSide::Short };
+                Some((*place, lane, side))
+            })
+        })
+    }
+}
+
+const ALL_LANES: u64 = (1 << LANES) - 1;
+const BITS: [u64; LANES] = [1, 2, 4, 8, 16, 32, 64, 128];
+
+/// The lanes with a number above zero, a bit each.
 #[inline]
-#[expect(clippy::needless_bitwise_bool, reason = "branches would keep the lanes from being compared at once")]
-pub(super) fn may_cross(previous: &Numbers, now: &Numbers) -> bool {
-    previous.iter().zip(now).fold(false, |any, (previous, now)| any | (previous * now <= 0.0))
+fn above_zero(numbers: &Numbers) -> u64 {
+    numbers.iter().zip(BITS).fold(0, |all, (number, bit)| all | if *number > 0.0 { bit } else { 0 })
+}
+
+/// The lanes with a number below zero, a bit each.
+#[inline]
+fn below_zero(numbers: &Numbers) -> u64 {
+    numbers.iter().zip(BITS).fold(0, |all, (number, bit)| all | if *number < 0.0 { bit } else { 0 })
 }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::crosses::{Cross, LANES, Lanes, may_cross};
+use super::crosses::{BATCH, Cross, LANES, Lanes};
 use super::ema_cross::crossed;
 use super::scan::{BarColumns, Mark};
 
@@ -42,17 +42,16 @@ pub(super) fn marks_in_pieces(
     lanes.take_over(0, &begin, 0)?;
     let begun = lanes.clone();
     let mut found: [Vec<Mark>; LANES] = std::array::from_fn(|_| Vec::new());
-    for place in 0..length {
-        let now = lanes.step(&each_piece(|piece| closes.get(piece * length + place)));
-        if may_cross(&lanes.previous, &now) {
-            let pairs = lanes.previous.iter().zip(&now);
-            for ((piece, (before, now)), marks) in pairs.enumerate().zip(&mut found) {
-                let side = crossed(Some(*before), Some(*now));
-                let bar = range.start + piece * length + place;
-                marks.extend(side.and_then(|side| cross.mark(bars, bar, side)));
+    for first in (0..length).step_by(BATCH) {
+        let places = first..(first + BATCH).min(length);
+        let closes = places.map(|place| each_piece(|piece| closes.get(piece * length + place)));
+        let crossings = lanes.advance(closes, cross.looks_down());
+        for (place, piece, side) in crossings.sides() {
+            let bar = range.start + piece * length + first + place;
+            if let Some(marks) = found.get_mut(piece) {
+                marks.extend(cross.mark(bars, bar, side));
             }
         }
-        lanes.previous = now;
     }
     if (1..LANES).any(|piece| lanes.bits(piece - 1) != begun.bits(piece)) {
         return None;
