@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::instrument::Symbol;
-use crate::domain::money::Price;
+use crate::domain::money::{Price, Qty};
 use crate::domain::order::{Order, OrderKind, Purpose};
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
@@ -225,7 +225,15 @@ impl AccountMachine {
         leaving.attempt = (leaving.attempt + 1).min(ATTEMPT_MAX);
         let (purpose, attempt) = (leaving.purpose, leaving.attempt);
         let intent = Intent { attempt, ..Intent::reduce(key, held, purpose, OrderKind::Market) };
-        self.intend(intent);
+        let closable = self.closable(&key.symbol, intent.qty);
+        // Less than a step is offered as it is: some exchanges take that.
+        let qty = if closable.is_zero() { intent.qty } else { closable };
+        self.intend(Intent { qty, ..intent });
+    }
+
+    /// As much of a position as the exchange's step lets be closed: that may be coarser than when it was opened.
+    pub(super) fn closable(&self, symbol: &Symbol, qty: Qty) -> Qty {
+        self.config.instruments.get(symbol).map_or(qty, |rules| rules.floor_qty(qty))
     }
 
     /// Takes a grid's exits back before what it holds is closed at the market; where reduce-only would not keep the two

@@ -124,7 +124,9 @@ impl AccountMachine {
 
     fn sync_one(&mut self, key: &HeldKey, purpose: Purpose, trigger: Option<Price>, qty: Qty) {
         let found = self.look_over(key, purpose, trigger, qty);
-        let new_one_first = trigger.is_some() && self.places_before_cancelling(key);
+        let new_one_first = trigger.is_some()
+            && self.places_before_cancelling(key)
+            && (found.outdated.is_empty() || !self.closable(&key.symbol, qty).is_zero());
         for order in found.outdated {
             // What would close more than its bot holds goes at once, whatever else is under way.
             let may_go = !found.waits || found.is_coming || order.remaining_qty() > qty;
@@ -136,8 +138,10 @@ impl AccountMachine {
             return;
         }
         if let (Some(trigger), Some(held)) = (trigger, self.held.get(key)) {
-            let has_no_use =
-                held.holding.is_chased() || held.holding.exit.is_some_and(|leaving| leaving.waits(self.now));
+            let qty = self.closable(&key.symbol, qty);
+            let has_no_use = qty.is_zero()
+                || held.holding.is_chased()
+                || held.holding.exit.is_some_and(|leaving| leaving.waits(self.now));
             if has_no_use {
                 return;
             }
@@ -146,7 +150,7 @@ impl AccountMachine {
             } else {
                 OrderKind::TakeProfitMarket { trigger }
             };
-            let intent = Intent::reduce(key, held, purpose, kind);
+            let intent = Intent { qty, ..Intent::reduce(key, held, purpose, kind) };
             self.intend(intent);
         }
     }
@@ -156,7 +160,11 @@ impl AccountMachine {
         let mut found = Protecting::default();
         let mut in_doubt = 0;
         for order in self.orders.on(key).filter(|order| order.purpose == purpose) {
-            let fits = order.kind.price() == trigger && order.remaining_qty() == qty;
+            let covers = |order: &Order| {
+                let left = order.remaining_qty();
+                left == qty || left == self.closable(&key.symbol, qty)
+            };
+            let fits = order.kind.price() == trigger && covers(order);
             if self.orders.ending.contains_key(&order.client_order_id) {
                 // Over at the exchange.
             } else if order.status.is_in_flight() {

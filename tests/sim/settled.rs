@@ -158,6 +158,14 @@ impl Desk<'_> {
             let Sort::Trigger { at, .. } = order.sort else { return Err(format!("{} rests", order.cid)) };
             resting.push((key.bot.unwrap(), key.purpose.as_str(), at, order.lots - order.filled));
         }
+        // What was bought in finer steps than today's is protected in today's.
+        let steps = |lots: i64| lots - lots % self.venue.rules.step;
+        for (bot, purpose, at, lots) in &mut wanted {
+            if !resting.contains(&(*bot, *purpose, *at, *lots)) {
+                *lots = steps(*lots);
+            }
+        }
+        wanted.retain(|(.., lots)| *lots > 0);
         wanted.sort_unstable();
         resting.sort_unstable();
         if wanted == resting { Ok(()) } else { Err(format!("wanted {wanted:?}, resting {resting:?}")) }

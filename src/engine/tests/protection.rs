@@ -9,10 +9,34 @@ use crate::domain::ids::TradeId;
 use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::side::PositionMode;
 use crate::domain::side::PositionSide::Long;
+use crate::engine::config::Halt;
 use crate::engine::event::Event;
 use crate::engine::turn::NoticeKind;
 use crate::matching::config::BookConfig;
 use crate::matching::fixtures as paper;
+
+#[test]
+fn what_was_bought_in_finer_steps_is_closed_in_todays() {
+    let mut config = account();
+    set(&mut config, &[("auto_exit", "on")]);
+    let mut rig = Rig::new(config);
+    rig.open_long();
+    let held = rig.held();
+    rig.configure(|config| {
+        let instruments = std::sync::Arc::make_mut(&mut config.instruments);
+        instruments.get_mut(&symbol(BTC)).unwrap().step = "0.7".parse().unwrap();
+    });
+    let closable = rig.config.instruments[&symbol(BTC)].floor_qty(held);
+    assert!(!closable.is_zero() && closable < held);
+    rig.configure(|config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten: true }));
+    rig.price("100");
+    rig.price("100");
+    let closed: Vec<_> =
+        rig.intents.iter().filter(|order| order.purpose == Purpose::Flatten).map(|order| order.qty).collect();
+    // What is less than a step is tried, ever more rarely; no stop is placed for it.
+    assert_eq!(closed, [closable, held.minus(closable), held.minus(closable)]);
+    assert_eq!((rig.held(), rig.noticed(NoticeKind::Unprotected)), (held.minus(closable), 0));
+}
 
 #[test]
 fn switching_auto_exit_places_and_withdraws_protection() {
