@@ -76,8 +76,14 @@ impl AccountMachine {
         };
         let Some(held) = self.held.get_mut(&key) else { return };
         held.holding.passed_since.get_or_insert(now);
-        if self.config.settings.auto_exit && !self.is_leaving(&key) {
-            self.leave(&key, code, Purpose::Exit, reason);
+        let grid = self.config.bots.get(&key.bot).and_then(|bot| bot.grid.as_ref());
+        // The owner of a grid has asked for the stop, whatever the account does by itself.
+        let purpose = match grid {
+            Some(setup) => setup.config.exchange_stop.then_some(Purpose::Flatten),
+            None => self.config.settings.auto_exit.then_some(Purpose::Exit),
+        };
+        if let Some(purpose) = purpose.filter(|_| !self.is_leaving(&key)) {
+            self.leave(&key, code, purpose, reason);
         }
     }
 

@@ -7,30 +7,49 @@ use crate::domain::order::{Order, OrderKind};
 
 use super::machine::{AccountMachine, HeldKey};
 
-/// Whether the order may have fills that are not here yet. What rests on a line may wait for its fills for days.
+/// Whether the order may have fills that are not here yet, and will have them soon.
 pub(super) fn is_entering(order: &Order) -> bool {
     order.purpose.increases() && order.kind == OrderKind::Market
+}
+
+/// An exit that waits.
+#[derive(Debug)]
+pub(super) struct Early {
+    pub(super) fill: Fill,
+    /// Fills were asked for since, and have come.
+    is_swept: bool,
 }
 
 impl AccountMachine {
     /// Keeps an exit that closes more than is booked, while an entry of its position may have fills that are not here.
     pub(super) fn keep_early(&mut self, fill: &Fill) -> bool {
-        let is_early = self.is_early(fill);
-        if is_early {
-            let trade = (fill.symbol.clone(), fill.trade_id.clone());
-            if self.early.insert(trade, fill.clone()).is_none() {
-                self.ask_for_fills();
-            }
+        let trade = (fill.symbol.clone(), fill.trade_id.clone());
+        let is_early = self.is_early(fill, false);
+        if is_early && !self.early.contains_key(&trade) {
+            self.early.insert(trade, Early { fill: fill.clone(), is_swept: false });
+            self.ask_for_fills();
         }
         is_early
     }
 
-    fn is_early(&self, fill: &Fill) -> bool {
+    /// An order at the market has its fills soon; of what rests on a line, only those are waited for that were told by now.
+    fn is_early(&self, fill: &Fill, is_swept: bool) -> bool {
         let bot = fill.client_order_id.key().and_then(|key| key.bot);
         let (false, Some(bot)) = (fill.side == fill.position_side.entry_side(), bot) else { return false };
         let key = HeldKey::new((bot, fill.symbol.clone()), fill.position_side);
         let held = self.held.get(&key).map_or(Qty::ZERO, |held| held.position().qty);
-        fill.qty > held && !self.config.venue.consistent_snapshots && self.orders.on(&key).any(is_entering)
+        let may_have_filled =
+            |order: &Order| order.purpose.increases() && (!is_swept || order.kind == OrderKind::Market);
+        fill.qty > held
+            && !self.config.venue.consistent_snapshots
+            && self.orders.on(&key).any(may_have_filled)
+    }
+
+    /// The fills that were told by now are here.
+    pub(super) fn note_early_swept(&mut self) {
+        for early in self.early.values_mut() {
+            early.is_swept = true;
+        }
     }
 
     /// Books those whose entry is here now, the earliest first.
@@ -39,12 +58,13 @@ impl AccountMachine {
             return;
         }
         let waiting = std::mem::take(&mut self.early).into_iter();
-        let (waiting, due): (Vec<_>, Vec<_>) = waiting.partition(|(_, fill)| self.is_early(fill));
+        let (waiting, due): (Vec<_>, Vec<_>) =
+            waiting.partition(|(_, early)| self.is_early(&early.fill, early.is_swept));
         self.early.extend(waiting);
-        let mut due: Vec<Fill> = due.into_iter().map(|(_, fill)| fill).collect();
+        let mut due: Vec<Fill> = due.into_iter().map(|(_, early)| early.fill).collect();
         due.sort_by_key(|fill| fill.at);
         for fill in due {
-            self.book_fill(&fill);
+            self.book_fill_now(&fill);
         }
     }
 }

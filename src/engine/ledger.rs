@@ -25,11 +25,14 @@ const ADVICE: &str = "what a bot holds was closed or changed by somebody else: r
 impl AccountMachine {
     /// Books one fill, unless it was booked before.
     pub(super) fn book_fill(&mut self, fill: &Fill) {
+        if !self.booked.has(&fill.symbol, &fill.trade_id) && !self.keep_early(fill) {
+            self.book_fill_now(fill);
+        }
+    }
+
+    pub(super) fn book_fill_now(&mut self, fill: &Fill) {
         let fill = &*self.with_priced_fee(fill);
         let retold_since = self.durable.retold_since();
-        if !self.booked.has(&fill.symbol, &fill.trade_id) && self.keep_early(fill) {
-            return;
-        }
         if !self.booked.note(BookedTrade::of(fill), retold_since) {
             return;
         }

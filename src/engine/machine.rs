@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use crate::domain::client_order_id::SEQUENCE_MAX;
 use crate::domain::external::ExternalFill;
-use crate::domain::fill::Fill;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
@@ -22,6 +21,7 @@ use super::config::{AccountConfig, BotConfig, Venue};
 use super::cycle::Cycle;
 use super::decision::Code;
 use super::discrepancies::Sighting;
+use super::early::Early;
 use super::event::Event;
 use super::grid::state::GridMemory;
 use super::levels::{Basis, Levels};
@@ -83,7 +83,7 @@ pub struct AccountMachine {
     /// Forced closes that waited for the fills before them.
     pub(super) put_off: BTreeMap<(Symbol, TradeId), ExternalFill>,
     /// Exits that wait for the fills of the entry that they close.
-    pub(super) early: BTreeMap<(Symbol, TradeId), Fill>,
+    pub(super) early: BTreeMap<(Symbol, TradeId), Early>,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
     pub(super) words: Words,

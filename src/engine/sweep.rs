@@ -40,12 +40,13 @@ impl AccountMachine {
         let at = nameless.map(|order| order.times.decided_at).fold(at, Timestamp::min);
         // What waits to be booked is told again after a restart.
         let waiting =
-            self.early.values().map(|fill| fill.at).chain(self.put_off.values().map(|fill| fill.at));
+            self.early.values().map(|early| early.fill.at).chain(self.put_off.values().map(|fill| fill.at));
         let at = waiting.fold(at, Timestamp::min);
         if self.durable.swept_until.is_some_and(|until| until < at) {
             self.durable.swept_until = Some(at);
             self.turn.records.push(Record::StateChanged);
         }
+        self.note_early_swept();
         self.book_forced_closes();
     }
 

@@ -193,9 +193,9 @@ impl Desk<'_> {
             .collect();
         slots.extend(entering.filter_map(|other| Some((other.bot?, self.number(other)))));
         slots.insert((bot.id, self.number(order)));
-        // The lines of a grid that has begun are one position, held or not.
-        let goes_on = order.purpose.has_line()
-            && self.journal.state.grids.get(&bot.id).is_some_and(|grid| grid.is_started);
+        // The lines of a grid that has begun are one position, held or not; and what is added to one is no other.
+        let has_begun = || self.journal.state.grids.get(&bot.id).is_some_and(|grid| grid.is_started);
+        let goes_on = if order.purpose.has_line() { has_begun() } else { order.purpose != Purpose::Entry };
         if !goes_on && slots.len() > usize::from(self.told.settings.max_positions) {
             return Self::wrong(format!("{id} would be position {} of the account", slots.len()));
         }

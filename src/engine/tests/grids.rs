@@ -243,6 +243,20 @@ fn the_stop_of_the_whole_holding_rests_at_the_exchange_and_moves_with_it() {
     assert!(!rig.config.bots[&ONE].is_running);
 }
 
+#[test]
+fn where_the_price_has_passed_the_stop_at_the_exchange_what_is_held_is_closed() {
+    let mut config =
+        grid_account(GridConfig { stop_lower: Some(price("85")), exchange_stop: true, ..grid() });
+    config.venue.consistent_snapshots = false;
+    let mut rig = rig_of(config);
+    rig.fates.push_back((Purpose::StopLoss, Fate::WouldTrigger));
+    rig.price("95");
+    assert_eq!(rig.intended(Purpose::Flatten).len(), 1);
+    rig.price("95");
+    assert!(rig.held().is_zero());
+    assert_eq!(rig.intended(Purpose::StopLoss).len(), 1);
+}
+
 /// The tick may have become coarser since the grid was made, and an exchange refuses every price beside it.
 #[test]
 fn the_stop_at_the_exchange_keeps_to_the_tick() {

@@ -11,6 +11,7 @@ use crate::domain::ids::{ClientOrderId, OrderKey, TradeId};
 use crate::domain::money::Qty;
 use crate::domain::order::{OrderKind, Purpose};
 use crate::domain::side::PositionSide::{Long, Short};
+use crate::domain::side::Side;
 use crate::engine::config::Halt;
 use crate::engine::event::Event;
 use crate::engine::grid::{Direction, GridConfig};
@@ -110,6 +111,22 @@ fn an_exit_that_is_told_before_its_entry_waits_for_it() {
     assert_eq!(rig.fills.len(), 0, "nothing is held that it could have closed");
     rig.price("100");
     assert_eq!(rig.fills.len(), 2);
+    assert_eq!(rig.held().to_string(), "0");
+    assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
+}
+
+#[test]
+fn an_exit_of_a_line_that_is_told_before_its_entry_waits_until_fills_were_asked_for() {
+    let mut config = grid_account(grid());
+    (config.venue.consistent_snapshots, config.venue.may_hold_external) = (false, true);
+    let mut rig = rig_of(config);
+    rig.miss(["100", "100", "95", "95"]);
+    let mut exit = rig.executed.last().unwrap().clone();
+    let entry = exit.client_order_id.key().unwrap();
+    exit.client_order_id = ClientOrderId::new(&OrderKey { purpose: Purpose::StopLoss, ..entry });
+    (exit.trade_id, exit.side) = (TradeId("X1".to_owned()), Long.exit_side());
+    rig.handle(Event::Fill(exit));
+    assert_eq!(rig.fills.iter().map(|booked| booked.fill.side).collect::<Vec<_>>(), [Side::Buy, Side::Sell]);
     assert_eq!(rig.held().to_string(), "0");
     assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
 }
