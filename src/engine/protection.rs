@@ -56,10 +56,9 @@ impl AccountMachine {
         let is_excess = |order: &&Order| {
             let key = HeldKey::of(order);
             let held = key.as_ref().and_then(|key| self.held.get(key));
-            let is_against =
-                key.is_some_and(|key| self.holds_on(&key.bot_symbol(), order.position_side.opposite()));
+            let is_against = |key: &HeldKey| self.holds_on(&key.bot_symbol(), key.side.opposite());
             match (held, order.purpose.increases()) {
-                (_, true) if is_against => true,
+                (_, true) if key.as_ref().is_some_and(is_against) => true,
                 (Some(held), false) => {
                     !order.purpose.protects() && order.remaining_qty() > held.position().qty
                 }

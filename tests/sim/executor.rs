@@ -171,10 +171,11 @@ impl Desk<'_> {
     pub(crate) fn hear(&mut self) -> Done {
         while let Some(event) = self.venue.next_told(self.now) {
             match event {
+                ExchangeEvent::Resync { .. } if self.is(Mutant::ResyncIgnored) => {}
                 ExchangeEvent::Resync { .. } => {
                     // What changed while nobody listened was not told: terms are set anew.
                     self.p().prepared.clear();
-                    self.p().resync = !self.is(Mutant::ResyncIgnored);
+                    self.p().resync = true;
                 }
                 ExchangeEvent::TermsChanged { symbol } => {
                     self.p().prepared.remove(&symbol);
