@@ -2,8 +2,8 @@
 //!
 //! [`plan`] is the arithmetic: which lines, how much on each, what a round trip earns, and every reason why a grid
 //! is refused; [`difference`] compares two ladders. [`lots`] pairs what lines open with what they close. The rest is a
-//! chapter of the account machine: `steering` begins and stops a grid, `lines` gives its lines the orders they lack,
-//! `booking` takes in fills.
+//! chapter of the account machine: `steering` begins and stops a grid, `edits` follows what is changed of one at work,
+//! `lines` gives its lines the orders they lack, `booking` takes in fills.
 //!
 //! # Words
 //!
@@ -31,6 +31,7 @@ pub mod state;
 pub mod waiting;
 
 mod booking;
+mod edits;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod lines;

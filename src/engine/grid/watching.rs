@@ -7,8 +7,8 @@ use crate::engine::machine::AccountMachine;
 use crate::engine::watch::Watch;
 
 use super::GridConfig;
+use super::edits::place_of;
 use super::state::{GridSetup, GridState};
-use super::steering::place_of;
 use super::waiting::Waiting;
 
 impl AccountMachine {
