@@ -76,13 +76,10 @@ impl AccountMachine {
         };
         let Some(held) = self.held.get_mut(&key) else { return };
         held.holding.passed_since.get_or_insert(now);
-        let grid = self.config.bots.get(&key.bot).and_then(|bot| bot.grid.as_ref());
-        // The owner of a grid has asked for the stop, whatever the account does by itself.
-        let purpose = match grid {
-            Some(setup) => setup.config.exchange_stop.then_some(Purpose::Flatten),
-            None => self.config.settings.auto_exit.then_some(Purpose::Exit),
-        };
-        if let Some(purpose) = purpose.filter(|_| !self.is_leaving(&key)) {
+        if self.protects_at_exchange(key.bot) && !self.is_leaving(&key) {
+            // The owner of a grid has asked for its stop, whatever the account does by itself.
+            let is_grid = self.grid_key(key.bot).is_some();
+            let purpose = if is_grid { Purpose::Flatten } else { Purpose::Exit };
             self.leave(&key, code, purpose, reason);
         }
     }

@@ -23,26 +23,29 @@ pub(super) struct Early {
 impl AccountMachine {
     /// Keeps an exit that closes more than is booked, while an entry of its position may have fills that are not here.
     pub(super) fn keep_early(&mut self, fill: &Fill) -> bool {
+        if !self.is_early(fill, false) || self.booked.has(&fill.symbol, &fill.trade_id) {
+            return false;
+        }
         let trade = (fill.symbol.clone(), fill.trade_id.clone());
-        let is_early = self.is_early(fill, false);
-        if is_early && !self.early.contains_key(&trade) {
+        if !self.early.contains_key(&trade) {
             self.early.insert(trade, Early { fill: fill.clone(), is_swept: false });
             self.ask_for_fills();
         }
-        is_early
+        true
     }
 
     /// An order at the market has its fills soon; of what rests on a line, only those are waited for that were told by now.
     fn is_early(&self, fill: &Fill, is_swept: bool) -> bool {
-        let bot = fill.client_order_id.key().and_then(|key| key.bot);
-        let (false, Some(bot)) = (fill.side == fill.position_side.entry_side(), bot) else { return false };
+        let is_entry = fill.side == fill.position_side.entry_side();
+        if is_entry || self.config.venue.consistent_snapshots {
+            return false;
+        }
+        let Some(bot) = fill.client_order_id.key().and_then(|key| key.bot) else { return false };
         let key = HeldKey::new((bot, fill.symbol.clone()), fill.position_side);
         let held = self.held.get(&key).map_or(Qty::ZERO, |held| held.position().qty);
         let may_have_filled =
             |order: &Order| order.purpose.increases() && (!is_swept || order.kind == OrderKind::Market);
-        fill.qty > held
-            && !self.config.venue.consistent_snapshots
-            && self.orders.on(&key).any(may_have_filled)
+        fill.qty > held && self.orders.on(&key).any(may_have_filled)
     }
 
     /// The fills that were told by now are here.

@@ -25,7 +25,7 @@ const ADVICE: &str = "what a bot holds was closed or changed by somebody else: r
 impl AccountMachine {
     /// Books one fill, unless it was booked before.
     pub(super) fn book_fill(&mut self, fill: &Fill) {
-        if !self.booked.has(&fill.symbol, &fill.trade_id) && !self.keep_early(fill) {
+        if !self.keep_early(fill) {
             self.book_fill_now(fill);
         }
     }

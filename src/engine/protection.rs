@@ -107,7 +107,7 @@ impl AccountMachine {
     }
 
     /// Exits rest at the exchange where auto_exit may exit; a grid's stop, where its owner has asked for it.
-    fn protects_at_exchange(&self, bot: BotId) -> bool {
+    pub(super) fn protects_at_exchange(&self, bot: BotId) -> bool {
         let grid = self.config.bots.get(&bot).and_then(|bot| bot.grid.as_ref());
         let is_asked_for = grid.map_or(self.config.settings.auto_exit, |setup| setup.config.exchange_stop);
         self.config.venue.conditional_orders && is_asked_for

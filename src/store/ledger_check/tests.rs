@@ -10,6 +10,19 @@ fn ledger(scratch: &Scratch) -> Store {
     store
 }
 
+/// [`ledger`] whose first account has traded nothing.
+fn ledger_without_fills(scratch: &Scratch) -> Store {
+    let store = ledger(scratch);
+    let wipe = "DELETE FROM fills WHERE account_id = 1; DELETE FROM bot_positions WHERE account_id = 1;
+                DELETE FROM orders WHERE account_id = 1";
+    store.conn().execute_batch(wipe).unwrap();
+    store
+}
+
+fn wallets_hold(store: &Store) -> bool {
+    check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
+}
+
 /// The differences after `tampering`: check, account, subject's first word, field, stored, recomputed.
 fn found(tampering: &str) -> Vec<(&'static str, String, String, &'static str, String, String)> {
     let scratch = Scratch::new();
@@ -119,14 +132,12 @@ fn what_is_missing_or_double_is_found() {
 fn two_bots_on_one_side_share_the_exchanges_average() {
     // Bot 2 buys what bot 1 holds at another price; the exchange averages both, so bot 1's exit realizes another part.
     let scratch = Scratch::new();
-    let store = ledger(&scratch);
+    let store = ledger_without_fills(&scratch);
     let at = 1_655_262_000_000_i64 + 4_000_000;
     store
         .conn()
         .execute_batch(&format!(
-            "DELETE FROM fills WHERE account_id = 1; DELETE FROM bot_positions WHERE account_id = 1;
-             DELETE FROM orders WHERE account_id = 1;
-             INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, column3, column2, column4, 'long', column5, '1',
+            "INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, column3, column2, column4, 'long', column5, '1',
                  '0', 'USDT', 'taker', column6, 1, {at} + column7, column7, 0, NULL
              FROM (VALUES ('P1', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 1, 'buy', '100', '0', 1),
                           ('P2', 'tfaaaaaacaaaaabbqfsyjiqaaaab', 2, 'buy', '200', '0', 2),
@@ -139,7 +150,7 @@ fn two_bots_on_one_side_share_the_exchanges_average() {
              UPDATE paper_books SET state = json_set(state, '$.inner.wallet', '{book}') WHERE account_id = 1"
         );
         store.conn().execute_batch(&sql).unwrap();
-        check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
+        wallets_hold(&store)
     };
     assert!(wallets("10050", "10000"), "bot 1 gained 50; the exchange sold at its average of 150");
     assert!(!wallets("10000", "10000"));
@@ -149,15 +160,13 @@ fn two_bots_on_one_side_share_the_exchanges_average() {
 #[test]
 fn a_one_way_book_nets_both_sides_of_a_bot() {
     let scratch = Scratch::new();
-    let store = ledger(&scratch);
+    let store = ledger_without_fills(&scratch);
     let at = 1_655_262_000_000_i64 + 4_000_000;
     // Long 1 at 100 and short 2 at 110: the bot has two positions, the book is short 1 and has gained 10.
     store
         .conn()
         .execute_batch(&format!(
-            "DELETE FROM fills WHERE account_id = 1; DELETE FROM bot_positions WHERE account_id = 1;
-             DELETE FROM orders WHERE account_id = 1;
-             INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, 1, column2, column3, column4, column5, column6,
+            "INSERT INTO fills SELECT 1, 'BTCUSDT', column1, column2, 1, column2, column3, column4, column5, column6,
                  '0', 'USDT', 'taker', '0', 1, {at} + column7, column7, 0, NULL
              FROM (VALUES ('P1', 'tfaaaaaacaaaaaarqfsu3m4aaaab', 'buy', 'long', '100', '1', 1),
                           ('P2', 'tfaaaaaacaaaaabbqfsyjiqaaaab', 'sell', 'short', '110', '2', 2));
@@ -170,7 +179,7 @@ fn a_one_way_book_nets_both_sides_of_a_bot() {
                 '$.inner.config.position_mode', '{mode}') WHERE account_id = 1"
         );
         store.conn().execute_batch(&sql).unwrap();
-        check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
+        wallets_hold(&store)
     };
     assert!(holds("one_way", "10010") && !holds("one_way", "10000"));
     assert!(holds("hedge", "10000") && !holds("hedge", "10010"));
@@ -183,7 +192,7 @@ fn a_crash_between_a_fill_and_its_wallet_is_no_finding() {
     let holds = |book: &str| {
         let set = format!("UPDATE paper_books SET state = {book} WHERE account_id = 1");
         store.conn().execute_batch(&set).unwrap();
-        check(store.conn()).unwrap().into_iter().find(|result| result.name == WALLETS).unwrap().ok
+        wallets_hold(&store)
     };
     // The book has filled a second short at a fee of 0.5; the account has not heard of it.
     let fill = r#"{"trade_id":"P11","client_order_id":"tfaaaaaacaaaaabbqfsyjiqaaaab","symbol":"ETHUSDT","side":"sell",
