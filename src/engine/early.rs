@@ -1,6 +1,8 @@
 //! Exits that are told before the entry they close: they wait until the entry's fills are here. Booked at once, they
 //! would close a position that is not held, and the entry would open one that nothing closes.
 
+use std::collections::btree_map::Entry;
+
 use crate::domain::fill::Fill;
 use crate::domain::money::Qty;
 use crate::domain::order::{Order, OrderKind};
@@ -27,8 +29,8 @@ impl AccountMachine {
             return false;
         }
         let trade = (fill.symbol.clone(), fill.trade_id.clone());
-        if !self.early.contains_key(&trade) {
-            self.early.insert(trade, Early { fill: fill.clone(), is_swept: false });
+        if let Entry::Vacant(place) = self.early.entry(trade) {
+            place.insert(Early { fill: fill.clone(), is_swept: false });
             self.ask_for_fills();
         }
         true
