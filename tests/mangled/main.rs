@@ -14,7 +14,8 @@ use std::panic::catch_unwind;
 use std::path::Path;
 
 use mangle::{Random, mangled};
-use targets::{Cost, FOUND, TARGETS, Target};
+use targets::found::FOUND;
+use targets::{Cost, TARGETS, Target};
 
 mod mangle;
 mod targets;

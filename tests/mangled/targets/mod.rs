@@ -8,14 +8,12 @@ mod binance;
 mod bitget;
 mod candle_files;
 mod exact;
-mod found;
+pub(crate) mod found;
 mod grids;
 mod refusals;
 mod telegram;
 mod texts;
 mod upbit;
-
-pub(crate) use found::FOUND;
 
 use tradefleet::domain::money::Leverage;
 use tradefleet::engine::settings::PolicyLimits;
