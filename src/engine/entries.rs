@@ -30,6 +30,14 @@ pub(super) struct Sized {
     pub margin: Quote,
 }
 
+/// What a bot has, and what of it is bound: reckoned from all that the account holds, so not anew for each of many
+/// signals.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Funds {
+    capital: Quote,
+    used: Quote,
+}
+
 impl AccountMachine {
     /// Looks at every fresh signal for every running bot.
     pub(super) fn consider_entries(&mut self, cycle: &Cycle) {
@@ -37,15 +45,23 @@ impl AccountMachine {
         let bots: Vec<_> = self.config.bots.values().filter(follows).cloned().collect();
         for bot in bots {
             let Some(strategy) = bot.strategy else { continue };
+            let mut known = None;
             for signal in cycle.signals_of(strategy) {
                 if let Some(side) = signal.entry {
-                    self.consider(cycle, &bot, signal, side);
+                    self.consider(cycle, &bot, (signal, side), &mut known);
                 }
             }
         }
     }
 
-    fn consider(&mut self, cycle: &Cycle, bot: &BotConfig, signal: &Signal, side: PositionSide) {
+    /// `known` are the bot's funds, as long as nothing is entered.
+    fn consider(
+        &mut self,
+        cycle: &Cycle,
+        bot: &BotConfig,
+        (signal, side): (&Signal, PositionSide),
+        known: &mut Option<Funds>,
+    ) {
         let symbol = &signal.key.symbol;
         let in_scope = match &bot.settings.symbol {
             SymbolScope::One(own) => own == symbol,
@@ -60,10 +76,17 @@ impl AccountMachine {
         }
         let sized = match self.obstacle(bot, signal, side, (cycle.gates.gate(side), self.now)) {
             Some(obstacle) => Err(obstacle),
-            None => self.price(symbol).and_then(|price| self.size_entry(bot, symbol, price)),
+            None => self.price(symbol).and_then(|price| {
+                let funds = known.map_or_else(|| self.funds(bot), Ok)?;
+                *known = Some(funds);
+                self.size_entry(bot, (symbol, price), funds)
+            }),
         };
         match sized {
-            Ok(sized) => self.enter(bot, signal, side, sized),
+            Ok(sized) => {
+                self.enter(bot, signal, side, sized);
+                *known = None;
+            }
             Err(obstacle) => self.skip(bot.id, signal, obstacle),
         }
     }
@@ -175,14 +198,13 @@ impl AccountMachine {
     pub(super) fn size_entry(
         &self,
         bot: &BotConfig,
-        symbol: &Symbol,
-        price: Price,
+        (symbol, price): (&Symbol, Price),
+        funds: Funds,
     ) -> Result<Sized, Obstacle> {
-        let capital = self.capital(bot)?;
-        let margin = capital.part(self.config.settings.entry_pct);
+        let margin = funds.capital.part(self.config.settings.entry_pct);
         let leverage = self.leverage(bot);
         let qty = margin.leveraged(leverage).quantity_at(price);
-        self.fit_into(|| Ok(capital), bot, (symbol, price), (qty, leverage))
+        self.fit_into(|| Ok(funds), (symbol, price), (qty, leverage))
     }
 
     pub(super) fn leverage(&self, bot: &BotConfig) -> Leverage {
@@ -198,14 +220,13 @@ impl AccountMachine {
         qty: Qty,
         leverage: Leverage,
     ) -> Result<Sized, Obstacle> {
-        self.fit_into(|| self.capital(bot), bot, (symbol, price), (qty, leverage))
+        self.fit_into(|| self.funds(bot), (symbol, price), (qty, leverage))
     }
 
-    /// [`Self::fit`] for who may know the capital already: it is reckoned from all that is held.
+    /// [`Self::fit`], the funds being asked for last.
     fn fit_into(
         &self,
-        capital: impl FnOnce() -> Result<Quote, Obstacle>,
-        bot: &BotConfig,
+        funds: impl FnOnce() -> Result<Funds, Obstacle>,
         (symbol, price): (&Symbol, Price),
         (qty, leverage): (Qty, Leverage),
     ) -> Result<Sized, Obstacle> {
@@ -220,14 +241,17 @@ impl AccountMachine {
             .and_then(|()| instrument.check_notional(price, qty))
             .map_err(|error| (Code::BelowMinimum, error.to_string()))?;
         let margin = price.notional(qty).margin_at(leverage);
-        let capital = capital()?;
-        let used = self.margin_used(bot.id);
+        let Funds { capital, used } = funds()?;
         if used + margin > capital {
             let detail =
                 self.words.of(|| format!("needs margin {margin}, uses {used} of its capital {capital}"));
             return Err((Code::CapitalExhausted, detail));
         }
         Ok(Sized { qty, leverage, margin })
+    }
+
+    pub(super) fn funds(&self, bot: &BotConfig) -> Result<Funds, Obstacle> {
+        Ok(Funds { capital: self.capital(bot)?, used: self.margin_used(bot.id) })
     }
 
     /// The account's equity x allocation_percent.
@@ -253,7 +277,7 @@ impl AccountMachine {
         let reserved: Quote = self
             .orders
             .working()
-            .filter(|order| order.bot == Some(bot))
+            .filter(|order| order.bot == Some(bot) && order.reserved_margin != Quote::ZERO)
             .map(|order| order.reserved_margin.share(order.remaining_qty(), order.qty))
             .sum();
         positions + reserved

@@ -198,7 +198,10 @@ impl AccountMachine {
             Some((Code::OrderPending, _)) => return,
             Some(obstacle) => Err(obstacle),
             // At the worse of both prices, so that the margin is there.
-            None => self.size_entry(&bot, &key.1, last.max(closed.price)),
+            None => {
+                let worse = last.max(closed.price);
+                self.funds(&bot).and_then(|funds| self.size_entry(&bot, (&key.1, worse), funds))
+            }
         };
         self.durable.reversals.remove(key);
         match sized {
