@@ -172,12 +172,14 @@ pub fn table_of<'a>(what: &str, node: &'a Node, problems: &mut Problems) -> Opti
     }
 }
 
-/// Where each line starts.
+/// Where each line but the last ends.
 struct Lines(Vec<usize>);
 
 impl Lines {
     fn of(text: &str) -> Self {
-        Self(text.match_indices('\n').map(|(index, _)| index).collect())
+        // What is behind the last newline is not a line: the end of the text is told as its last one.
+        let within = text.strip_suffix('\n').unwrap_or(text);
+        Self(within.match_indices('\n').map(|(index, _)| index).collect())
     }
 
     /// The line of a byte offset, from 1.

@@ -1,7 +1,9 @@
-//! Inputs that were read wrongly once, by target.
+//! Inputs that were read wrongly once, by target: amounts that no account has, whose sums and products no decimal holds;
+//! mistakes at the very end, told with a line that is not there.
 
-/// Amounts that no account has, whose sums and products no decimal holds.
 pub(crate) const FOUND: &[(&str, &str)] = &[
+    ("accounts_file", "[[strategies]]\nkind = \"\"\"\n"),
+    ("configuration", "[engine]\ndatabase = \"\"\"\n"),
     (
         "binance_rest",
         r#"{"orderId":1,"clientOrderId":"tfaaaaaacaaaaafrtn3nvxvqaaab","symbol":"BTCUSDT","status":"FILLED","side":"BUY",
