@@ -62,6 +62,8 @@ pub enum Event<'a> {
     },
     QueryAnswered {
         id: ClientOrderId,
+        /// An answer may be long under way: it says nothing of what came to the exchange after this.
+        asked_at: Timestamp,
         answer: QueryAnswer,
     },
 }

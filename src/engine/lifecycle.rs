@@ -2,8 +2,8 @@
 //!
 //! An answer that is neither an acceptance nor a definitive refusal leaves the order unknown. Unknown is resolved by
 //! asking for it by its client order id, until the receive window and the visibility slack have passed since it was
-//! decided (which is when it is signed); only then is "not found" final. An end is final once the fills before it are
-//! booked: until then the order is `ending`, and keeps its margin.
+//! decided (which is when it is signed); "not found" is final only to who asks after that. An end is final once the
+//! fills before it are booked: until then the order is `ending`, and keeps its margin.
 
 use crate::domain::ids::ClientOrderId;
 use crate::domain::order::{Order, OrderStatus, Purpose};
@@ -126,10 +126,10 @@ impl AccountMachine {
         self.after_change(id);
     }
 
-    pub(super) fn query_answered(&mut self, id: &ClientOrderId, answer: QueryAnswer) {
+    pub(super) fn query_answered(&mut self, id: &ClientOrderId, asked_at: Timestamp, answer: QueryAnswer) {
         match answer {
             QueryAnswer::Found(report) => self.adopt(&report),
-            QueryAnswer::NotFound => self.not_found(id),
+            QueryAnswer::NotFound => self.not_found(id, asked_at),
             QueryAnswer::Failed { reason } => {
                 self.change(id, OrderStatus::Unknown, &format!("asking failed: {reason}"), |_| {});
             }
@@ -195,11 +195,11 @@ impl AccountMachine {
         !self.config.venue.consistent_snapshots && self.orders.get_working(id).is_some()
     }
 
-    fn not_found(&mut self, id: &ClientOrderId) {
+    fn not_found(&mut self, id: &ClientOrderId, asked_at: Timestamp) {
         let Some(order) = self.orders.get_working(id).cloned() else { return };
         let venue = self.config.venue;
         let age = self.now.since(order.times.decided_at);
-        let is_final = age > venue.horizon;
+        let is_final = asked_at.since(order.times.decided_at) > venue.horizon;
         let is_fresh = !order.purpose.increases() || age <= ENTRY_RESEND_MAX;
         let is_wanted = is_fresh && !self.is_unwanted(&order);
         if let Some(ending) = self.orders.ending.get(id).filter(|_| is_final).cloned() {

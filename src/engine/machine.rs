@@ -162,7 +162,7 @@ impl AccountMachine {
             Event::Liquidated(liquidation) => self.book_liquidation(&liquidation),
             Event::PlaceAnswered { id, sent_at, answer } => self.place_answered(&id, sent_at, answer),
             Event::CancelAnswered { id, answer } => self.cancel_answered(&id, &answer),
-            Event::QueryAnswered { id, answer } => self.query_answered(&id, answer),
+            Event::QueryAnswered { id, asked_at, answer } => self.query_answered(&id, asked_at, answer),
         }
         self.book_early();
         self.act_on_reversals();

@@ -33,7 +33,7 @@ impl Rig {
                     (Queries::Truthful, Some(order)) => QueryAnswer::Found(report(order)),
                     (Queries::Truthful, None) | (Queries::NotFound, _) => QueryAnswer::NotFound,
                 };
-                vec![Event::QueryAnswered { id: id.clone(), answer }]
+                vec![Event::QueryAnswered { id: id.clone(), asked_at: self.now, answer }]
             }
             Request::SweepFills => {
                 let fills = self.missed_fills().into_iter().map(Event::Fill);

@@ -77,7 +77,7 @@ impl Truth {
         match request {
             Request::Query { id, .. } => {
                 let found = QueryAnswer::Found(self.report(&id, self.status));
-                vec![Event::QueryAnswered { id, answer: found }]
+                vec![Event::QueryAnswered { id, asked_at: rig.now, answer: found }]
             }
             Request::SweepFills => {
                 let fills = self.fills.iter().cloned().map(Event::Fill);
@@ -119,7 +119,7 @@ fn tell(is_exit: bool, is_cancelled: bool, parts: &[usize], answers_at_once: boo
     let mut events: VecDeque<Event<'static>> =
         parts.iter().map(|part| truth.event(&id, *part, rig.now)).collect();
     let found = QueryAnswer::Found(truth.report(&id, truth.status));
-    events.push_back(Event::QueryAnswered { id: id.clone(), answer: found });
+    events.push_back(Event::QueryAnswered { id: id.clone(), asked_at: rig.now, answer: found });
     while let Some(event) = events.pop_front() {
         let turn = rig.machine.handle(rig.now, event);
         let requests = turn.requests.clone();
@@ -175,7 +175,8 @@ fn a_cancelled_order_keeps_its_margin_until_its_fills_are_known() {
     assert_eq!(rig.machine.margin_used(ONE), quote("10"), "it may have filled");
     let truth = Truth::of(&order, true);
     let report = truth.report(&id, OrderStatus::Cancelled);
-    let turn = rig.machine.handle(rig.now, Event::QueryAnswered { id, answer: QueryAnswer::Found(report) });
+    let found = QueryAnswer::Found(report);
+    let turn = rig.machine.handle(rig.now, Event::QueryAnswered { id, asked_at: rig.now, answer: found });
     assert_eq!(turn.requests, [Request::SweepFills]);
     rig.apply(turn);
     assert_eq!(rig.machine.margin_used(ONE), quote("10"));
