@@ -104,7 +104,12 @@ pub enum CancelAnswer {
     Cancelled,
     /// The exchange has no such working order: it has ended; ask how.
     NotWorking,
+    /// It was certainly not done.
     Failed {
+        reason: String,
+    },
+    /// It may or may not have been done: ask.
+    Unknown {
         reason: String,
     },
 }

@@ -37,10 +37,13 @@ impl AccountMachine {
         }
     }
 
-    /// While running: the unknown ones, and those whose last fills are missing, are asked for again each cycle.
+    /// While running: the unknown ones, those whose last fills are missing, and those of which a question was not answered
+    /// are asked for again each cycle.
     pub(super) fn ask_about_unknown_orders(&mut self) {
-        let is_open =
-            |order: &&Order| is_unknown(order) || self.orders.ending.contains_key(&order.client_order_id);
+        let is_open = |order: &&Order| {
+            let id = &order.client_order_id;
+            is_unknown(order) || self.orders.ending.contains_key(id) || self.orders.in_question.contains(id)
+        };
         let unknown: Vec<Order> = self.orders.working().filter(is_open).cloned().collect();
         for order in unknown {
             self.query(&order);
@@ -127,10 +130,12 @@ impl AccountMachine {
     }
 
     pub(super) fn query_answered(&mut self, id: &ClientOrderId, asked_at: Timestamp, answer: QueryAnswer) {
+        self.orders.in_question.remove(id);
         match answer {
             QueryAnswer::Found(report) => self.adopt(&report),
             QueryAnswer::NotFound => self.not_found(id, asked_at),
             QueryAnswer::Failed { reason } => {
+                self.question(id);
                 self.change(id, OrderStatus::Unknown, &format!("asking failed: {reason}"), |_| {});
             }
         }
@@ -232,12 +237,23 @@ impl AccountMachine {
                     self.query(&order);
                 }
             }
-            // Asked again by whoever still wants it gone.
-            CancelAnswer::Failed { reason } => {
+            // Done again by whoever still wants it gone. Asked for with the next cycle only: whoever wants it gone would
+            // hear that it rests, and cancel it again at once.
+            CancelAnswer::Failed { reason } | CancelAnswer::Unknown { reason } => {
+                if matches!(answer, CancelAnswer::Unknown { .. }) {
+                    self.question(id);
+                }
                 if let Some(status) = self.orders.get_working(id).map(|order| order.status) {
                     self.change(id, status, &format!("cancel failed: {reason}"), |_| {});
                 }
             }
+        }
+    }
+
+    /// Whether the order still works is not known: it is asked for with the next cycle.
+    fn question(&mut self, id: &ClientOrderId) {
+        if self.orders.get_working(id).is_some() {
+            self.orders.in_question.insert(id.clone());
         }
     }
 

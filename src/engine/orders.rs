@@ -35,6 +35,8 @@ pub struct OrderBook {
     /// Working orders that are over at the exchange and whose fills are not all here. After a restart they are asked
     /// about again.
     pub ending: BTreeMap<ClientOrderId, Ending>,
+    /// Working orders that may be over: a cancel or a question was not answered.
+    pub in_question: BTreeSet<ClientOrderId>,
 }
 
 impl OrderBook {
@@ -45,6 +47,7 @@ impl OrderBook {
             cancelling: BTreeSet::new(),
             resent: BTreeSet::new(),
             ending: BTreeMap::new(),
+            in_question: BTreeSet::new(),
         }
     }
 
@@ -112,6 +115,7 @@ impl OrderBook {
             self.cancelling.remove(id);
             self.resent.remove(id);
             self.ending.remove(id);
+            self.in_question.remove(id);
             self.ended.push_back(order);
             self.forget_ended(retold_since);
         }

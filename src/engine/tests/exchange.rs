@@ -21,7 +21,11 @@ impl Rig {
                 let answer = if self.cancels_fail {
                     CancelAnswer::Failed { reason: "unavailable".to_owned() }
                 } else if self.book.cancel(id).is_ok() {
-                    CancelAnswer::Cancelled
+                    if self.cancels_unanswered {
+                        CancelAnswer::Unknown { reason: "no answer".to_owned() }
+                    } else {
+                        CancelAnswer::Cancelled
+                    }
                 } else {
                     CancelAnswer::NotWorking
                 };
