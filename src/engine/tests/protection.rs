@@ -77,6 +77,23 @@ fn after_a_cancel_without_an_answer_the_order_is_asked_for_with_the_next_cycle()
 }
 
 #[test]
+fn stops_that_cannot_be_taken_back_do_not_pile_up() {
+    let mut rig = Rig::new(live_auto_exit());
+    rig.open_long();
+    let stops = |rig: &Rig| rig.resting().iter().filter(|order| order.contains("stop_loss")).count();
+    rig.cancels_fail = true;
+    for pct in ["4", "5", "6", "7", "8", "9"] {
+        rig.configure(|config| set(config, &[("long_sl_pct", pct)]));
+        rig.look_again(&[]);
+    }
+    assert_eq!(stops(&rig), 4);
+    rig.cancels_fail = false;
+    rig.look_again(&[]);
+    rig.look_again(&[]);
+    assert_eq!(rig.resting(), ["stop_loss 1 @ 91", "take_profit 1 @ 103"]);
+}
+
+#[test]
 fn an_exit_that_was_not_placed_is_tried_again_while_auto_exit_is_on() {
     for switched_off in [false, true] {
         let mut rig = Rig::new(auto_exit());
