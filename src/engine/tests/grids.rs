@@ -4,6 +4,7 @@ use super::fixtures::*;
 use super::grid_setup::*;
 use super::rig::Fate;
 use crate::domain::order::Purpose;
+use crate::domain::side::PositionSide::Short;
 use crate::engine::decision::{Action, Code};
 use crate::engine::grid::rows::LineStatus;
 use crate::engine::grid::{Direction, GridConfig};
@@ -66,6 +67,24 @@ fn a_neutral_grid_is_long_below_and_short_above_and_never_both() {
     rig.price("106");
     assert_eq!(rig.ladder(), ["3 closes at 100", "4 opens at 110"]);
     rig.check_lots();
+}
+
+/// In one-way mode the exchange would know only what is left of both, and refuse what is to close either.
+#[test]
+fn beside_a_bot_that_is_short_it_opens_its_short_lines_only() {
+    let mut config = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
+    add_bot(&mut config, bot(2));
+    let mut rig = rig_of(config);
+    rig.price("106");
+    let at = minute(rig.at + 1);
+    rig.bar(["106"; 4], &[signal(2, BTC, at, Some(Short))]);
+    rig.price("106");
+    assert!(rig.position(TWO, BTC).is_some());
+    assert_eq!(rig.ladder(), ["3 closes at 100", "4 opens at 110"]);
+    rig.bar(["106", "106", "100", "101"], &[]);
+    assert!(rig.held().is_zero());
+    assert_eq!(rig.ladder(), ["3 opens at 105", "4 opens at 110"]);
+    assert_eq!(rig.skips(), [Code::WouldNet]);
 }
 
 #[test]
@@ -140,8 +159,7 @@ fn a_request_to_close_takes_the_lines_back_and_sells_what_is_held() {
 
 #[test]
 fn a_halt_takes_the_lines_back_and_a_flatten_closes() {
-    use crate::engine::config::Halt;
-    for flatten in [false, true] {
+        for flatten in [false, true] {
         let mut rig = grid_rig(grid());
         rig.price("94");
         rig.configure(|config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten }));
