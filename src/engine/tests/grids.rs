@@ -5,6 +5,7 @@ use super::grid_setup::*;
 use super::rig::Fate;
 use crate::domain::order::Purpose;
 use crate::domain::side::PositionSide::Short;
+use crate::engine::config::Halt;
 use crate::engine::decision::{Action, Code};
 use crate::engine::grid::rows::LineStatus;
 use crate::engine::grid::{Direction, GridConfig};
@@ -67,6 +68,24 @@ fn a_neutral_grid_is_long_below_and_short_above_and_never_both() {
     rig.price("106");
     assert_eq!(rig.ladder(), ["3 closes at 100", "4 opens at 110"]);
     rig.check_lots();
+}
+
+/// Nothing else would: its bot runs, and holds nothing that is on its way out.
+#[test]
+fn while_it_waits_to_begin_anew_its_lines_are_taken_back_until_they_are_gone() {
+    let mut rig = grid_rig(GridConfig { trigger: Some(price("96")), ..grid() });
+    rig.price("95.5");
+    rig.price("94.9");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 closes at 100"]);
+    rig.cancels_fail = true;
+    let halt = Halt { reason: "enough".to_owned(), flatten: true };
+    rig.configure(|config| config.halt = Some(halt));
+    rig.configure(|config| config.halt = None);
+    rig.price("95");
+    assert!(rig.held().is_zero() && !rig.grid_state().is_started);
+    rig.cancels_fail = false;
+    rig.price("95");
+    assert!(rig.ladder().is_empty(), "{:?}", rig.ladder());
 }
 
 /// In one-way mode the exchange would know only what is left of both, and refuse what is to close either.
@@ -159,7 +178,8 @@ fn a_request_to_close_takes_the_lines_back_and_sells_what_is_held() {
 
 #[test]
 fn a_halt_takes_the_lines_back_and_a_flatten_closes() {
-        for flatten in [false, true] {
+    use crate::engine::config::Halt;
+    for flatten in [false, true] {
         let mut rig = grid_rig(grid());
         rig.price("94");
         rig.configure(|config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten }));
