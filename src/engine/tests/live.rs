@@ -3,6 +3,7 @@
 use super::fixtures::*;
 use super::rig::{Fate, Queries, Rig};
 use crate::domain::external::{ExternalCause, ExternalFill};
+use crate::domain::fill::Fill;
 use crate::domain::ids::TradeId;
 use crate::domain::order::Purpose;
 use crate::domain::scope::Scope;
@@ -263,6 +264,20 @@ fn a_forced_close_before_a_position_was_opened_is_not_the_bots() {
     rig.handle(Event::ExternalFill(earlier));
     assert_eq!(rig.position(ONE, BTC).unwrap().qty.to_string(), "1");
     assert_eq!(rig.noticed(NoticeKind::External), 1, "somebody else's");
+}
+
+#[test]
+fn a_forced_close_takes_nothing_that_was_opened_after_it() {
+    let mut rig = Rig::new(live());
+    rig.open_long();
+    let first = rig.fills[0].fill.clone();
+    let (closed_at, at) = (first.at, first.at.plus(crate::domain::time::DurationMs::from_secs(1)));
+    let trade_id = TradeId("P9".to_owned());
+    rig.handle(Event::Fill(Fill { trade_id, qty: "2".parse().unwrap(), at, ..first }));
+    let close = ExternalFill { at: closed_at, ..external_fill("71", "1.5", ExternalCause::Liquidation) };
+    rig.crash();
+    rig.handle(Event::ExternalFill(close));
+    assert_eq!(rig.held().to_string(), "2", "the rest was somebody else's");
 }
 
 #[test]
