@@ -234,6 +234,7 @@ impl AccountMachine {
             CancelAnswer::Cancelled => self.end_order(id, OrderStatus::Cancelled, "cancelled by us"),
             CancelAnswer::NotWorking => {
                 if let Some(order) = self.orders.get_working(id).cloned() {
+                    self.orders.not_working.insert(id.clone());
                     self.query(&order);
                 }
             }

@@ -247,6 +247,7 @@ impl AccountMachine {
         if !self.is_ready {
             return;
         }
+        self.orders.not_working.clear();
         self.ask_about_unknown_orders();
         self.obey_halt();
         self.manage_positions(cycle);
@@ -352,7 +353,8 @@ impl AccountMachine {
 
     /// Asks for a working order to be cancelled, once.
     pub(super) fn cancel(&mut self, order: &Order) {
-        if self.orders.ending.contains_key(&order.client_order_id) {
+        let id = &order.client_order_id;
+        if self.orders.ending.contains_key(id) || self.orders.not_working.contains(id) {
             return;
         }
         let asked = !self.orders.cancelling.insert(order.client_order_id.clone());

@@ -13,6 +13,7 @@ use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::order::{Order, OrderStatus, Purpose};
 use crate::domain::side::PositionSide::Long;
 use crate::domain::time::DurationMs;
+use crate::engine::config::Halt;
 use crate::engine::event::{CancelAnswer, Event, OrderReport, PlaceAnswer, QueryAnswer};
 use crate::engine::orders::{ENDED_MAX, ENDED_MIN, OrderBook};
 use crate::engine::turn::Request;
@@ -162,6 +163,36 @@ proptest! {
         let straight = tell(is_exit, is_cancelled, &[0, 1, 2, 3, 4, 5], true);
         prop_assert_eq!(tell(is_exit, is_cancelled, &parts, answers_at_once), straight, "{:?}", parts);
     }
+}
+
+#[test]
+fn an_order_that_was_filled_before_its_cancel_is_cancelled_once_a_cycle_until_its_fills_come() {
+    let mut rig = Rig::new(live());
+    rig.enter(1, Long);
+    let order = rig.last_order(Purpose::Entry).clone();
+    let id = order.client_order_id.clone();
+    let truth = Truth { fills: vec![fill_of(&order, "71", "1", "100")], ..Truth::of(&order, false) };
+    rig.config.halt = Some(Halt { reason: "enough".to_owned(), flatten: false });
+    let (mut requests, mut cancels) = (VecDeque::new(), 0);
+    let mut events = VecDeque::from([Event::Configure(rig.config.clone())]);
+    while let Some(event) = events.pop_front() {
+        let turn = rig.machine.handle(rig.now, event);
+        requests.extend(turn.requests);
+        let answers = requests.pop_front().into_iter().map(|request| match request {
+            Request::Cancel { id, .. } => {
+                cancels += 1;
+                assert_eq!(cancels, 1, "cancelled again at once");
+                Event::CancelAnswered { id, answer: CancelAnswer::NotWorking }
+            }
+            Request::Query { id, .. } => {
+                let answer = QueryAnswer::Found(truth.report(&id, OrderStatus::Filled));
+                Event::QueryAnswered { id, asked_at: rig.now, answer }
+            }
+            _ => Event::Swept { at: rig.now },
+        });
+        events.extend(answers);
+    }
+    assert!(rig.machine.order(&id).is_some(), "its fill is still to come");
 }
 
 #[test]
