@@ -249,6 +249,7 @@ impl AccountMachine {
         }
         self.orders.not_working.clear();
         self.ask_about_unknown_orders();
+        self.ask_for_what_is_waited_for();
         self.obey_halt();
         self.manage_positions(cycle);
         self.withdraw_excess();
