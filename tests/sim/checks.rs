@@ -81,13 +81,14 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Whether another bot wants the symbol at another leverage at this moment: an exchange keeps one a symbol.
+    /// Whether another bot has wanted the symbol at another leverage since the order was decided: an exchange keeps one a
+    /// symbol, and the order may have been under way meanwhile.
     fn is_contested(&self, intent: &Order) -> bool {
         self.journal.orders.values().any(|other| {
             other.bot != intent.bot
                 && other.symbol == intent.symbol
                 && other.leverage != intent.leverage
-                && !other.status.is_final()
+                && other.times.finished_at.is_none_or(|at| at >= intent.times.decided_at)
         })
     }
 
