@@ -73,7 +73,7 @@ fn what_a_grid_has_lost_is_noticed_while_its_lines_rest() {
     assert_eq!(rig.ladder(), ["0 opens at 90", "1 closes at 100"]);
     told(&mut rig, &[]);
     assert!(!blocked(&rig));
-    rig.wait(3);
+    rig.wait(5);
     told(&mut rig, &[]);
     assert!(blocked(&rig));
 }
