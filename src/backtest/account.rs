@@ -193,8 +193,9 @@ impl Account {
                 vec![Event::CancelAnswered { id, answer }]
             }
             Request::Query { symbol, id } => {
+                let asked_at = self.clock.now();
                 let answer = answers::query(at_once(self.exchange.order_by_client_id(&symbol, &id)));
-                vec![Event::QueryAnswered { id, answer }]
+                vec![Event::QueryAnswered { id, asked_at, answer }]
             }
             Request::SweepFills => {
                 let sweep = answers::fill_sweep(self.machine.fill_sweep());

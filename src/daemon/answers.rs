@@ -47,7 +47,8 @@ pub fn cancel(answer: Result<(), ExchangeError>) -> CancelAnswer {
     match answer {
         Ok(()) => CancelAnswer::Cancelled,
         Err(ExchangeError::Refused { .. }) => CancelAnswer::NotWorking,
-        Err(error) => CancelAnswer::Failed { reason: error.to_string() },
+        Err(error) if error.is_definitive() => CancelAnswer::Failed { reason: error.to_string() },
+        Err(error) => CancelAnswer::Unknown { reason: error.to_string() },
     }
 }
 

@@ -2,10 +2,16 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use rust_decimal::Decimal;
+
 use crate::domain::fill::Fill;
-use crate::domain::ids::{BotId, TradeId};
+use crate::domain::ids::{BotId, ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
+use crate::domain::money::Qty;
+use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
+
+use super::machine::HeldKey;
 
 /// So many are kept in memory whatever their age.
 pub const BOOKED_MIN: usize = 128;
@@ -18,11 +24,36 @@ pub struct BookedTrade {
     pub symbol: Symbol,
     pub trade_id: TradeId,
     pub at: Timestamp,
+    /// `None` where it was for no bot.
+    pub moved: Option<Moved>,
+}
+
+/// What a trade did to a bot's position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    pub bot: BotId,
+    pub side: PositionSide,
+    /// Below zero for what was closed.
+    pub by: Decimal,
+}
+
+impl Moved {
+    /// By a fill of this order.
+    pub fn by_fill(order: &ClientOrderId, side: Side, position_side: PositionSide, qty: Qty) -> Option<Self> {
+        let adds = side == position_side.entry_side();
+        let by = if adds { qty.decimal() } else { -qty.decimal() };
+        Some(Self { bot: order.key()?.bot?, side: position_side, by })
+    }
 }
 
 impl BookedTrade {
     pub fn of(fill: &Fill) -> Self {
-        Self { symbol: fill.symbol.clone(), trade_id: fill.trade_id.clone(), at: fill.at }
+        Self {
+            symbol: fill.symbol.clone(),
+            trade_id: fill.trade_id.clone(),
+            at: fill.at,
+            moved: Moved::by_fill(&fill.client_order_id, fill.side, fill.position_side, fill.qty),
+        }
     }
 }
 
@@ -70,6 +101,13 @@ impl Booked {
             .range(&first..)
             .next()
             .is_some_and(|(of, part)| *of == first.0 && part.0.starts_with(&first.1.0))
+    }
+
+    /// What trades after `at` have added to a position, by what is still kept in mind.
+    pub(super) fn moved_after(&self, at: Timestamp, key: &HeldKey) -> Decimal {
+        let is_its = |moved: &Moved| (moved.bot, moved.side) == (key.bot, key.side);
+        let later = self.trades.iter().filter(|trade| trade.at > at && trade.symbol == key.symbol);
+        later.filter_map(|trade| trade.moved.filter(is_its)).map(|moved| moved.by).sum()
     }
 
     /// The last one that the exchange knows by this id, from which a sweep continues.

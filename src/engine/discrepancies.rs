@@ -18,8 +18,9 @@ use super::machine::AccountMachine;
 use super::state::External;
 use super::turn::{CashAdjustment, CashAdjustmentKind, Record};
 
-/// How far apart two snapshots must be to confirm each other.
-const CONFIRM_AFTER: DurationMs = DurationMs::from_secs(2);
+/// How far apart two snapshots must be to confirm each other: longer than an exchange may tell a fill later than the
+/// position that it left. The line of a grid, or a stop, may have been filled right before the first.
+const CONFIRM_AFTER: DurationMs = DurationMs::from_secs(5);
 /// A doubt waits so long for more of its kind before it is looked into.
 const DOUBT_FOR: DurationMs = DurationMs::from_secs(10);
 

@@ -6,8 +6,12 @@ use std::collections::btree_map::Entry;
 use crate::domain::fill::Fill;
 use crate::domain::money::Qty;
 use crate::domain::order::{Order, OrderKind};
+use crate::domain::time::{DurationMs, Timestamp};
 
 use super::machine::{AccountMachine, HeldKey};
+
+/// An exchange may tell a fill so much later than it happened.
+const TOLD_WITHIN: DurationMs = DurationMs::from_secs(5);
 
 /// Whether the order may have fills that are not here yet, and will have them soon.
 pub(super) fn is_entering(order: &Order) -> bool {
@@ -18,7 +22,8 @@ pub(super) fn is_entering(order: &Order) -> bool {
 #[derive(Debug)]
 pub(super) struct Early {
     pub(super) fill: Fill,
-    /// Fills were asked for since, and have come.
+    kept_at: Timestamp,
+    /// Fills were asked for when all that may have been before it was told.
     is_swept: bool,
 }
 
@@ -30,13 +35,13 @@ impl AccountMachine {
         }
         let trade = (fill.symbol.clone(), fill.trade_id.clone());
         if let Entry::Vacant(place) = self.early.entry(trade) {
-            place.insert(Early { fill: fill.clone(), is_swept: false });
+            place.insert(Early { fill: fill.clone(), kept_at: self.now, is_swept: false });
             self.ask_for_fills();
         }
         true
     }
 
-    /// An order at the market has its fills soon; of what rests on a line, only those are waited for that were told by now.
+    /// An order at the market has its fills soon; of what rests on a line, only those are waited for that are told by then.
     fn is_early(&self, fill: &Fill, is_swept: bool) -> bool {
         let is_entry = fill.side == fill.position_side.entry_side();
         if is_entry || self.config.venue.consistent_snapshots {
@@ -50,10 +55,17 @@ impl AccountMachine {
         fill.qty > held && self.orders.on(&key).any(may_have_filled)
     }
 
-    /// The fills that were told by now are here.
-    pub(super) fn note_early_swept(&mut self) {
+    /// The fills that were told by `at` are here.
+    pub(super) fn note_early_swept(&mut self, at: Timestamp) {
         for early in self.early.values_mut() {
-            early.is_swept = true;
+            early.is_swept |= at.since(early.kept_at) >= TOLD_WITHIN;
+        }
+    }
+
+    /// While an exit waits, fills are asked for with each cycle.
+    pub(super) fn ask_for_what_is_waited_for(&mut self) {
+        if !self.early.is_empty() {
+            self.ask_for_fills();
         }
     }
 

@@ -62,6 +62,8 @@ pub enum Event<'a> {
     },
     QueryAnswered {
         id: ClientOrderId,
+        /// An answer may be long under way: it says nothing of what came to the exchange after this.
+        asked_at: Timestamp,
         answer: QueryAnswer,
     },
 }
@@ -102,7 +104,12 @@ pub enum CancelAnswer {
     Cancelled,
     /// The exchange has no such working order: it has ended; ask how.
     NotWorking,
+    /// It was certainly not done.
     Failed {
+        reason: String,
+    },
+    /// It may or may not have been done: ask.
+    Unknown {
         reason: String,
     },
 }

@@ -87,13 +87,19 @@ impl AccountMachine {
     }
 
     /// Whether an order would add to what a person wants halted, stopped or closed, or rests on a line of a grid that
-    /// is.
+    /// is, or that waits to begin anew.
     pub(super) fn is_unwanted(&self, order: &Order) -> bool {
         let bot = order.bot.and_then(|bot| self.config.bots.get(&bot));
         (order.purpose.increases() || order.purpose.is_on_line())
             && (self.config.halt.is_some()
                 || self.config.close_symbols.contains_key(&order.symbol)
-                || bot.is_none_or(|bot| !bot.is_running || bot.close_requested))
+                || bot.is_none_or(|bot| !bot.is_running || bot.close_requested)
+                || (order.purpose.is_on_line() && !self.has_begun(order)))
+    }
+
+    fn has_begun(&self, order: &Order) -> bool {
+        let grid = order.bot.and_then(|bot| self.durable.grids.get(&bot));
+        grid.is_some_and(|grid| grid.is_started)
     }
 
     /// Tells the store which close requests have been fulfilled.

@@ -24,16 +24,19 @@ impl AccountMachine {
 
     fn take_external_fill(&mut self, fill: &ExternalFill) {
         let side = fill.reduced_side();
-        // What was opened later was not closed by it.
-        let is_ours = self.held.values().any(|held| {
-            let position = held.position();
-            position.symbol == fill.symbol && position.side == side && position.opened_at <= fill.at
+        let is_ours = self.held.keys().any(|key| {
+            key.symbol == fill.symbol && key.side == side && !self.held_at(fill.at, key).is_zero()
         });
         if fill.cause != ExternalCause::Manual && is_ours {
             self.book_liquidation(&forced_close(fill, side));
             return;
         }
-        let trade = BookedTrade { symbol: fill.symbol.clone(), trade_id: fill.trade_id.clone(), at: fill.at };
+        let trade = BookedTrade {
+            symbol: fill.symbol.clone(),
+            trade_id: fill.trade_id.clone(),
+            at: fill.at,
+            moved: None,
+        };
         let is_new = self.heard_external.note(trade, self.durable.retold_since());
         let is_first = is_new && !self.doubted.contains_key(&fill.symbol);
         if is_new {

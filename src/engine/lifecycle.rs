@@ -2,8 +2,8 @@
 //!
 //! An answer that is neither an acceptance nor a definitive refusal leaves the order unknown. Unknown is resolved by
 //! asking for it by its client order id, until the receive window and the visibility slack have passed since it was
-//! decided (which is when it is signed); only then is "not found" final. An end is final once the fills before it are
-//! booked: until then the order is `ending`, and keeps its margin.
+//! decided (which is when it is signed); "not found" is final only to who asks after that. An end is final once the
+//! fills before it are booked: until then the order is `ending`, and keeps its margin.
 
 use crate::domain::ids::ClientOrderId;
 use crate::domain::order::{Order, OrderStatus, Purpose};
@@ -37,10 +37,13 @@ impl AccountMachine {
         }
     }
 
-    /// While running: the unknown ones, and those whose last fills are missing, are asked for again each cycle.
+    /// While running: the unknown ones, those whose last fills are missing, and those of which a question was not answered
+    /// are asked for again each cycle.
     pub(super) fn ask_about_unknown_orders(&mut self) {
-        let is_open =
-            |order: &&Order| is_unknown(order) || self.orders.ending.contains_key(&order.client_order_id);
+        let is_open = |order: &&Order| {
+            let id = &order.client_order_id;
+            is_unknown(order) || self.orders.ending.contains_key(id) || self.orders.in_question.contains(id)
+        };
         let unknown: Vec<Order> = self.orders.working().filter(is_open).cloned().collect();
         for order in unknown {
             self.query(&order);
@@ -126,11 +129,13 @@ impl AccountMachine {
         self.after_change(id);
     }
 
-    pub(super) fn query_answered(&mut self, id: &ClientOrderId, answer: QueryAnswer) {
+    pub(super) fn query_answered(&mut self, id: &ClientOrderId, asked_at: Timestamp, answer: QueryAnswer) {
+        self.orders.in_question.remove(id);
         match answer {
             QueryAnswer::Found(report) => self.adopt(&report),
-            QueryAnswer::NotFound => self.not_found(id),
+            QueryAnswer::NotFound => self.not_found(id, asked_at),
             QueryAnswer::Failed { reason } => {
+                self.question(id);
                 self.change(id, OrderStatus::Unknown, &format!("asking failed: {reason}"), |_| {});
             }
         }
@@ -195,11 +200,11 @@ impl AccountMachine {
         !self.config.venue.consistent_snapshots && self.orders.get_working(id).is_some()
     }
 
-    fn not_found(&mut self, id: &ClientOrderId) {
+    fn not_found(&mut self, id: &ClientOrderId, asked_at: Timestamp) {
         let Some(order) = self.orders.get_working(id).cloned() else { return };
         let venue = self.config.venue;
         let age = self.now.since(order.times.decided_at);
-        let is_final = age > venue.horizon;
+        let is_final = asked_at.since(order.times.decided_at) > venue.horizon;
         let is_fresh = !order.purpose.increases() || age <= ENTRY_RESEND_MAX;
         let is_wanted = is_fresh && !self.is_unwanted(&order);
         if let Some(ending) = self.orders.ending.get(id).filter(|_| is_final).cloned() {
@@ -229,15 +234,27 @@ impl AccountMachine {
             CancelAnswer::Cancelled => self.end_order(id, OrderStatus::Cancelled, "cancelled by us"),
             CancelAnswer::NotWorking => {
                 if let Some(order) = self.orders.get_working(id).cloned() {
+                    self.orders.not_working.insert(id.clone());
                     self.query(&order);
                 }
             }
-            // Asked again by whoever still wants it gone.
-            CancelAnswer::Failed { reason } => {
+            // Done again by whoever still wants it gone. Asked for with the next cycle only: whoever wants it gone would
+            // hear that it rests, and cancel it again at once.
+            CancelAnswer::Failed { reason } | CancelAnswer::Unknown { reason } => {
+                if matches!(answer, CancelAnswer::Unknown { .. }) {
+                    self.question(id);
+                }
                 if let Some(status) = self.orders.get_working(id).map(|order| order.status) {
                     self.change(id, status, &format!("cancel failed: {reason}"), |_| {});
                 }
             }
+        }
+    }
+
+    /// Whether the order still works is not known: it is asked for with the next cycle.
+    fn question(&mut self, id: &ClientOrderId) {
+        if self.orders.get_working(id).is_some() {
+            self.orders.in_question.insert(id.clone());
         }
     }
 

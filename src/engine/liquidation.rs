@@ -6,6 +6,7 @@ use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::money::Qty;
 use crate::domain::order::{Order, OrderKind, OrderStatus, Purpose};
+use crate::domain::time::Timestamp;
 
 use super::booked::liquidation_part;
 use super::decision::{Action, Code};
@@ -13,7 +14,7 @@ use super::event::Liquidation;
 use super::intent::Intent;
 use super::ledger::fill_fields;
 use super::machine::{AccountMachine, HeldKey};
-use super::state::Leaving;
+use super::state::{Held, Leaving};
 use super::turn::{NoticeKind, Record, Severity};
 
 impl AccountMachine {
@@ -23,27 +24,28 @@ impl AccountMachine {
         if self.booked.has_part_of(&liquidation.symbol, &liquidation.trade_id) {
             return;
         }
-        let keys: Vec<HeldKey> = self
-            .held
-            .iter()
-            .filter(|(key, held)| {
-                let position = held.position();
-                key.symbol == liquidation.symbol
-                    && position.side == liquidation.side
-                    && position.opened_at <= liquidation.at
-            })
-            .map(|(key, _)| key.clone())
-            .collect();
+        let is_on_side = |key: &&HeldKey| key.symbol == liquidation.symbol && key.side == liquidation.side;
+        let keys: Vec<HeldKey> = self.held.keys().filter(is_on_side).cloned().collect();
         let mut fee_left = liquidation.fee.clone();
         let mut qty_left = liquidation.qty;
         for key in keys {
-            let Some(held) = self.held.get(&key).filter(|_| !qty_left.is_zero()) else { continue };
-            let part = held.position().qty.min(qty_left);
+            let part = self.held_at(liquidation.at, &key).min(qty_left);
+            if part.is_zero() {
+                continue;
+            }
             let fee = fee_left.share(part, qty_left);
             fee_left = fee_left.less(&fee);
             qty_left = qty_left.minus(part);
             self.liquidate(&key, liquidation, part, fee);
         }
+    }
+
+    /// What a bot held at that time of what it holds now: what was opened later, a forced close has not taken.
+    pub(super) fn held_at(&self, at: Timestamp, key: &HeldKey) -> Qty {
+        let held = self.held.get(key).map(Held::position).filter(|position| position.opened_at <= at);
+        let Some(position) = held else { return Qty::ZERO };
+        let then = position.qty.decimal() - self.booked.moved_after(at, key);
+        Qty::try_new(then).unwrap_or_default().min(position.qty)
     }
 
     fn liquidate(&mut self, key: &HeldKey, liquidation: &Liquidation, qty: Qty, fee: Fee) {

@@ -162,7 +162,7 @@ impl AccountMachine {
             Event::Liquidated(liquidation) => self.book_liquidation(&liquidation),
             Event::PlaceAnswered { id, sent_at, answer } => self.place_answered(&id, sent_at, answer),
             Event::CancelAnswered { id, answer } => self.cancel_answered(&id, &answer),
-            Event::QueryAnswered { id, answer } => self.query_answered(&id, answer),
+            Event::QueryAnswered { id, asked_at, answer } => self.query_answered(&id, asked_at, answer),
         }
         self.book_early();
         self.act_on_reversals();
@@ -247,7 +247,9 @@ impl AccountMachine {
         if !self.is_ready {
             return;
         }
+        self.orders.not_working.clear();
         self.ask_about_unknown_orders();
+        self.ask_for_what_is_waited_for();
         self.obey_halt();
         self.manage_positions(cycle);
         self.withdraw_excess();
@@ -352,7 +354,8 @@ impl AccountMachine {
 
     /// Asks for a working order to be cancelled, once.
     pub(super) fn cancel(&mut self, order: &Order) {
-        if self.orders.ending.contains_key(&order.client_order_id) {
+        let id = &order.client_order_id;
+        if self.orders.ending.contains_key(id) || self.orders.not_working.contains(id) {
             return;
         }
         let asked = !self.orders.cancelling.insert(order.client_order_id.clone());

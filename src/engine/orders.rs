@@ -35,6 +35,11 @@ pub struct OrderBook {
     /// Working orders that are over at the exchange and whose fills are not all here. After a restart they are asked
     /// about again.
     pub ending: BTreeMap<ClientOrderId, Ending>,
+    /// Refused to be cancelled since they do not work any more. Until the next cycle they are only asked for: what they
+    /// were filled by may come late, and would be waited for by cancelling them over and over.
+    pub not_working: BTreeSet<ClientOrderId>,
+    /// Working orders that may be over: a cancel or a question was not answered.
+    pub in_question: BTreeSet<ClientOrderId>,
 }
 
 impl OrderBook {
@@ -45,6 +50,8 @@ impl OrderBook {
             cancelling: BTreeSet::new(),
             resent: BTreeSet::new(),
             ending: BTreeMap::new(),
+            not_working: BTreeSet::new(),
+            in_question: BTreeSet::new(),
         }
     }
 
@@ -112,6 +119,8 @@ impl OrderBook {
             self.cancelling.remove(id);
             self.resent.remove(id);
             self.ending.remove(id);
+            self.not_working.remove(id);
+            self.in_question.remove(id);
             self.ended.push_back(order);
             self.forget_ended(retold_since);
         }

@@ -24,8 +24,8 @@ use super::turn::Record;
 const UNPROTECTED_GRACE: DurationMs = DurationMs::from_secs(60);
 /// So long is an order of unknown fate asked for before another one is placed beside it.
 const DOUBT_GRACE: DurationMs = DurationMs::from_secs(2);
-/// No further order is placed beside so many of unknown fate.
-const IN_DOUBT_MAX: usize = 4;
+/// No further order is placed beside so many that are of unknown fate, or rest although they should not any more.
+const BESIDE_MAX: usize = 4;
 
 /// The orders of one purpose that a position has.
 #[derive(Default)]
@@ -38,6 +38,8 @@ struct Protecting {
     is_coming: bool,
     /// Those that rest and should not, or not any more.
     outdated: Vec<Order>,
+    /// So many are of unknown fate, and nobody waits for them.
+    in_doubt: usize,
 }
 
 impl AccountMachine {
@@ -126,14 +128,19 @@ impl AccountMachine {
         let new_one_first = trigger.is_some()
             && self.places_before_cancelling(key)
             && (found.outdated.is_empty() || !self.closable(&key.symbol, qty).is_zero());
+        let is_full = found.in_doubt + found.outdated.len() >= BESIDE_MAX;
+        let age = |order: &Order| (order.times.decided_at, order.client_order_id.clone());
+        let newest = found.outdated.iter().map(age).max();
         for order in found.outdated {
             // What would close more than its bot holds goes at once, whatever else is under way.
             let may_go = !found.waits || found.is_coming || order.remaining_qty() > qty;
-            if found.is_covered || (!new_one_first && may_go) {
+            // One of several is enough until the new one rests.
+            let is_spare = new_one_first && Some(age(&order)) < newest;
+            if found.is_covered || is_spare || (!new_one_first && may_go) {
                 self.cancel(&order);
             }
         }
-        if found.waits || found.is_covered {
+        if found.waits || found.is_covered || (new_one_first && is_full) {
             return;
         }
         if let (Some(trigger), Some(held)) = (trigger, self.held.get(key)) {
@@ -157,7 +164,6 @@ impl AccountMachine {
     /// What there is of orders of this purpose, beside what is wanted.
     fn look_over(&self, key: &HeldKey, purpose: Purpose, trigger: Option<Price>, qty: Qty) -> Protecting {
         let mut found = Protecting::default();
-        let mut in_doubt = 0;
         for order in self.orders.on(key).filter(|order| order.purpose == purpose) {
             let covers = |order: &Order| {
                 let left = order.remaining_qty();
@@ -169,7 +175,7 @@ impl AccountMachine {
             } else if order.status.is_in_flight() {
                 // Its fate is not known yet: whatever the answer, this runs again.
                 if self.is_given_up(order, key) {
-                    in_doubt += 1;
+                    found.in_doubt += 1;
                 } else {
                     found.waits = true;
                     found.is_coming |= fits;
@@ -180,7 +186,6 @@ impl AccountMachine {
                 found.outdated.push(order.clone());
             }
         }
-        found.waits |= in_doubt >= IN_DOUBT_MAX;
         found
     }
 

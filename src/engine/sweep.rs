@@ -33,11 +33,11 @@ impl AccountMachine {
         self.turn.records.push(Record::StateChanged);
     }
 
-    /// Everything that was filled before `at` and told by then is booked. Fills of an order that has no name there yet may
+    /// Everything that was filled before `asked_at` and told by then is booked. Fills of an order that has no name there yet may
     /// have been told and not recognised: what happened since it was decided is asked for again.
-    pub(super) fn note_swept(&mut self, at: Timestamp) {
+    pub(super) fn note_swept(&mut self, asked_at: Timestamp) {
         let nameless = self.orders.working().filter(|order| order.exchange_order_id.is_none());
-        let at = nameless.map(|order| order.times.decided_at).fold(at, Timestamp::min);
+        let at = nameless.map(|order| order.times.decided_at).fold(asked_at, Timestamp::min);
         // What waits to be booked is told again after a restart.
         let waiting =
             self.early.values().map(|early| early.fill.at).chain(self.put_off.values().map(|fill| fill.at));
@@ -46,7 +46,7 @@ impl AccountMachine {
             self.durable.swept_until = Some(at);
             self.turn.records.push(Record::StateChanged);
         }
-        self.note_early_swept();
+        self.note_early_swept(asked_at);
         self.book_forced_closes();
     }
 

@@ -24,6 +24,7 @@ impl Desk<'_> {
             }
             Request::Cancel { id, .. } => self.cancel(id),
             Request::Query { id, .. } => {
+                let asked_at = self.at();
                 let answer = if self.may_call(Urgency::Protect) {
                     self.counters.work("queries", 1);
                     let answer = self.ask(|venue, _| venue.order(&id))?;
@@ -34,7 +35,7 @@ impl Desk<'_> {
                 let is_failed = matches!(answer, QueryAnswer::Failed { .. });
                 let lies = is_failed && self.is(Mutant::FailedQueryIsNotFound);
                 let answer = if lies { QueryAnswer::NotFound } else { answer };
-                Ok(vec![Event::QueryAnswered { id, answer }])
+                Ok(vec![Event::QueryAnswered { id, asked_at, answer }])
             }
             Request::SweepFills => self.sweep(),
         }
@@ -204,7 +205,8 @@ impl Desk<'_> {
                 status: OrderStatus::Cancelled,
                 filled_qty,
             };
-            return Ok(vec![Event::QueryAnswered { id, answer: QueryAnswer::Found(report) }]);
+            let (asked_at, answer) = (self.at(), QueryAnswer::Found(report));
+            return Ok(vec![Event::QueryAnswered { id, asked_at, answer }]);
         }
         if answer == CancelAnswer::Cancelled && self.is(Mutant::EndBeforeFills) {
             let filled_qty = self.machine().order(&id).map(|order| order.filled_qty).unwrap_or_default();
@@ -214,7 +216,8 @@ impl Desk<'_> {
                 status: OrderStatus::Cancelled,
                 filled_qty,
             };
-            return Ok(vec![Event::QueryAnswered { id, answer: QueryAnswer::Found(report) }]);
+            let (asked_at, answer) = (self.at(), QueryAnswer::Found(report));
+            return Ok(vec![Event::QueryAnswered { id, asked_at, answer }]);
         }
         Ok(vec![Event::CancelAnswered { id, answer }])
     }

@@ -35,14 +35,12 @@ impl Desk<'_> {
         self.check_stakes()
     }
 
-    /// No bot closes more than it holds, but where others hold on the same side (docs/proof.md): theirs is then gone.
+    /// No bot closes more than it holds, but where others hold on the same side (docs/proof.md): theirs is then gone, and
+    /// nothing that the bot buys later makes up for it.
     fn check_stakes(&mut self) -> Done {
-        if self.plan.shares {
-            return Ok(());
-        }
         let overdrawn = |(_, stake): &(_, &mut Stake)| stake.lots < 0;
         for ((bot, symbol, side), stake) in self.venue.bots.iter_mut().filter(overdrawn) {
-            if !self.watchman.has_external {
+            if !self.watchman.has_external && !self.plan.shares {
                 let why = format!("bot {bot} closed {} more than it held ({symbol} {side})", -stake.lots);
                 return Self::wrong(why);
             }
@@ -83,13 +81,14 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Whether another bot wants the symbol at another leverage at this moment: an exchange keeps one a symbol.
+    /// Whether another bot has wanted the symbol at another leverage since the order was decided: an exchange keeps one a
+    /// symbol, and the order may have been under way meanwhile.
     fn is_contested(&self, intent: &Order) -> bool {
         self.journal.orders.values().any(|other| {
             other.bot != intent.bot
                 && other.symbol == intent.symbol
                 && other.leverage != intent.leverage
-                && !other.status.is_final()
+                && other.times.finished_at.is_none_or(|at| at >= intent.times.decided_at)
         })
     }
 
@@ -204,18 +203,18 @@ impl Desk<'_> {
 
     /// Orders that may still do something, and what this turn has decided before.
     fn others_of(&self, order: &Order, records: &[Record]) -> Vec<Order> {
-        let fresh = records.iter().filter_map(|record| match record {
+        let intended = self.to_be_durable(records).filter_map(|record| match record {
             Record::OrderIntended(other) => Some(other),
             _ => None,
         });
-        let pending =
-            self.process.iter().flat_map(|process| &process.records).filter_map(|record| match record {
-                Record::OrderIntended(other) => Some(other),
-                _ => None,
-            });
-        let before = fresh.take_while(|other| other.client_order_id != order.client_order_id);
+        let before = intended.take_while(|other| other.client_order_id != order.client_order_id);
         let working = self.machine_orders();
-        before.chain(pending).cloned().chain(working).collect()
+        before.cloned().chain(working).collect()
+    }
+
+    /// What was decided by now and is not durable yet: by the turns that this one becomes durable with, and by itself.
+    fn to_be_durable<'a>(&'a self, records: &'a [Record]) -> impl Iterator<Item = &'a Record> {
+        self.process.iter().flat_map(|process| &process.records).chain(records)
     }
 
     fn machine_orders(&self) -> impl Iterator<Item = Order> {
@@ -229,7 +228,7 @@ impl Desk<'_> {
     /// Positions as this turn leaves them.
     fn positions_after(&self, records: &[Record]) -> BTreeMap<ClientOrderId, PositionRow> {
         let mut positions = self.journal.positions.clone();
-        for record in records {
+        for record in self.to_be_durable(records) {
             if let Record::Position(row) = record {
                 positions.insert(row.position.id.clone(), row.clone());
             }
@@ -251,7 +250,7 @@ impl Desk<'_> {
             .map(|row| row.position.margin().decimal())
             .sum();
         let has_ended = |other: &Order| {
-            records.iter().any(|record| match record {
+            self.to_be_durable(records).any(|record| match record {
                 Record::OrderChanged { order, .. } => {
                     order.client_order_id == other.client_order_id && order.status.is_final()
                 }

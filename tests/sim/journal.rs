@@ -8,6 +8,7 @@ use tradefleet::domain::order::{Order, OrderStatus};
 use tradefleet::domain::time::Timestamp;
 use tradefleet::engine::booked::{BOOKED_MIN, BookedTrade};
 use tradefleet::engine::grid::rows::{GridFill, GridLineRow};
+use tradefleet::engine::grid::state::GridState;
 use tradefleet::engine::orders::{ENDED_MAX, ENDED_MIN};
 use tradefleet::engine::state::{DurableState, SavedAccount};
 use tradefleet::engine::turn::{BookedFill, CashAdjustment, PositionRow, Record};
@@ -21,8 +22,10 @@ pub(crate) struct Journal {
     pub grid_fills: Vec<GridFill>,
     /// The lines of each grid as they were last told.
     pub lines: BTreeMap<BotId, BTreeMap<u16, GridLineRow>>,
-    /// Grids whose ladder was replaced, and how many fills were booked then.
-    pub reseated: Vec<(BotId, usize)>,
+    /// Grids whose ladder was replaced, and how many fills may have been booked then.
+    pub reseated: BTreeSet<(BotId, usize)>,
+    /// So many fills were booked when the state was last written.
+    fills_before: usize,
     pub state: DurableState,
     pub last_cycle: Option<Timestamp>,
     pub funding: Vec<tradefleet::domain::funding::FundingPayment>,
@@ -93,12 +96,16 @@ impl Journal {
 
     /// Writes what the machine remembers beside its rows.
     pub(crate) fn remember(&mut self, state: DurableState) {
+        // What becomes durable together may be several turns: whether it was before or after their fills is not told.
+        let then = self.fills_before..=self.fills.len();
         for (bot, grid) in &state.grids {
             let before = self.state.grids.get(bot);
-            if before.is_some_and(|before| before.ladder != grid.ladder && !before.lots.is_empty()) {
-                self.reseated.push((*bot, self.fills.len()));
+            let held = |before: &GridState| !before.lots.is_empty() || !grid.lots.is_empty();
+            if before.is_some_and(|before| before.ladder != grid.ladder && held(before)) {
+                self.reseated.extend(then.clone().map(|fills| (*bot, fills)));
             }
         }
+        self.fills_before = self.fills.len();
         self.state = state;
     }
 

@@ -97,7 +97,7 @@ impl Desk<'_> {
         }
         let number = usize::from(self.venue.dialect.symbols()[1] == *symbol);
         let ladder = Ladder {
-            may_open: self.may_open(bot, &plan),
+            may_open: self.may_open(bot, setup, &plan, (&state, &held)),
             price: price_of(self.market.price(number, self.now)),
             held: held.iter().map(|position| position.side).collect(),
             plan,
@@ -121,14 +121,28 @@ impl Desk<'_> {
         resting
     }
 
-    /// Whether the money suffices for all lines, and no other bot stands in the way.
-    fn may_open(&self, bot: &BotConfig, plan: &Plan) -> bool {
+    /// Whether the money suffices for all lines that hold nothing beside what is held, and no other bot stands in the way.
+    fn may_open(
+        &self,
+        bot: &BotConfig,
+        setup: &GridSetup,
+        plan: &Plan,
+        (state, held): (&GridState, &[&Position]),
+    ) -> bool {
         let spot = self.plan.dialect.is_spot();
         let capital = self.machine().equity().unwrap_or_default().part(bot.settings.allocation_percent);
         let leverage = bot.leverage(&self.told.settings, self.told.limits, spot).value;
-        let least = leverage.min(bot.grid.as_ref().unwrap().config.leverage);
-        // What is held may have been bought dearer, at a lower leverage.
-        let needed = plan.notional.margin_at(least).decimal() * Decimal::new(12, 1);
+        let least = leverage.min(setup.config.leverage);
+        // Before an edit a line may have bought more than the plan of today has for it.
+        let bound: Quote = held.iter().map(|position| position.margin()).sum();
+        let is_free = |rung: &Rung| state.lots.get(rung.side, rung.line).qty.is_zero();
+        let lines = rungs(&plan.lines, setup.config.direction, state.anchor);
+        let lacking: Quote = lines
+            .iter()
+            .filter(|rung| is_free(rung))
+            .map(|rung| rung.entry.notional(plan.qty_per_line))
+            .sum();
+        let needed = (bound + lacking.margin_at(least)).decimal() * Decimal::new(12, 1);
         let is_rich = capital.decimal() > needed && quote_of(self.venue.available()).decimal() > needed;
         is_rich && !self.plan.shares && self.entries_enabled
     }

@@ -115,10 +115,7 @@ impl Desk<'_> {
                 return Err(format!("two positions of {key:?}"));
             }
         }
-        // Where others hold too, a stop may have closed what was theirs (docs/proof.md).
-        let may_have_closed_more = self.watchman.has_external || self.plan.shares;
-        let is_held = |lots: i64| lots > 0 || (lots < 0 && !may_have_closed_more);
-        let held = self.venue.bots.iter().filter(|(_, stake)| is_held(stake.lots));
+        let held = self.venue.bots.iter().filter(|(_, stake)| stake.lots != 0);
         let theirs: BTreeMap<_, _> = held.map(|(key, stake)| (*key, stake.lots)).collect();
         if ours != theirs {
             return Err(format!("positions {ours:?}, by the exchange's fills {theirs:?}"));

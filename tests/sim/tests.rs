@@ -16,6 +16,8 @@ use crate::shrink::{command, shrink};
 const SEEDS: u64 = 300;
 /// From so many seeds on everything rare must have been met.
 const MANY: u64 = 900;
+/// A run stops at so many failures.
+const FAILURES: u64 = 10;
 /// So many seeds are looked at for a mutant that its known seed does not catch any more.
 const MUTANT_SEEDS: u64 = 2_000;
 /// Seeds that are written to SQLite too.
@@ -59,6 +61,7 @@ fn play(
 #[test]
 fn seeds_hold() {
     let (first, count) = (number("TRADEFLEET_FIRST", 0), number("TRADEFLEET_SEEDS", SEEDS));
+    let most = usize::try_from(number("TRADEFLEET_FAILURES", FAILURES)).unwrap();
     let all = Mutex::new((Counters::default(), BTreeMap::new()));
     play(
         first..first + count,
@@ -69,7 +72,7 @@ fn seeds_hold() {
             if let Some(why) = outcome.failure {
                 all.1.insert(seed, why);
             }
-            all.1.len() < 10
+            all.1.len() < most
         },
     );
     let (counters, failures) = all.into_inner().unwrap();

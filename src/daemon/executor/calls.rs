@@ -34,6 +34,7 @@ impl Executor {
                 vec![Event::CancelAnswered { id, answer }]
             }
             Request::Query { symbol, id } => {
+                let asked_at = self.clock.now();
                 let answer = if self.may_call(Urgency::Protect) {
                     let about = (symbol, id.clone());
                     let query =
@@ -42,7 +43,7 @@ impl Executor {
                 } else {
                     QueryAnswer::Failed { reason: "the circuit breaker is open".to_owned() }
                 };
-                vec![Event::QueryAnswered { id, answer }]
+                vec![Event::QueryAnswered { id, asked_at, answer }]
             }
             // What fails is asked for again with the next recovery; the breaker has noted it.
             Request::SweepFills => self.sweep().await.unwrap_or_default(),

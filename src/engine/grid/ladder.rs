@@ -82,7 +82,9 @@ impl Rung {
             (true, PositionSide::Long) => by_ticks(instrument.ceil_price(market), tick, 1, up),
             (true, PositionSide::Short) => by_ticks(instrument.floor_price(market), tick, 1, up),
         };
-        by_ticks(base, tick, refusals.saturating_sub(1).min(TICKS_MAX), up)
+        let price = by_ticks(base, tick, refusals.saturating_sub(1).min(TICKS_MAX), up);
+        // A border from which on ticks are coarser may lie between.
+        if up { instrument.ceil_price(price) } else { instrument.floor_price(price) }
     }
 }
 
@@ -104,4 +106,28 @@ fn by_ticks(price: Price, tick: Price, count: u8, up: bool) -> Price {
 /// quantity; on a spot exchange a sale must be worth the smallest order too.
 pub fn is_sellable(qty: Qty, exit: Price, instrument: &Instrument, spot: bool) -> bool {
     instrument.check_qty(qty).is_ok() && (!spot || instrument.check_notional(exit, qty).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::instrument::Symbol;
+
+    /// In the KRW market a price from 100 on keeps to whole KRW, one below it to tenths.
+    #[test]
+    fn an_exit_beyond_the_market_keeps_to_the_tick_of_its_own_price() {
+        let price = |text: &str| text.parse::<Price>().unwrap();
+        let instrument = Instrument {
+            symbol: Symbol::try_new("KRW-ETH").unwrap(),
+            tick: price("0.01"),
+            step: "0.001".parse().unwrap(),
+            min_qty: "0.001".parse().unwrap(),
+            min_notional: "5".parse().unwrap(),
+        };
+        let rung = Rung { line: 0, side: PositionSide::Long, entry: price("98"), exit: price("99") };
+        for (market, exit) in [("98.5", "99"), ("99.25", "101"), ("99.75", "101"), ("100.2", "102")] {
+            let exit_price = rung.exit_price(&instrument, price("1"), price(market), 1);
+            assert_eq!(exit_price, price(exit), "at {market}");
+        }
+    }
 }

@@ -233,12 +233,25 @@ impl AccountMachine {
         self.orders.of(bot, symbol).filter_map(on_line).collect()
     }
 
-    fn open_lines(&mut self, key: &BotSymbol, bot: &BotConfig, entries: Vec<Lacking>, leverage: Leverage) {
+    fn open_lines(
+        &mut self,
+        key: &BotSymbol,
+        bot: &BotConfig,
+        mut entries: Vec<Lacking>,
+        leverage: Leverage,
+    ) {
         let in_flight = |order: &&Order| order.purpose == Purpose::GridEntry && order.status.is_in_flight();
         let under_way = self.orders.of(key.0, &key.1).filter(in_flight).count();
-        let Some(first) = entries.first() else { return };
-        if let Some(obstacle) = self.grid_obstacle(key.0, &key.1, first.rung.side) {
-            self.explain_grid(key, obstacle);
+        for side in [PositionSide::Long, PositionSide::Short] {
+            let is_on_side = |lacking: &Lacking| lacking.rung.side == side;
+            if entries.iter().any(is_on_side)
+                && let Some(obstacle) = self.grid_obstacle(key.0, &key.1, side)
+            {
+                self.explain_grid(key, obstacle);
+                entries.retain(|lacking| !is_on_side(lacking));
+            }
+        }
+        if entries.is_empty() {
             return;
         }
         let capital = match self.capital(bot) {

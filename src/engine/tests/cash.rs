@@ -61,7 +61,7 @@ fn unexplained_cash_is_booked_while_the_bots_are_flat() {
         // Not the same difference.
         (5, "1250", "1000"),
         // Too soon.
-        (1, "1250", "1000"),
+        (4, "1250", "1000"),
         (1, "1250", "1250"),
         (5, "1250", "1250"),
     ] {

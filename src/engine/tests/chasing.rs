@@ -187,7 +187,7 @@ fn an_exit_that_is_refused_backs_off_and_has_the_position_looked_at() {
     // Somebody has closed it by hand.
     rig.book.cancel(&rig.last_order(Purpose::StopLoss).client_order_id.clone()).unwrap();
     for _ in 0..2 {
-        rig.wait(2);
+        rig.wait(5);
         let snapshot = Snapshot { positions: Vec::new(), ..rig.snapshot() };
         rig.handle(Event::Snapshot(snapshot));
     }

@@ -21,7 +21,11 @@ impl Rig {
                 let answer = if self.cancels_fail {
                     CancelAnswer::Failed { reason: "unavailable".to_owned() }
                 } else if self.book.cancel(id).is_ok() {
-                    CancelAnswer::Cancelled
+                    if self.cancels_unanswered {
+                        CancelAnswer::Unknown { reason: "no answer".to_owned() }
+                    } else {
+                        CancelAnswer::Cancelled
+                    }
                 } else {
                     CancelAnswer::NotWorking
                 };
@@ -33,7 +37,7 @@ impl Rig {
                     (Queries::Truthful, Some(order)) => QueryAnswer::Found(report(order)),
                     (Queries::Truthful, None) | (Queries::NotFound, _) => QueryAnswer::NotFound,
                 };
-                vec![Event::QueryAnswered { id: id.clone(), answer }]
+                vec![Event::QueryAnswered { id: id.clone(), asked_at: self.now, answer }]
             }
             Request::SweepFills => {
                 let fills = self.missed_fills().into_iter().map(Event::Fill);

@@ -4,6 +4,8 @@ use super::fixtures::*;
 use super::grid_setup::*;
 use super::rig::Fate;
 use crate::domain::order::Purpose;
+use crate::domain::side::PositionSide::Short;
+use crate::engine::config::Halt;
 use crate::engine::decision::{Action, Code};
 use crate::engine::grid::rows::LineStatus;
 use crate::engine::grid::{Direction, GridConfig};
@@ -66,6 +68,42 @@ fn a_neutral_grid_is_long_below_and_short_above_and_never_both() {
     rig.price("106");
     assert_eq!(rig.ladder(), ["3 closes at 100", "4 opens at 110"]);
     rig.check_lots();
+}
+
+/// Nothing else would: its bot runs, and holds nothing that is on its way out.
+#[test]
+fn while_it_waits_to_begin_anew_its_lines_are_taken_back_until_they_are_gone() {
+    let mut rig = grid_rig(GridConfig { trigger: Some(price("96")), ..grid() });
+    rig.price("95.5");
+    rig.price("94.9");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 closes at 100"]);
+    rig.cancels_fail = true;
+    let halt = Halt { reason: "enough".to_owned(), flatten: true };
+    rig.configure(|config| config.halt = Some(halt));
+    rig.configure(|config| config.halt = None);
+    rig.price("95");
+    assert!(rig.held().is_zero() && !rig.grid_state().is_started);
+    rig.cancels_fail = false;
+    rig.price("95");
+    assert!(rig.ladder().is_empty(), "{:?}", rig.ladder());
+}
+
+/// In one-way mode the exchange would know only what is left of both, and refuse what is to close either.
+#[test]
+fn beside_a_bot_that_is_short_it_opens_its_short_lines_only() {
+    let mut config = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
+    add_bot(&mut config, bot(2));
+    let mut rig = rig_of(config);
+    rig.price("106");
+    let at = minute(rig.at + 1);
+    rig.bar(["106"; 4], &[signal(2, BTC, at, Some(Short))]);
+    rig.price("106");
+    assert!(rig.position(TWO, BTC).is_some());
+    assert_eq!(rig.ladder(), ["3 closes at 100", "4 opens at 110"]);
+    rig.bar(["106", "106", "100", "101"], &[]);
+    assert!(rig.held().is_zero());
+    assert_eq!(rig.ladder(), ["3 opens at 105", "4 opens at 110"]);
+    assert_eq!(rig.skips(), [Code::WouldNet]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::domain::ids::{ClientOrderId, TradeId};
 use crate::domain::order::{Order, OrderStatus, Purpose};
 use crate::domain::side::PositionSide::Long;
 use crate::domain::time::DurationMs;
+use crate::engine::config::Halt;
 use crate::engine::event::{CancelAnswer, Event, OrderReport, PlaceAnswer, QueryAnswer};
 use crate::engine::orders::{ENDED_MAX, ENDED_MIN, OrderBook};
 use crate::engine::turn::Request;
@@ -77,7 +78,7 @@ impl Truth {
         match request {
             Request::Query { id, .. } => {
                 let found = QueryAnswer::Found(self.report(&id, self.status));
-                vec![Event::QueryAnswered { id, answer: found }]
+                vec![Event::QueryAnswered { id, asked_at: rig.now, answer: found }]
             }
             Request::SweepFills => {
                 let fills = self.fills.iter().cloned().map(Event::Fill);
@@ -119,7 +120,7 @@ fn tell(is_exit: bool, is_cancelled: bool, parts: &[usize], answers_at_once: boo
     let mut events: VecDeque<Event<'static>> =
         parts.iter().map(|part| truth.event(&id, *part, rig.now)).collect();
     let found = QueryAnswer::Found(truth.report(&id, truth.status));
-    events.push_back(Event::QueryAnswered { id: id.clone(), answer: found });
+    events.push_back(Event::QueryAnswered { id: id.clone(), asked_at: rig.now, answer: found });
     while let Some(event) = events.pop_front() {
         let turn = rig.machine.handle(rig.now, event);
         let requests = turn.requests.clone();
@@ -165,6 +166,36 @@ proptest! {
 }
 
 #[test]
+fn an_order_that_was_filled_before_its_cancel_is_cancelled_once_a_cycle_until_its_fills_come() {
+    let mut rig = Rig::new(live());
+    rig.enter(1, Long);
+    let order = rig.last_order(Purpose::Entry).clone();
+    let id = order.client_order_id.clone();
+    let truth = Truth { fills: vec![fill_of(&order, "71", "1", "100")], ..Truth::of(&order, false) };
+    rig.config.halt = Some(Halt { reason: "enough".to_owned(), flatten: false });
+    let (mut requests, mut cancels) = (VecDeque::new(), 0);
+    let mut events = VecDeque::from([Event::Configure(rig.config.clone())]);
+    while let Some(event) = events.pop_front() {
+        let turn = rig.machine.handle(rig.now, event);
+        requests.extend(turn.requests);
+        let answers = requests.pop_front().into_iter().map(|request| match request {
+            Request::Cancel { id, .. } => {
+                cancels += 1;
+                assert_eq!(cancels, 1, "cancelled again at once");
+                Event::CancelAnswered { id, answer: CancelAnswer::NotWorking }
+            }
+            Request::Query { id, .. } => {
+                let answer = QueryAnswer::Found(truth.report(&id, OrderStatus::Filled));
+                Event::QueryAnswered { id, asked_at: rig.now, answer }
+            }
+            _ => Event::Swept { at: rig.now },
+        });
+        events.extend(answers);
+    }
+    assert!(rig.machine.order(&id).is_some(), "its fill is still to come");
+}
+
+#[test]
 fn a_cancelled_order_keeps_its_margin_until_its_fills_are_known() {
     let mut rig = Rig::new(live());
     rig.enter(1, Long);
@@ -175,7 +206,8 @@ fn a_cancelled_order_keeps_its_margin_until_its_fills_are_known() {
     assert_eq!(rig.machine.margin_used(ONE), quote("10"), "it may have filled");
     let truth = Truth::of(&order, true);
     let report = truth.report(&id, OrderStatus::Cancelled);
-    let turn = rig.machine.handle(rig.now, Event::QueryAnswered { id, answer: QueryAnswer::Found(report) });
+    let found = QueryAnswer::Found(report);
+    let turn = rig.machine.handle(rig.now, Event::QueryAnswered { id, asked_at: rig.now, answer: found });
     assert_eq!(turn.requests, [Request::SweepFills]);
     rig.apply(turn);
     assert_eq!(rig.machine.margin_used(ONE), quote("10"));

@@ -70,6 +70,21 @@ fn not_found_is_final_only_after_the_horizon() {
 }
 
 #[test]
+fn not_found_is_final_only_to_who_asked_after_the_horizon() {
+    let mut rig = Rig::new(account());
+    rig.queries = Queries::Failing;
+    rig.fates.push_back((Purpose::Entry, Fate::LostOrder));
+    rig.enter(1, Long);
+    let (id, decided_at) = (rig.intents[0].client_order_id.clone(), rig.now);
+    rig.now = decided_at.plus(DurationMs::from_secs(120));
+    for (asked_secs, status) in [(90, OrderStatus::Unknown), (91, OrderStatus::Expired)] {
+        let (asked_at, answer) = (decided_at.plus(DurationMs::from_secs(asked_secs)), QueryAnswer::NotFound);
+        rig.handle(Event::QueryAnswered { id: id.clone(), asked_at, answer });
+        assert_eq!(rig.statuses(Purpose::Entry), [status], "asked after {asked_secs} s");
+    }
+}
+
+#[test]
 fn an_order_that_shows_up_late_is_taken_over() {
     let mut rig = Rig::new(account());
     rig.queries = Queries::NotFound;
@@ -227,7 +242,8 @@ fn a_filled_order_is_filled_by_its_fills_not_by_hearsay() {
         status: OrderStatus::Filled,
         filled_qty: "1".parse().unwrap(),
     };
-    let turn = rig.machine.handle(rig.now, Event::QueryAnswered { id, answer: QueryAnswer::Found(told) });
+    let found = QueryAnswer::Found(told);
+    let turn = rig.machine.handle(rig.now, Event::QueryAnswered { id, asked_at: rig.now, answer: found });
     assert_eq!(turn.requests, [Request::SweepFills]);
     assert_eq!(margin_left(&rig), "90", "its margin stays reserved until the fills are here");
 }
@@ -243,7 +259,8 @@ fn a_resting_order_the_exchange_forgot_is_not_placed_again() {
     let places_before = places(&rig);
     for (age_secs, status) in [(0, OrderStatus::Open), (91, OrderStatus::Expired)] {
         rig.now = rig.now.plus(DurationMs::from_secs(age_secs));
-        rig.handle(Event::QueryAnswered { id: id.clone(), answer: QueryAnswer::NotFound });
+        let (asked_at, answer) = (rig.now, QueryAnswer::NotFound);
+        rig.handle(Event::QueryAnswered { id: id.clone(), asked_at, answer });
         assert_eq!(rig.orders[&id].status, status, "after {age_secs} s");
     }
     assert_eq!(places(&rig), places_before);

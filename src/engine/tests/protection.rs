@@ -15,6 +15,12 @@ use crate::engine::turn::NoticeKind;
 use crate::matching::config::BookConfig;
 use crate::matching::fixtures as paper;
 
+fn live_auto_exit() -> crate::engine::config::AccountConfig {
+    let mut config = live();
+    set(&mut config, &[("auto_exit", "on")]);
+    config
+}
+
 #[test]
 fn what_was_bought_in_finer_steps_is_closed_in_todays() {
     let mut config = account();
@@ -48,6 +54,43 @@ fn switching_auto_exit_places_and_withdraws_protection() {
     rig.configure(|config| set(config, &[("auto_exit", "off")]));
     assert!(rig.resting().is_empty());
     assert!(!rig.row(ONE, BTC).unwrap().is_protected);
+}
+
+/// Nobody wants it gone any more when it is heard of next, so that no second cancel would find out.
+#[test]
+fn after_a_cancel_without_an_answer_the_order_is_asked_for_with_the_next_cycle() {
+    for config in [auto_exit(), live_auto_exit()] {
+        let mut rig = Rig::new(config);
+        rig.open_long();
+        rig.cancels_unanswered = true;
+        rig.configure(|config| set(config, &[("auto_exit", "off")]));
+        rig.cancels_unanswered = false;
+        rig.configure(|config| set(config, &[("auto_exit", "on")]));
+        assert!(rig.resting().is_empty());
+        rig.queries = Queries::Failing;
+        rig.look_again(&[]);
+        rig.queries = Queries::Truthful;
+        rig.look_again(&[]);
+        rig.look_again(&[]);
+        assert_eq!(rig.resting(), ["stop_loss 1 @ 97", "take_profit 1 @ 103"]);
+    }
+}
+
+#[test]
+fn stops_that_cannot_be_taken_back_do_not_pile_up() {
+    let mut rig = Rig::new(live_auto_exit());
+    rig.open_long();
+    let stops = |rig: &Rig| rig.resting().iter().filter(|order| order.contains("stop_loss")).count();
+    rig.cancels_fail = true;
+    for pct in ["4", "5", "6", "7", "8", "9"] {
+        rig.configure(|config| set(config, &[("long_sl_pct", pct)]));
+        rig.look_again(&[]);
+    }
+    assert_eq!(stops(&rig), 4);
+    rig.cancels_fail = false;
+    rig.look_again(&[]);
+    rig.look_again(&[]);
+    assert_eq!(rig.resting(), ["stop_loss 1 @ 91", "take_profit 1 @ 103"]);
 }
 
 #[test]

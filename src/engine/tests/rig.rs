@@ -65,6 +65,8 @@ pub(super) struct Rig {
     pub fates: VecDeque<(Purpose, Fate)>,
     pub queries: Queries,
     pub cancels_fail: bool,
+    /// Cancels are done, and nobody says so.
+    pub cancels_unanswered: bool,
     /// It crashes, and is started again, before this many more requests are performed.
     pub crash_in: Option<u8>,
     pub gates: Gates,
@@ -110,6 +112,7 @@ impl Rig {
             fates: VecDeque::new(),
             queries: Queries::Truthful,
             cancels_fail: false,
+            cancels_unanswered: false,
             crash_in: None,
             gates: Gates::OPEN,
             entries_enabled: true,

@@ -73,7 +73,7 @@ fn what_a_grid_has_lost_is_noticed_while_its_lines_rest() {
     assert_eq!(rig.ladder(), ["0 opens at 90", "1 closes at 100"]);
     told(&mut rig, &[]);
     assert!(!blocked(&rig));
-    rig.wait(3);
+    rig.wait(5);
     told(&mut rig, &[]);
     assert!(blocked(&rig));
 }
@@ -129,6 +129,43 @@ fn an_exit_of_a_line_that_is_told_before_its_entry_waits_until_fills_were_asked_
     assert_eq!(rig.fills.iter().map(|booked| booked.fill.side).collect::<Vec<_>>(), [Side::Buy, Side::Sell]);
     assert_eq!(rig.held().to_string(), "0");
     assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
+}
+
+#[test]
+fn an_exit_waits_for_a_line_that_is_told_later_than_fills_were_asked_for_but_not_for_ever() {
+    for is_told in [true, false] {
+        let mut config = grid_account(grid());
+        (config.venue.consistent_snapshots, config.venue.may_hold_external) = (false, true);
+        let mut rig = rig_of(config);
+        let entry = rig.last_order(Purpose::GridEntry).client_order_id.key().unwrap();
+        let stop = ClientOrderId::new(&OrderKey { purpose: Purpose::StopLoss, ..entry });
+        let qty = rig.grid_plan().qty_per_line;
+        let exit = Fill {
+            trade_id: TradeId("X1".to_owned()),
+            client_order_id: stop,
+            symbol: symbol(BTC),
+            side: Long.exit_side(),
+            position_side: Long,
+            price: price("90"),
+            qty,
+            fee: Fee::from_cash(quote("0.1"), "USDT"),
+            liquidity: Liquidity::Taker,
+            at: rig.now,
+        };
+        rig.handle(Event::Fill(exit));
+        rig.wait(4);
+        rig.look_again(&[]);
+        assert_eq!(rig.fills.len(), 0, "asked for twice and not told yet");
+        rig.wait(1);
+        if is_told {
+            rig.bar(["100", "100", "95", "95"], &[]);
+        } else {
+            rig.look_again(&[]);
+        }
+        assert_eq!(rig.held().to_string(), "0");
+        assert_eq!(rig.fills.len(), if is_told { 2 } else { 1 });
+        assert_eq!(rig.noticed(NoticeKind::OutOfSync), usize::from(!is_told));
+    }
 }
 
 #[test]

@@ -7,11 +7,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::super::{StoreError, column};
 use super::order_row::{self, IS_WORKING};
 use super::position_row;
-use crate::domain::ids::{AccountId, BotId, TradeId};
+use crate::domain::ids::{AccountId, BotId, ClientOrderId, TradeId};
 use crate::domain::instrument::Symbol;
 use crate::domain::order::Order;
+use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
-use crate::engine::booked::{BOOKED_MIN, BookedTrade};
+use crate::engine::booked::{BOOKED_MIN, BookedTrade, Moved};
 use crate::engine::orders::{ENDED_MAX, ENDED_MIN};
 use crate::engine::state::{DurableState, External, SavedAccount};
 use crate::engine::turn::PositionRow;
@@ -153,8 +154,8 @@ impl LifeRows<'_> {
 
     fn booked(&self, since: Option<Timestamp>) -> Result<Vec<BookedTrade>, StoreError> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT symbol, trade_id, at FROM (
-                 SELECT symbol, trade_id, at,
+            "SELECT * FROM (
+                 SELECT symbol, trade_id, client_order_id, side, position_side, qty, at,
                      row_number() OVER (ORDER BY at DESC, length(trade_id) DESC, trade_id DESC) AS age
                  FROM fills WHERE account_id = ?1 AND dry_run = coalesce(?2, dry_run))
              WHERE age <= ?4 OR at >= ?3 ORDER BY age DESC",
@@ -162,10 +163,14 @@ impl LifeRows<'_> {
         let rows = statement.query_map(
             params![self.account, self.dry_run, since_ms(since), limit(BOOKED_MIN)],
             |row| {
+                let order: ClientOrderId = column::parsed(row, "client_order_id")?;
+                let side = column::word(row, "side", Side::from_word)?;
+                let position_side = column::word(row, "position_side", PositionSide::from_word)?;
                 Ok(BookedTrade {
                     symbol: column::parsed(row, "symbol")?,
                     trade_id: TradeId(row.get("trade_id")?),
                     at: column::timestamp(row, "at")?,
+                    moved: Moved::by_fill(&order, side, position_side, column::parsed(row, "qty")?),
                 })
             },
         )?;

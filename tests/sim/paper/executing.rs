@@ -146,7 +146,7 @@ impl PaperDesk<'_> {
                     (None, Some(report)) => QueryAnswer::Found(report),
                     (None, None) => QueryAnswer::NotFound,
                 };
-                vec![Event::QueryAnswered { id, answer }]
+                vec![Event::QueryAnswered { id, asked_at: now, answer }]
             }
             Request::SweepFills => {
                 let fills = self.missed_fills().into_iter().map(Event::Fill);
