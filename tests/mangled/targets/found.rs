@@ -1,9 +1,20 @@
 //! Inputs that were read wrongly once, by target: amounts that no account has, whose sums and products no decimal holds;
 //! mistakes at the very end, told with a line that is not there.
 
+/// A reason is cut at 200 characters: here within a number.
+const HALT_CUT: &str = concat!(
+    "/halt ",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+    "x1.2345"
+);
+
 pub(crate) const FOUND: &[(&str, &str)] = &[
     ("accounts_file", "[[strategies]]\nkind = \"\"\"\n"),
     ("configuration", "[engine]\ndatabase = \"\"\"\n"),
+    ("telegram_lines", HALT_CUT),
     (
         "binance_rest",
         r#"{"orderId":1,"clientOrderId":"tfaaaaaacaaaaafrtn3nvxvqaaab","symbol":"BTCUSDT","status":"FILLED","side":"BUY",
