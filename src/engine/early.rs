@@ -11,7 +11,7 @@ use crate::domain::time::{DurationMs, Timestamp};
 use super::machine::{AccountMachine, HeldKey};
 
 /// An exchange may tell a fill so much later than it happened.
-const TOLD_WITHIN: DurationMs = DurationMs::from_secs(5);
+pub(super) const TOLD_WITHIN: DurationMs = DurationMs::from_secs(5);
 
 /// Whether the order may have fills that are not here yet, and will have them soon.
 pub(super) fn is_entering(order: &Order) -> bool {
@@ -62,9 +62,9 @@ impl AccountMachine {
         }
     }
 
-    /// While an exit waits, fills are asked for with each cycle.
+    /// While an exit or a forced close waits, fills are asked for with each cycle.
     pub(super) fn ask_for_what_is_waited_for(&mut self) {
-        if !self.early.is_empty() {
+        if !self.early.is_empty() || !self.put_off.is_empty() {
             self.ask_for_fills();
         }
     }

@@ -7,10 +7,17 @@ use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 
 use super::booked::BookedTrade;
-use super::early::is_entering;
+use super::early::{TOLD_WITHIN, is_entering};
 use super::event::Liquidation;
 use super::machine::{AccountMachine, HeldKey};
 use super::turn::{NoticeKind, Record, Severity};
+
+/// A forced close that waits for the fills before it.
+#[derive(Debug)]
+pub(super) struct PutOff {
+    pub(super) fill: ExternalFill,
+    since: Timestamp,
+}
 
 impl AccountMachine {
     /// A forced close of what our bots hold is booked; everything else is somebody else's trading. It is told once a
@@ -66,26 +73,30 @@ impl AccountMachine {
             // again with each answer.
             let is_done =
                 self.booked.has_part_of(&trade.0, &trade.1) || self.heard_external.has(&trade.0, &trade.1);
-            if !is_done && self.put_off.insert(trade, fill.clone()).is_none() {
+            if !is_done && !self.put_off.contains_key(&trade) {
+                self.put_off.insert(trade, PutOff { fill: fill.clone(), since: self.now });
                 self.ask_for_fills();
             }
         }
         is_working
     }
 
-    /// The fills of before them are booked: now the forced closes, but for those whose entry is still at work.
-    pub(super) fn book_forced_closes(&mut self) {
-        let is_early = |fill: &ExternalFill| {
-            let side = (&fill.symbol, fill.reduced_side());
-            self.orders
-                .working()
-                .any(|order| (&order.symbol, order.position_side) == side && is_entering(order))
+    /// The fills that were told by `at` are booked: now the forced closes, but for those whose entry is still at work, or
+    /// rests on a line and may have been filled before and not be told yet.
+    pub(super) fn book_forced_closes(&mut self, at: Timestamp) {
+        let is_early = |put_off: &PutOff| {
+            let side = (&put_off.fill.symbol, put_off.fill.reduced_side());
+            let may_be_untold = at.since(put_off.since) < TOLD_WITHIN;
+            self.orders.working().any(|order| {
+                (&order.symbol, order.position_side) == side
+                    && (is_entering(order) || (may_be_untold && order.purpose.increases()))
+            })
         };
         let put_off = std::mem::take(&mut self.put_off).into_iter();
-        let (waiting, due): (Vec<_>, Vec<_>) = put_off.partition(|(_, fill)| is_early(fill));
+        let (waiting, due): (Vec<_>, Vec<_>) = put_off.partition(|(_, put_off)| is_early(put_off));
         self.put_off.extend(waiting);
-        for (_, fill) in due {
-            self.take_external_fill(&fill);
+        for (_, put_off) in due {
+            self.take_external_fill(&put_off.fill);
         }
     }
 

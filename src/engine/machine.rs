@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::client_order_id::SEQUENCE_MAX;
-use crate::domain::external::ExternalFill;
 use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::MarginMode;
@@ -23,6 +22,7 @@ use super::decision::Code;
 use super::discrepancies::Sighting;
 use super::early::Early;
 use super::event::Event;
+use super::external::PutOff;
 use super::grid::state::GridMemory;
 use super::levels::{Basis, Levels};
 use super::orders::OrderBook;
@@ -81,7 +81,7 @@ pub struct AccountMachine {
     /// Whether the last cycle allowed entries.
     pub(super) entries_enabled: bool,
     /// Forced closes that waited for the fills before them.
-    pub(super) put_off: BTreeMap<(Symbol, TradeId), ExternalFill>,
+    pub(super) put_off: BTreeMap<(Symbol, TradeId), PutOff>,
     /// Exits that wait for the fills of the entry that they close.
     pub(super) early: BTreeMap<(Symbol, TradeId), Early>,
     pub(super) now: Timestamp,

@@ -39,15 +39,18 @@ impl AccountMachine {
         let nameless = self.orders.working().filter(|order| order.exchange_order_id.is_none());
         let at = nameless.map(|order| order.times.decided_at).fold(asked_at, Timestamp::min);
         // What waits to be booked is told again after a restart.
-        let waiting =
-            self.early.values().map(|early| early.fill.at).chain(self.put_off.values().map(|fill| fill.at));
+        let waiting = self
+            .early
+            .values()
+            .map(|early| early.fill.at)
+            .chain(self.put_off.values().map(|put_off| put_off.fill.at));
         let at = waiting.fold(at, Timestamp::min);
         if self.durable.swept_until.is_some_and(|until| until < at) {
             self.durable.swept_until = Some(at);
             self.turn.records.push(Record::StateChanged);
         }
         self.note_early_swept(asked_at);
-        self.book_forced_closes();
+        self.book_forced_closes(asked_at);
     }
 
     /// Which fills to ask for.

@@ -16,8 +16,8 @@ use crate::venue::{Sort, Stake, XOrder};
 
 /// Protective orders of one purpose that may stand at once: the old, the new, and those of unknown fate.
 const PROTECTING_MAX: usize = 6;
-/// A leverage that somebody else changed is told within this, in ms.
-const TOLD_WITHIN: i64 = 45_000;
+/// An order may be under way for so long after it was told that somebody else has changed the leverage, in ms.
+const UNDER_WAY_MAX: i64 = 45_000;
 
 impl Desk<'_> {
     fn wrong<T>(why: String) -> Done<T> {
@@ -73,7 +73,8 @@ impl Desk<'_> {
         }
         self.check_protecting(theirs)?;
         self.check_line(theirs)?;
-        let settled = self.now - self.venue.leverage_reset_at[theirs.symbol] > TOLD_WITHIN;
+        let settled = !self.venue.is_reset_untold[theirs.symbol]
+            && self.now - self.venue.leverage_reset_at[theirs.symbol] > UNDER_WAY_MAX;
         let increases = intent.purpose.increases() && !self.plan.dialect.is_spot();
         if increases && settled && theirs.leverage != intent.leverage.get() && !self.is_contested(intent) {
             return Self::wrong(format!("{id} was executed at leverage {}", theirs.leverage));

@@ -121,7 +121,7 @@ impl Desk<'_> {
         resting
     }
 
-    /// Whether the money suffices for all lines that hold nothing beside what is held, and no other bot stands in the way.
+    /// Whether the money suffices for what all lines lack beside what is held, and no other bot stands in the way.
     fn may_open(
         &self,
         bot: &BotConfig,
@@ -135,13 +135,9 @@ impl Desk<'_> {
         let least = leverage.min(setup.config.leverage);
         // Before an edit a line may have bought more than the plan of today has for it.
         let bound: Quote = held.iter().map(|position| position.margin()).sum();
-        let is_free = |rung: &Rung| state.lots.get(rung.side, rung.line).qty.is_zero();
+        let lacks = |rung: &Rung| plan.qty_per_line.minus(state.lots.get(rung.side, rung.line).qty);
         let lines = rungs(&plan.lines, setup.config.direction, state.anchor);
-        let lacking: Quote = lines
-            .iter()
-            .filter(|rung| is_free(rung))
-            .map(|rung| rung.entry.notional(plan.qty_per_line))
-            .sum();
+        let lacking: Quote = lines.iter().map(|rung| rung.entry.notional(lacks(rung))).sum();
         let needed = (bound + lacking.margin_at(least)).decimal() * Decimal::new(12, 1);
         let is_rich = capital.decimal() > needed && quote_of(self.venue.available()).decimal() > needed;
         is_rich && !self.plan.shares && self.entries_enabled

@@ -38,6 +38,7 @@ impl Venue {
             let symbol = usize::try_from(how % 2).unwrap();
             self.leverage[symbol] = 1;
             self.leverage_reset_at[symbol] = self.now;
+            self.is_reset_untold[symbol] = true;
             self.tell_terms(symbol);
         }
         if let Some(how) = dice.hits(Fault::Disconnect) {

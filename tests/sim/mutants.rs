@@ -54,7 +54,7 @@ mutants! {
     // fills and ends
     FillsByArrival => "fills_by_arrival", 0, "a fill is known by when it came, not by its trade id";
     NoSweep => "no_sweep", 1, "missed fills are never asked for";
-    ResyncIgnored => "resync_ignored", 3289, "what changed while a stream was interrupted is not looked for";
+    ResyncIgnored => "resync_ignored", 7135, "what changed while a stream was interrupted is not looked for";
     NoOverlap => "no_overlap", 522, "a sweep begins where the last one ended";
     EndBeforeFills => "end_before_fills", 1, "an order that ended is done before its last fills are asked for";
     LyingCancel => "lying_cancel", 4, "a refused cancel counts as cancelled with nothing filled";

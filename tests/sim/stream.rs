@@ -63,7 +63,23 @@ impl Venue {
     pub(crate) fn next_told(&mut self, now: i64) -> Option<ExchangeEvent> {
         let arrived = self.stream.iter().enumerate().filter(|(_, (at, ..))| *at <= now);
         let (index, _) = arrived.min_by_key(|(_, (at, number, _))| (*at, *number))?;
-        Some(self.stream.remove(index).2)
+        let event = self.stream.remove(index).2;
+        self.note_told_terms(&event);
+        Some(event)
+    }
+
+    /// A connection that ends again and again may keep from us for long that somebody else has changed the leverage.
+    fn note_told_terms(&mut self, event: &ExchangeEvent) {
+        for (symbol, name) in self.dialect.symbols().into_iter().enumerate() {
+            let is_told = match event {
+                ExchangeEvent::Resync { .. } => true,
+                ExchangeEvent::TermsChanged { symbol } => *symbol == name,
+                _ => false,
+            };
+            if is_told && std::mem::take(&mut self.is_reset_untold[symbol]) {
+                self.leverage_reset_at[symbol] = self.now;
+            }
+        }
     }
 
     pub(crate) fn stamp(&self, at: i64) -> Timestamp {

@@ -156,8 +156,9 @@ pub(crate) struct Venue {
     /// Somebody else's resting orders.
     pub external_orders: u32,
     pub leverage: [u8; 2],
-    /// When somebody else last changed it.
+    /// When somebody else last changed it, or when it was told at last.
     pub leverage_reset_at: [i64; 2],
+    pub is_reset_untold: [bool; 2],
     pub trades: Vec<Trade>,
     pub payments: Vec<Payment>,
     /// Deposits less withdrawals.
@@ -203,6 +204,7 @@ impl Venue {
             external_orders: 0,
             leverage: [1; 2],
             leverage_reset_at: [0; 2],
+            is_reset_untold: [false; 2],
             trades: Vec::new(),
             payments: Vec::new(),
             transfers: 0,

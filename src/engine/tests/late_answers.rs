@@ -188,7 +188,7 @@ fn an_order_that_was_filled_before_its_cancel_is_cancelled_once_a_cycle_until_it
                 let answer = QueryAnswer::Found(truth.report(&id, OrderStatus::Filled));
                 Event::QueryAnswered { id, asked_at: rig.now, answer }
             }
-            _ => Event::Swept { at: rig.now },
+            Request::Place(_) | Request::SweepFills => Event::Swept { at: rig.now },
         });
         events.extend(answers);
     }

@@ -291,7 +291,7 @@ fn a_forced_close_waits_for_the_fills_of_what_it_closed() {
         rig.apply(turn);
     }
     // The sweep tells the entry's fill, and says when it has told all.
-    rig.price("100");
+    rig.match_step(&[(BTC, ["100"; 4])]);
     assert_eq!(rig.held().to_string(), "1");
     rig.handle(Event::Swept { at: rig.now });
     assert!(rig.held().is_zero());

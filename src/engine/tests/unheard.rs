@@ -5,6 +5,7 @@ use super::fixtures::*;
 use super::grid_setup::*;
 use super::live::{blocked, live, told};
 use super::rig::{Fate, Queries, Rig};
+use crate::domain::external::{ExternalCause, ExternalFill};
 use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, OrderKey, TradeId};
@@ -166,6 +167,37 @@ fn an_exit_waits_for_a_line_that_is_told_later_than_fills_were_asked_for_but_not
         assert_eq!(rig.fills.len(), if is_told { 2 } else { 1 });
         assert_eq!(rig.noticed(NoticeKind::OutOfSync), usize::from(!is_told));
     }
+}
+
+#[test]
+fn a_forced_close_waits_for_a_line_that_was_filled_before_it_and_is_told_later() {
+    let mut config = grid_account(grid());
+    (config.venue.consistent_snapshots, config.venue.may_hold_external) = (false, true);
+    let mut rig = rig_of(config);
+    rig.price("95");
+    let qty = rig.held();
+    rig.miss(["95", "95", "90", "90"]);
+    let missed = rig.executed.last().unwrap().clone();
+    let close = ExternalFill {
+        trade_id: TradeId("L1".to_owned()),
+        symbol: symbol(BTC),
+        side: Long.exit_side(),
+        position_side: None,
+        price: price("90"),
+        qty: qty.plus(qty),
+        fee: Fee::from_cash(quote("0.1"), "USDT"),
+        cause: ExternalCause::Liquidation,
+        at: missed.at,
+    };
+    let turn = rig.machine.handle(rig.now, Event::ExternalFill(close));
+    rig.apply(turn);
+    // Asked for, and not told yet.
+    rig.handle(Event::Swept { at: rig.now });
+    assert_eq!(rig.held(), qty);
+    rig.wait(5);
+    rig.handle(Event::Fill(missed));
+    rig.handle(Event::Swept { at: rig.now });
+    assert_eq!(rig.held().to_string(), "0");
 }
 
 #[test]
