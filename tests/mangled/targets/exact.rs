@@ -82,7 +82,10 @@ fn unescaped(text: &str) -> String {
                 plain.push(char::from(code));
                 plain.push_str(&part[4..]);
             }
-            None => plain.push_str(part),
+            None => {
+                plain.push_str("\\u");
+                plain.push_str(part);
+            }
         }
     }
     plain

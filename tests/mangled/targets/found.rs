@@ -15,6 +15,7 @@ pub(crate) const FOUND: &[(&str, &str)] = &[
     ("accounts_file", "[[strategies]]\nkind = \"\"\"\n"),
     ("configuration", "[engine]\ndatabase = \"\"\"\n"),
     ("telegram_lines", HALT_CUT),
+    ("telegram_lines", r"/start KR5\u2.2Kend"),
     (
         "binance_rest",
         r#"{"orderId":1,"clientOrderId":"tfaaaaaacaaaaafrtn3nvxvqaaab","symbol":"BTCUSDT","status":"FILLED","side":"BUY",
