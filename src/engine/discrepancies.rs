@@ -13,14 +13,15 @@ use crate::domain::money::{Qty, Quote};
 use crate::domain::side::PositionSide;
 use crate::domain::time::{DurationMs, Timestamp};
 
+use super::early::TOLD_WITHIN;
 use super::event::Snapshot;
 use super::machine::AccountMachine;
 use super::state::External;
 use super::turn::{CashAdjustment, CashAdjustmentKind, Record};
 
-/// How far apart two snapshots must be to confirm each other: longer than an exchange may tell a fill later than the
-/// position that it left. The line of a grid, or a stop, may have been filled right before the first.
-const CONFIRM_AFTER: DurationMs = DurationMs::from_secs(5);
+/// How far apart two snapshots must be to confirm each other: the line of a grid, or a stop, may have been filled right
+/// before the first, and its fill is told later than the position that it left.
+const CONFIRM_AFTER: DurationMs = TOLD_WITHIN;
 /// A doubt waits so long for more of its kind before it is looked into.
 const DOUBT_FOR: DurationMs = DurationMs::from_secs(10);
 

@@ -34,8 +34,8 @@ pub(super) struct Sized {
 /// signals.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Funds {
-    capital: Quote,
-    used: Quote,
+    pub capital: Quote,
+    pub used: Quote,
 }
 
 impl AccountMachine {

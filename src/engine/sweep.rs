@@ -33,8 +33,8 @@ impl AccountMachine {
         self.turn.records.push(Record::StateChanged);
     }
 
-    /// Everything that was filled before `asked_at` and told by then is booked. Fills of an order that has no name there yet may
-    /// have been told and not recognised: what happened since it was decided is asked for again.
+    /// Everything that was filled before `asked_at` and told by then is booked. Fills of an order that has no name there
+    /// yet may have been told and not recognised: what happened since it was decided is asked for again.
     pub(super) fn note_swept(&mut self, asked_at: Timestamp) {
         let nameless = self.orders.working().filter(|order| order.exchange_order_id.is_none());
         let at = nameless.map(|order| order.times.decided_at).fold(asked_at, Timestamp::min);

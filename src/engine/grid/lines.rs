@@ -14,7 +14,7 @@ use crate::domain::order::{Order, OrderKind, Purpose, TimeInForce};
 use crate::domain::side::PositionSide;
 use crate::engine::config::BotConfig;
 use crate::engine::decision::Code;
-use crate::engine::entries::Obstacle;
+use crate::engine::entries::{Funds, Obstacle};
 use crate::engine::intent::Intent;
 use crate::engine::machine::{AccountMachine, BotSymbol};
 use crate::engine::turn::Record;
@@ -254,11 +254,10 @@ impl AccountMachine {
         if entries.is_empty() {
             return;
         }
-        let capital = match self.capital(bot) {
-            Ok(capital) => capital,
+        let Funds { capital, mut used } = match self.funds(bot) {
+            Ok(funds) => funds,
             Err(obstacle) => return self.explain_grid(key, obstacle),
         };
-        let mut used = self.margin_used(key.0);
         for lacking in entries.into_iter().take(IN_FLIGHT_MAX.saturating_sub(under_way)) {
             let margin = lacking.price.notional(lacking.qty).margin_at(leverage);
             if used + margin > capital {

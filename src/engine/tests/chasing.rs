@@ -11,7 +11,7 @@ use crate::engine::decision::{Action, Code};
 use crate::engine::event::{Event, Snapshot};
 use crate::engine::turn::{NoticeKind, Request};
 
-fn live_exits() -> AccountConfig {
+pub(super) fn live_exits() -> AccountConfig {
     AccountConfig { venue: live().venue, ..auto_exit() }
 }
 

@@ -1,5 +1,6 @@
 //! Protection at the exchange while settings, refusals and failed cancels come between.
 
+use super::chasing::live_exits;
 use super::exits::auto_exit;
 use super::fixtures::*;
 use super::live::live;
@@ -14,12 +15,6 @@ use crate::engine::event::Event;
 use crate::engine::turn::NoticeKind;
 use crate::matching::config::BookConfig;
 use crate::matching::fixtures as paper;
-
-fn live_auto_exit() -> crate::engine::config::AccountConfig {
-    let mut config = live();
-    set(&mut config, &[("auto_exit", "on")]);
-    config
-}
 
 #[test]
 fn what_was_bought_in_finer_steps_is_closed_in_todays() {
@@ -59,7 +54,7 @@ fn switching_auto_exit_places_and_withdraws_protection() {
 /// Nobody wants it gone any more when it is heard of next, so that no second cancel would find out.
 #[test]
 fn after_a_cancel_without_an_answer_the_order_is_asked_for_with_the_next_cycle() {
-    for config in [auto_exit(), live_auto_exit()] {
+    for config in [auto_exit(), live_exits()] {
         let mut rig = Rig::new(config);
         rig.open_long();
         rig.cancels_unanswered = true;
@@ -78,7 +73,7 @@ fn after_a_cancel_without_an_answer_the_order_is_asked_for_with_the_next_cycle()
 
 #[test]
 fn stops_that_cannot_be_taken_back_do_not_pile_up() {
-    let mut rig = Rig::new(live_auto_exit());
+    let mut rig = Rig::new(live_exits());
     rig.open_long();
     let stops = |rig: &Rig| rig.resting().iter().filter(|order| order.contains("stop_loss")).count();
     rig.cancels_fail = true;

@@ -13,7 +13,7 @@ use crate::domain::money::Qty;
 use crate::domain::order::{OrderKind, Purpose};
 use crate::domain::side::PositionSide::{Long, Short};
 use crate::domain::side::Side;
-use crate::engine::config::Halt;
+use crate::engine::config::{AccountConfig, Halt};
 use crate::engine::event::Event;
 use crate::engine::grid::{Direction, GridConfig};
 use crate::engine::turn::NoticeKind;
@@ -28,6 +28,11 @@ fn both_sides_filled(hedge: bool) -> Rig {
     rig.crash();
     rig.recover();
     rig
+}
+
+/// A grid on an exchange, which others may trade on and which tells late.
+fn live_grid_rig() -> Rig {
+    rig_of(AccountConfig { venue: live().venue, ..grid_account(grid()) })
 }
 
 #[test]
@@ -67,9 +72,7 @@ fn a_flatten_closes_both_sides() {
 
 #[test]
 fn what_a_grid_has_lost_is_noticed_while_its_lines_rest() {
-    let mut config = grid_account(grid());
-    (config.venue.consistent_snapshots, config.venue.may_hold_external) = (false, true);
-    let mut rig = rig_of(config);
+    let mut rig = live_grid_rig();
     rig.price("95");
     assert_eq!(rig.ladder(), ["0 opens at 90", "1 closes at 100"]);
     told(&mut rig, &[]);
@@ -118,9 +121,7 @@ fn an_exit_that_is_told_before_its_entry_waits_for_it() {
 
 #[test]
 fn an_exit_of_a_line_that_is_told_before_its_entry_waits_until_fills_were_asked_for() {
-    let mut config = grid_account(grid());
-    (config.venue.consistent_snapshots, config.venue.may_hold_external) = (false, true);
-    let mut rig = rig_of(config);
+    let mut rig = live_grid_rig();
     rig.miss(["100", "100", "95", "95"]);
     let mut exit = rig.executed.last().unwrap().clone();
     let entry = exit.client_order_id.key().unwrap();
@@ -135,9 +136,7 @@ fn an_exit_of_a_line_that_is_told_before_its_entry_waits_until_fills_were_asked_
 #[test]
 fn an_exit_waits_for_a_line_that_is_told_later_than_fills_were_asked_for_but_not_for_ever() {
     for is_told in [true, false] {
-        let mut config = grid_account(grid());
-        (config.venue.consistent_snapshots, config.venue.may_hold_external) = (false, true);
-        let mut rig = rig_of(config);
+        let mut rig = live_grid_rig();
         let entry = rig.last_order(Purpose::GridEntry).client_order_id.key().unwrap();
         let stop = ClientOrderId::new(&OrderKey { purpose: Purpose::StopLoss, ..entry });
         let qty = rig.grid_plan().qty_per_line;
@@ -171,9 +170,7 @@ fn an_exit_waits_for_a_line_that_is_told_later_than_fills_were_asked_for_but_not
 
 #[test]
 fn a_forced_close_waits_for_a_line_that_was_filled_before_it_and_is_told_later() {
-    let mut config = grid_account(grid());
-    (config.venue.consistent_snapshots, config.venue.may_hold_external) = (false, true);
-    let mut rig = rig_of(config);
+    let mut rig = live_grid_rig();
     rig.price("95");
     let qty = rig.held();
     rig.miss(["95", "95", "90", "90"]);

@@ -1,5 +1,5 @@
 //! Inputs that were read wrongly once, by target: amounts that no account has, whose sums and products no decimal holds;
-//! mistakes at the very end, told with a line that is not there.
+//! mistakes at the very end, told with a line that is not there; lines that were read well, and compared wrongly here.
 
 /// A reason is cut at 200 characters: here within a number.
 const HALT_CUT: &str = concat!(
