@@ -235,6 +235,15 @@ pub struct IncomeAnswer {
     pub tran_id: OptionalId,
 }
 
+/// How an account is set up (docs: account, "Futures Account Configuration").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountConfigAnswer {
+    pub can_trade: Option<bool>,
+    pub dual_side_position: bool,
+    pub multi_assets_margin: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PositionModeAnswer {

@@ -265,14 +265,27 @@ pub(super) fn commission_rate(call: &Call<'_>) -> Reply {
     }))
 }
 
+pub(super) fn account_config(call: &Call<'_>) -> Reply {
+    Ok(json!({
+        "feeTier": 0, "canTrade": true, "canDeposit": true, "canWithdraw": true, "updateTime": 0, "tradeGroupId": -1,
+        "dualSidePosition": is_hedged(call), "multiAssetsMargin": is_multi_assets(call),
+    }))
+}
+
 pub(super) fn position_mode(call: &Call<'_>) -> Reply {
-    let mode = call.venue.with(call.account, Account::position_mode);
-    Ok(json!({ "dualSidePosition": mode == Some(PositionMode::Hedge) }))
+    Ok(json!({ "dualSidePosition": is_hedged(call) }))
 }
 
 pub(super) fn multi_assets(call: &Call<'_>) -> Reply {
-    let on = call.venue.with(call.account, Account::is_multi_assets);
-    Ok(json!({ "multiAssetsMargin": on == Some(true) }))
+    Ok(json!({ "multiAssetsMargin": is_multi_assets(call) }))
+}
+
+fn is_hedged(call: &Call<'_>) -> bool {
+    call.venue.with(call.account, Account::position_mode) == Some(PositionMode::Hedge)
+}
+
+fn is_multi_assets(call: &Call<'_>) -> bool {
+    call.venue.with(call.account, Account::is_multi_assets) == Some(true)
 }
 
 pub(super) fn order_limits(_: &Call<'_>) -> Reply {

@@ -99,6 +99,7 @@ static ROUTES: &[Route] = &[
     read(&["/fapi/v1/symbolConfig"], five, account_data::symbol_config),
     read(&["/fapi/v1/leverageBracket"], one, account_data::leverage_bracket),
     read(&["/fapi/v1/commissionRate"], twenty, account_data::commission_rate),
+    read(&["/fapi/v1/accountConfig"], five, account_data::account_config),
     read(&["/fapi/v1/positionSide/dual"], thirty, account_data::position_mode),
     read(&["/fapi/v1/multiAssetsMargin"], thirty, account_data::multi_assets),
     read(&["/fapi/v1/income"], thirty, income::income),

@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use tradefleet::domain::ids::ClientOrderId;
 use tradefleet::domain::time::{Timeframe, Timestamp};
 use tradefleet::exchange::binance::answers::{
-    AccountAnswer, AlgoAnswer, ApiRestrictionsAnswer, BalanceAnswer, ExchangeInfoAnswer, IncomeAnswer,
-    KlineAnswer, ListenKeyAnswer, MultiAssetsAnswer, OrderAnswer, PlacedAlgo, PlacedOrder, PositionAnswer,
-    PositionModeAnswer, TickerAnswer, TimeAnswer, TradeAnswer, read,
+    AccountAnswer, AccountConfigAnswer, AlgoAnswer, ApiRestrictionsAnswer, BalanceAnswer, ExchangeInfoAnswer,
+    IncomeAnswer, KlineAnswer, ListenKeyAnswer, MultiAssetsAnswer, OrderAnswer, PlacedAlgo, PlacedOrder,
+    PositionAnswer, PositionModeAnswer, TickerAnswer, TimeAnswer, TradeAnswer, read,
 };
 use tradefleet::exchange::binance::events::Translator;
 use tradefleet::exchange::binance::frames::{account_frame, market_frame};
@@ -27,6 +27,7 @@ pub(crate) fn rest(bytes: &[u8]) -> bool {
     let plain = [
         seen::<PlacedOrder>(text, drop),
         seen::<PlacedAlgo>(text, drop),
+        seen::<AccountConfigAnswer>(text, drop),
         seen::<ApiRestrictionsAnswer>(text, |answer| _ = answer.can_transfer()),
         seen::<Vec<BalanceAnswer>>(text, drop),
         seen::<ListenKeyAnswer>(text, drop),

@@ -77,6 +77,33 @@ async fn the_time_is_asked_for_again_when_an_answer_is_lost() {
     assert_eq!(rig.server.requests().len(), 2);
 }
 
+const BALANCES: &str = r#"[{"accountAlias":"SgsR","asset":"USDT","balance":"100"}]"#;
+const MONEY: &str =
+    r#"{"assets":[{"asset":"USDT","walletBalance":"100","unrealizedProfit":"0","availableBalance":"90"}]}"#;
+
+#[tokio::test]
+async fn an_account_tells_its_modes_by_the_cheap_question() {
+    let time = format!(r#"{{"serverTime":{NOW}}}"#);
+    let config = r#"{"canTrade":false,"dualSidePosition":true,"multiAssetsMargin":true}"#;
+    let mut rig = rig(&[(200, &time), (200, BALANCES), (200, config), (200, MONEY)]).await;
+    let profile = rig.exchange.inspect().await.unwrap();
+    assert_eq!(profile.position_mode, Some(PositionMode::Hedge));
+    assert_eq!(profile.can_trade, Some(false), "the account may not, whatever its key may");
+    assert!(profile.remarks.iter().any(|remark| remark.contains("multi-assets")), "{:?}", profile.remarks);
+}
+
+#[tokio::test]
+async fn a_host_without_the_cheap_question_is_asked_the_older_ones() {
+    let time = format!(r#"{{"serverTime":{NOW}}}"#);
+    let (mode, multi) = (r#"{"dualSidePosition":true}"#, r#"{"multiAssetsMargin":false}"#);
+    let told =
+        [(200, time.as_str()), (200, BALANCES), (404, "not here"), (200, mode), (200, multi), (200, MONEY)];
+    let mut rig = rig(&told).await;
+    let profile = rig.exchange.inspect().await.unwrap();
+    assert_eq!((profile.position_mode, profile.can_trade), (Some(PositionMode::Hedge), None));
+    assert_eq!(rig.server.requests().len(), told.len());
+}
+
 #[tokio::test]
 async fn what_was_decided_too_long_ago_or_cannot_be_found_again_is_not_sent() {
     let mut rig = rig(&[]).await;
