@@ -28,7 +28,9 @@ pub(crate) fn write(folder: &Path, quiet: u32, waves: u32) -> anyhow::Result<Vec
             let is_rise = bar >= still && (bar - still).is_multiple_of(2);
             let close = if is_rise { high } else { low };
             let (top, bottom) = (open.max(close), open.min(close));
-            writeln!(text, "{at},{open},{top},{bottom},{close},5000000")?;
+            // Always more than before: the strategy wants a volume above its mean.
+            let volume = 5_000_000 + bar;
+            writeln!(text, "{at},{open},{top},{bottom},{close},{volume}")?;
             open = close;
         }
         let path = folder.join(format!("{symbol}-1m.csv"));
