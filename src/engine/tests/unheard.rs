@@ -120,6 +120,27 @@ fn an_exit_that_is_told_before_its_entry_waits_for_it() {
 }
 
 #[test]
+fn of_exits_that_wait_each_finds_what_the_one_before_has_left() {
+    let mut config = live();
+    config.venue.conditional_orders = false;
+    let mut rig = Rig::new(config);
+    rig.queries = Queries::Failing;
+    rig.fates.push_back((Purpose::Entry, Fate::LostOrder));
+    rig.enter(1, Long);
+    let entry = rig.last_order(Purpose::Entry).client_order_id.clone();
+    for (trade, qty) in [("X1", "0.5"), ("X2", "0.4")] {
+        rig.handle(Event::Fill(exit_fill(&rig, trade, qty)));
+    }
+    for (trade, qty) in [("E1", "0.6"), ("E2", "0.4")] {
+        let (client_order_id, side) = (entry.clone(), Long.entry_side());
+        rig.handle(Event::Fill(Fill { client_order_id, side, ..exit_fill(&rig, trade, qty) }));
+    }
+    assert_eq!(rig.fills.len(), 4);
+    assert_eq!(rig.held().to_string(), "0.1");
+    assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
+}
+
+#[test]
 fn an_exit_of_a_line_that_is_told_before_its_entry_waits_until_fills_were_asked_for() {
     let mut rig = live_grid_rig();
     rig.miss(["100", "100", "95", "95"]);
