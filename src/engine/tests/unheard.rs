@@ -13,18 +13,27 @@ use crate::domain::money::Qty;
 use crate::domain::order::{OrderKind, Purpose};
 use crate::domain::side::PositionSide::{Long, Short};
 use crate::domain::side::Side;
-use crate::engine::config::{AccountConfig, Halt};
+use crate::engine::config::{AccountConfig, Halt, Venue};
 use crate::engine::event::Event;
 use crate::engine::grid::{Direction, GridConfig};
 use crate::engine::turn::NoticeKind;
 
 /// A neutral grid at 100 on an account in this mode, after a bar that filled the nearest line of both sides unheard.
 fn both_sides_filled(hedge: bool) -> Rig {
-    let mut config = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
-    config.venue.hedge = hedge;
+    both_sides_filled_on(
+        AccountConfig {
+            venue: Venue { hedge, ..account().venue },
+            ..grid_account(GridConfig { direction: Direction::Neutral, ..grid() })
+        },
+        "94",
+    )
+}
+
+/// The same on an account as configured, after a bar that fell to `low`.
+fn both_sides_filled_on(config: AccountConfig, low: &str) -> Rig {
     let mut rig = rig_of(config);
     assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "3 opens at 105", "4 opens at 110"]);
-    rig.miss(["100", "106", "94", "101"]);
+    rig.miss(["100", "106", low, "101"]);
     rig.crash();
     rig.recover();
     rig
@@ -68,6 +77,24 @@ fn a_flatten_closes_both_sides() {
         assert_eq!(rig.ladder(), [""; 0]);
         assert!(rig.grid_state().lots.is_empty());
     }
+}
+
+/// The exchange may have closed by force what was left of both, and nobody has heard of it.
+#[test]
+fn of_both_sides_the_smaller_one_is_closed_first_and_the_larger_one_may_only_reduce() {
+    let neutral = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
+    let mut rig = both_sides_filled_on(AccountConfig { venue: live().venue, ..neutral }, "89");
+    rig.quote_price("101");
+    let qty = rig.grid_plan().qty_per_line;
+    assert_eq!([rig.held_on(ONE, BTC, Long), rig.held_on(ONE, BTC, Short)], [qty.plus(qty), qty]);
+    rig.configure(|config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten: true }));
+    for _ in 0..3 {
+        rig.price("101");
+    }
+    let closing = rig.intents.iter().filter(|order| order.purpose == Purpose::Flatten);
+    let closing: Vec<_> = closing.map(|order| (order.position_side, order.qty, order.reduce_only)).collect();
+    assert_eq!(closing, [(Short, qty, false), (Long, qty.plus(qty), true)]);
+    assert!(rig.book.positions().is_empty(), "{:?}", rig.book.positions());
 }
 
 #[test]
