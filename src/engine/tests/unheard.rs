@@ -10,11 +10,11 @@ use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, OrderKey, TradeId};
 use crate::domain::money::Qty;
-use crate::domain::order::{OrderKind, Purpose};
+use crate::domain::order::{OrderKind, OrderStatus, Purpose};
 use crate::domain::side::PositionSide::{Long, Short};
 use crate::domain::side::Side;
 use crate::engine::config::{AccountConfig, Halt, Venue};
-use crate::engine::event::Event;
+use crate::engine::event::{Event, Snapshot};
 use crate::engine::grid::{Direction, GridConfig};
 use crate::engine::turn::NoticeKind;
 
@@ -95,6 +95,55 @@ fn of_both_sides_the_smaller_one_is_closed_first_and_the_larger_one_may_only_red
     let closing: Vec<_> = closing.map(|order| (order.position_side, order.qty, order.reduce_only)).collect();
     assert_eq!(closing, [(Short, qty, false), (Long, qty.plus(qty), true)]);
     assert!(rig.book.positions().is_empty(), "{:?}", rig.book.positions());
+}
+
+/// A person did, or the exchange did before it closed by force: what is told of that may be lost.
+#[test]
+fn when_others_end_a_resting_order_the_exchange_is_asked_what_it_holds() {
+    for is_ours in [true, false] {
+        let mut rig = live_grid_rig();
+        let id = rig.book.open_orders()[0].client_order_id.clone();
+        if is_ours {
+            rig.configure(|config| edit_bot(config, ONE, |bot| bot.is_running = false));
+        } else {
+            rig.book.cancel(&id).unwrap();
+        }
+        let (status, reason) = (OrderStatus::Cancelled, "liquidation".to_owned());
+        rig.handle(Event::OrderEnded { id, status, reason });
+        assert_eq!(rig.machine.wants_snapshot().is_some(), !is_ours);
+    }
+}
+
+/// There may be nothing left to reduce.
+#[test]
+fn when_the_exit_of_a_line_is_refused_the_exchange_is_asked_what_it_holds() {
+    let mut rig = live_grid_rig();
+    rig.fates.push_back((Purpose::GridExit, Fate::Refused));
+    rig.price("95");
+    assert!(rig.machine.wants_snapshot().is_some());
+}
+
+/// An exit of one of two sides cannot be reduce-only: it would open what was closed by force.
+#[test]
+fn while_both_sides_are_in_doubt_no_line_is_given_another_exit() {
+    let neutral = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
+    let mut rig = both_sides_filled_on(AccountConfig { venue: live().venue, ..neutral }, "94");
+    rig.quote_price("101");
+    rig.look_again(&[]);
+    assert_eq!(rig.ladder(), ["1 closes at 101.1", "3 closes at 100"]);
+    let is_of_line_3 = |id: &ClientOrderId| id.key().unwrap().line() == Some(3);
+    let open = rig.book.open_orders().iter().map(|order| order.client_order_id.clone());
+    let id = open.into_iter().find(is_of_line_3).unwrap();
+    rig.book.cancel(&id).unwrap();
+    let (status, reason) = (OrderStatus::Cancelled, "liquidation".to_owned());
+    rig.handle(Event::OrderEnded { id, status, reason });
+    rig.look_again(&[]);
+    assert_eq!(rig.ladder(), ["1 closes at 101.1"]);
+    rig.wait(10);
+    let snapshot = rig.snapshot();
+    rig.handle(Event::Snapshot(snapshot));
+    rig.look_again(&[]);
+    assert_eq!(rig.ladder(), ["1 closes at 101.1", "3 closes at 100"]);
 }
 
 #[test]
