@@ -119,14 +119,15 @@ impl AccountMachine {
     }
 
     /// Whether an order may be changing the position right now. What rests for long, like the lines of a grid, does not
-    /// count: there would be no end to it.
+    /// count: there would be no end to it. But one that the exchange does not list any more may have just been filled.
     fn is_moving(&self, symbol: &Symbol) -> bool {
         self.orders.working().any(|order| {
             let may_rest = order.purpose.protects() || order.purpose.is_on_line();
             order.symbol == *symbol
                 && (!may_rest
                     || order.status.is_in_flight()
-                    || self.orders.ending.contains_key(&order.client_order_id))
+                    || self.orders.ending.contains_key(&order.client_order_id)
+                    || self.orders.in_question.contains(&order.client_order_id))
         })
     }
 

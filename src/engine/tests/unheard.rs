@@ -146,6 +146,19 @@ fn while_both_sides_are_in_doubt_no_line_is_given_another_exit() {
     assert_eq!(rig.ladder(), ["1 closes at 101.1", "3 closes at 100"]);
 }
 
+/// What was filled last is told last: a position that is seen already is no difference then.
+#[test]
+fn an_order_that_the_exchange_does_not_list_any_more_may_explain_a_difference() {
+    let mut rig = live_grid_rig();
+    rig.price("95");
+    told(&mut rig, &[]);
+    rig.wait(5);
+    rig.queries = Queries::Failing;
+    let snapshot = Snapshot { positions: vec![], open_orders: vec![], ..rig.snapshot() };
+    rig.handle(Event::Snapshot(snapshot));
+    assert!(!blocked(&rig));
+}
+
 #[test]
 fn what_a_grid_has_lost_is_noticed_while_its_lines_rest() {
     let mut rig = live_grid_rig();
