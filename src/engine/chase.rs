@@ -85,14 +85,18 @@ impl AccountMachine {
     }
 
     /// A refused exit is tried again ever more rarely: most often there is nothing left to reduce, and what the
-    /// exchange holds must be looked at.
+    /// exchange holds must be looked at. The exits of a grid's lines back off together.
     pub(super) fn back_off_exit(&mut self, id: &ClientOrderId) {
         let now = self.now;
         let Some(order) = self.orders.get_mut(id) else { return };
-        let (Purpose::Exit | Purpose::Flatten, Some(key)) = (order.purpose, HeldKey::of(order)) else {
+        let (Purpose::Exit | Purpose::Flatten | Purpose::GridExit, Some(key)) =
+            (order.purpose, HeldKey::of(order))
+        else {
             return;
         };
-        let leaving = self.held.get_mut(&key).and_then(|held| held.holding.exit.as_mut());
+        let is_of_line = order.purpose == Purpose::GridExit;
+        let leaving =
+            self.held.get_mut(&key).and_then(|held| held.holding.exit.as_mut()).filter(|_| !is_of_line);
         if let Some(leaving) = leaving {
             let doublings = u32::from(leaving.attempt.saturating_sub(1)).min(16);
             leaving.retry_at = Some(now.plus(BACKOFF_FIRST.times(1 << doublings).min(BACKOFF_MAX)));

@@ -28,7 +28,7 @@ const DOUBT_FOR: DurationMs = DurationMs::from_secs(10);
 /// Net quantity a symbol and side; a one-way account has its net under the long side only, signed.
 type Net = BTreeMap<(Symbol, PositionSide), Decimal>;
 
-/// A difference, and the snapshot that first showed it.
+/// A difference, and when it was first seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sighting<T> {
     what: T,
@@ -108,7 +108,8 @@ impl AccountMachine {
         let mut confirmed = BTreeMap::new();
         for (symbol, why) in differences {
             let earlier = before.remove(&symbol).filter(|_| !self.is_moving(&symbol));
-            let seen = Sighting::first(earlier, why, taken_at);
+            // It may have come to be while the questions of this snapshot were being answered.
+            let seen = Sighting::first(earlier, why, self.now);
             let known = self.durable.blocked.get(&symbol);
             if let Some(why) = if seen.is_confirmed(taken_at) { Some(&seen.what) } else { known } {
                 confirmed.insert(symbol.clone(), why.clone());
@@ -119,14 +120,15 @@ impl AccountMachine {
     }
 
     /// Whether an order may be changing the position right now. What rests for long, like the lines of a grid, does not
-    /// count: there would be no end to it.
+    /// count: there would be no end to it. But one that the exchange does not list any more may have just been filled.
     fn is_moving(&self, symbol: &Symbol) -> bool {
         self.orders.working().any(|order| {
             let may_rest = order.purpose.protects() || order.purpose.is_on_line();
             order.symbol == *symbol
                 && (!may_rest
                     || order.status.is_in_flight()
-                    || self.orders.ending.contains_key(&order.client_order_id))
+                    || self.orders.ending.contains_key(&order.client_order_id)
+                    || self.orders.in_question.contains(&order.client_order_id))
         })
     }
 

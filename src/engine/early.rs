@@ -69,19 +69,19 @@ impl AccountMachine {
         }
     }
 
-    /// Books those whose entry is here now, the earliest first.
+    /// Books those whose entry is here now, the earliest first: each closes a part of what the next one finds.
     pub(super) fn book_early(&mut self) {
         if self.early.is_empty() {
             return;
         }
-        let waiting = std::mem::take(&mut self.early).into_iter();
-        let (waiting, due): (Vec<_>, Vec<_>) =
-            waiting.partition(|(_, early)| self.is_early(&early.fill, early.is_swept));
-        self.early.extend(waiting);
-        let mut due: Vec<Fill> = due.into_iter().map(|(_, early)| early.fill).collect();
-        due.sort_by_key(|fill| fill.at);
-        for fill in due {
-            self.book_fill_now(&fill);
+        let mut waiting: Vec<_> = std::mem::take(&mut self.early).into_iter().collect();
+        waiting.sort_by_key(|(_, early)| early.fill.at);
+        for (trade, early) in waiting {
+            if self.is_early(&early.fill, early.is_swept) {
+                self.early.insert(trade, early);
+            } else {
+                self.book_fill_now(&early.fill);
+            }
         }
     }
 }

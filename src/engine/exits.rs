@@ -77,13 +77,12 @@ impl AccountMachine {
         for order in withdrawn {
             self.cancel(&order);
         }
-        let keys: Vec<HeldKey> = self.held.keys().cloned().collect();
-        for key in keys {
-            let must_close = self.bot(key.bot).is_some_and(|bot| self.must_close(&bot, &key.symbol));
-            if must_close && !self.is_leaving(&key) {
-                self.leave(&key, Code::Requested, Purpose::Flatten, "closed on request");
-            }
-        }
+        let must_leave = |key: &&HeldKey| {
+            let bot = self.config.bots.get(&key.bot);
+            bot.is_some_and(|bot| self.must_close(bot, &key.symbol)) && !self.is_leaving(key)
+        };
+        let keys: Vec<HeldKey> = self.held.keys().filter(must_leave).cloned().collect();
+        self.leave_all(keys, Code::Requested, "closed on request");
     }
 
     /// Whether an order would add to what a person wants halted, stopped or closed, or rests on a line of a grid that
@@ -220,9 +219,19 @@ impl AccountMachine {
         self.retry_exit(key);
     }
 
+    /// Flattens positions; of the two sides of a symbol the smaller one first, for which the other may have to wait.
+    pub(super) fn leave_all(&mut self, mut keys: Vec<HeldKey>, code: Code, detail: &str) {
+        let qty = |key: &HeldKey| self.held.get(key).map(|held| held.position().qty);
+        keys.sort_by_key(|key| (key.bot_symbol(), qty(key)));
+        for key in keys {
+            self.leave(&key, code, Purpose::Flatten, detail);
+        }
+    }
+
     /// Places the closing order, unless one is working.
     pub(super) fn retry_exit(&mut self, key: &HeldKey) {
-        if self.is_exiting(key) || self.waits_for_level(key) || self.waits_for_lines(key) {
+        let is_blocked = self.is_exiting(key) || self.waits_for_level(key) || self.waits_for_lines(key);
+        if is_blocked || self.waits_for_other_side(key) {
             return;
         }
         let now = self.now;
@@ -250,7 +259,33 @@ impl AccountMachine {
         for order in &exits {
             self.cancel(order);
         }
-        !exits.is_empty() && (self.config.venue.spot || self.is_shared(key) || self.is_netted(key))
+        let may_open = exits.iter().any(|order| !order.reduce_only);
+        may_open
+            || (!exits.is_empty() && (self.config.venue.spot || self.is_shared(key) || self.is_netted(key)))
+    }
+
+    /// Of two sides that leave and that the exchange knows only as what is left of both, the smaller one goes first, by an
+    /// order that is not reduce-only; the larger one may only reduce then. However much of what was left the exchange has
+    /// closed by force meanwhile, unheard, the two end flat; both at once would open what was closed on the other side.
+    fn waits_for_other_side(&self, key: &HeldKey) -> bool {
+        if self.config.venue.consistent_snapshots || !self.is_netted(key) {
+            return false;
+        }
+        let other = HeldKey::new(key.bot_symbol(), key.side.opposite());
+        let (Some(own), Some(held)) = (self.held.get(key), self.held.get(&other)) else { return false };
+        let size = |held: &Held| (held.position().qty, held.position().side);
+        // One that is refused, or less than a step, holds up nobody.
+        let is_on_its_way = held.holding.exit.is_some_and(|leaving| !leaving.waits(self.now))
+            && !self.closable(&key.symbol, held.position().qty).is_zero();
+        is_on_its_way && size(held) < size(own)
+    }
+
+    /// One side of a symbol is closed: the other one may wait for that.
+    pub(super) fn leave_other_side(&mut self, key: &HeldKey) {
+        let other = HeldKey::new(key.bot_symbol(), key.side.opposite());
+        if self.is_leaving(&other) {
+            self.retry_exit(&other);
+        }
     }
 
     pub(super) fn withdraw_increasing(&mut self, key: &HeldKey) {

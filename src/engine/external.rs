@@ -2,7 +2,9 @@
 
 use crate::domain::external::{ExternalCause, ExternalFill};
 use crate::domain::funding::FundingPayment;
+use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
+use crate::domain::order::{Order, OrderKind, OrderStatus};
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
 
@@ -97,6 +99,19 @@ impl AccountMachine {
         self.put_off.extend(waiting);
         for (_, put_off) in due {
             self.take_external_fill(&put_off.fill);
+        }
+    }
+
+    /// The exchange tells by itself that an order has ended. One that rested, and that nobody here takes back, was ended by
+    /// a person, or by the exchange, which does that before it closes by force: what is told of that may be lost.
+    pub(super) fn note_ended_by_others(&mut self, id: &ClientOrderId, status: OrderStatus) {
+        let has_ended = matches!(status, OrderStatus::Cancelled | OrderStatus::Expired);
+        let may_be_ours = !self.orders.is_in_force(id) || self.orders.in_question.contains(id);
+        let rested = |order: &&Order| order.status.is_resting() && order.kind != OrderKind::Market;
+        let Some(order) = self.orders.get_working(id).filter(rested) else { return };
+        if has_ended && !may_be_ours {
+            let symbol = order.symbol.clone();
+            self.doubt(&symbol);
         }
     }
 

@@ -190,6 +190,7 @@ impl AccountMachine {
             let outcome = [("reason", code.to_string()), ("net_pnl", pnl.to_string())];
             fill_fields(key.bot, fill).into_iter().chain(outcome)
         });
+        self.leave_other_side(key);
     }
 
     /// What a grid held was closed otherwise than by its lines. Where the exchange did it, the grid stops.

@@ -181,6 +181,7 @@ impl AccountMachine {
 
     /// An order as the exchange's stream tells of it.
     pub(super) fn order_seen(&mut self, report: &OrderReport) {
+        self.note_ended_by_others(&report.client_order_id, report.status);
         self.adopt(report);
         self.after_change(&report.client_order_id);
     }
@@ -258,7 +259,13 @@ impl AccountMachine {
         }
     }
 
-    /// The exchange ended an order. Where its last fills may still be under way, the exchange is asked how much was
+    /// The end of an order as the exchange's stream tells of it.
+    pub(super) fn order_ended(&mut self, id: &ClientOrderId, status: OrderStatus, reason: &str) {
+        self.note_ended_by_others(id, status);
+        self.end_order(id, status, reason);
+    }
+
+    /// An order has ended. Where its last fills may still be under way, the exchange is asked how much was
     /// filled in the end.
     pub(super) fn end_order(&mut self, id: &ClientOrderId, status: OrderStatus, reason: &str) {
         let may_be_behind = status != OrderStatus::Rejected && self.must_see_fills(id);
@@ -363,17 +370,16 @@ impl AccountMachine {
         let protects = order.as_ref().is_some_and(|order| order.purpose.protects());
         let key = order.and_then(|order| HeldKey::of(order));
         let ended = self.orders.get_working(id).filter(|order| order.status.is_final()).cloned();
-        let has_ended = ended.is_some();
         self.orders.settle(id, self.durable.retold_since());
         self.forget_entering(id);
         let Some(key) = key else { return };
         // A refused protective order is tried again at the next cycle, not at once.
-        if has_ended {
+        if let Some(order) = ended {
             self.note_protection(&key);
             if protects {
                 self.chase_on(&key);
             }
-            if let Some(order) = ended.filter(|order| order.purpose.has_line()) {
+            if order.purpose.has_line() {
                 self.line_order_ended(&order);
             }
         } else {

@@ -158,7 +158,7 @@ impl AccountMachine {
             Event::Funding(payment) => self.book_funding(payment),
             Event::FundingAsked { at } => self.note_funding_asked(at),
             Event::OrderSeen(report) => self.order_seen(&report),
-            Event::OrderEnded { id, status, reason } => self.end_order(&id, status, &reason),
+            Event::OrderEnded { id, status, reason } => self.order_ended(&id, status, &reason),
             Event::Liquidated(liquidation) => self.book_liquidation(&liquidation),
             Event::PlaceAnswered { id, sent_at, answer } => self.place_answered(&id, sent_at, answer),
             Event::CancelAnswered { id, answer } => self.cancel_answered(&id, &answer),

@@ -33,8 +33,8 @@ impl AccountMachine {
         }
     }
 
-    /// Orders that we believe to rest and the exchange does not list: ask what became of them. Those that it
-    /// acknowledged while the snapshot was under way may be missing from it rightly.
+    /// Orders that we believe to rest and the exchange does not list: ask what became of them, behind what protects. Those
+    /// that it acknowledged while the snapshot was under way may be missing from it rightly.
     fn ask_about_missing(&mut self, snapshot: &Snapshot) {
         let listed: BTreeSet<_> = snapshot.open_orders.iter().map(|report| &report.client_order_id).collect();
         let is_missing = |order: &&Order| {
@@ -46,7 +46,11 @@ impl AccountMachine {
         let missing: Vec<Order> = self.orders.working().filter(is_missing).cloned().collect();
         for order in missing {
             let (symbol, id) = (order.symbol, order.client_order_id);
-            self.turn.requests.push(Request::Query { symbol, id });
+            if self.config.venue.consistent_snapshots {
+                self.turn.requests.push(Request::Query { symbol, id });
+            } else {
+                self.orders.in_question.insert(id);
+            }
         }
     }
 }

@@ -82,12 +82,11 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Whether another bot has wanted the symbol at another leverage since the order was decided: an exchange keeps one a
-    /// symbol, and the order may have been under way meanwhile.
+    /// Whether the symbol was wanted at another leverage since the order was decided, by another bot, or by its own after
+    /// a change of settings: an exchange keeps one a symbol, and the order may have been under way meanwhile.
     fn is_contested(&self, intent: &Order) -> bool {
         self.journal.orders.values().any(|other| {
-            other.bot != intent.bot
-                && other.symbol == intent.symbol
+            other.symbol == intent.symbol
                 && other.leverage != intent.leverage
                 && other.times.finished_at.is_none_or(|at| at >= intent.times.decided_at)
         })
@@ -218,7 +217,7 @@ impl Desk<'_> {
         self.process.iter().flat_map(|process| &process.records).chain(records)
     }
 
-    fn machine_orders(&self) -> impl Iterator<Item = Order> {
+    pub(crate) fn machine_orders(&self) -> impl Iterator<Item = Order> {
         self.journal.orders.values().filter(|order| !order.status.is_final()).cloned()
     }
 

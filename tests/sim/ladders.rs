@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use tradefleet::domain::ids::{BotId, ClientOrderId};
 use tradefleet::domain::instrument::Instrument;
-use tradefleet::domain::money::{Price, Qty, Quote};
+use tradefleet::domain::money::{Leverage, Price, Qty, Quote};
 use tradefleet::domain::order::Purpose;
 use tradefleet::domain::position::Position;
 use tradefleet::domain::side::{PositionSide, Side};
@@ -132,7 +132,11 @@ impl Desk<'_> {
         let spot = self.plan.dialect.is_spot();
         let capital = self.machine().equity().unwrap_or_default().part(bot.settings.allocation_percent);
         let leverage = bot.leverage(&self.told.settings, self.told.limits, spot).value;
-        let least = leverage.min(setup.config.leverage);
+        // What was bought or placed before a person raised the leverage binds margin at the former one.
+        let of_orders = self.machine_orders().filter(|order| order.bot == Some(bot.id));
+        let before =
+            held.iter().map(|position| position.leverage).chain(of_orders.map(|order| order.leverage));
+        let least = before.fold(leverage.min(setup.config.leverage), Leverage::min);
         // Before an edit a line may have bought more than the plan of today has for it.
         let bound: Quote = held.iter().map(|position| position.margin()).sum();
         let lacks = |rung: &Rung| plan.qty_per_line.minus(state.lots.get(rung.side, rung.line).qty);

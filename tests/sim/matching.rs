@@ -35,16 +35,24 @@ impl Venue {
             self.rules = Rules { tick, step, ..self.rules };
         }
         if let Some(how) = dice.hits(Fault::LeverageReset) {
-            let symbol = usize::try_from(how % 2).unwrap();
-            self.leverage[symbol] = 1;
-            self.leverage_reset_at[symbol] = self.now;
-            self.is_reset_untold[symbol] = true;
-            self.tell_terms(symbol);
+            self.reset_leverage(usize::try_from(how % 2).unwrap());
         }
         if let Some(how) = dice.hits(Fault::Disconnect) {
             self.disconnect(scaled(how, 500, 30_000));
         }
         self.remember_positions();
+    }
+
+    /// Somebody else sets the least leverage; refused where the wallet could not back at it what is held.
+    fn reset_leverage(&mut self, symbol: usize) {
+        let before = std::mem::replace(&mut self.leverage[symbol], 1);
+        if self.available() < 0 {
+            self.leverage[symbol] = before;
+            return;
+        }
+        self.leverage_reset_at[symbol] = self.now;
+        self.is_reset_untold[symbol] = true;
+        self.tell_terms(symbol);
     }
 
     fn trigger(&mut self, market: &Market, dice: &mut Dice) {

@@ -66,6 +66,9 @@ impl AccountMachine {
             state.lots.reseat(&rungs);
             state.ladder = Some(ladder);
             self.turn.records.push(Record::StateChanged);
+        } else if self.grid_state(bot).ladder.take().is_some() {
+            // Some rest for the one, some for the other: an edit back to the one has to look at them too.
+            self.turn.records.push(Record::StateChanged);
         }
         for order in misfits {
             self.cancel(&order);

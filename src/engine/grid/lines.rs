@@ -161,6 +161,9 @@ impl AccountMachine {
         let (Some(bot), Ok(price)) = (self.bot(key.0), self.price(&key.1)) else { return };
         let (Some(plan), Some(instrument)) = (self.plan_of(key.0), self.instrument(&key.1)) else { return };
         let Some(setup) = bot.grid.as_ref() else { return };
+        if self.is_netted_in_doubt(key) {
+            return;
+        }
         let Some(view) = self.view(key, &plan, &instrument, price) else { return };
         let wants = view.wants(setup.config.direction);
         for order in wants.cancels {
@@ -176,6 +179,13 @@ impl AccountMachine {
             self.buy_in(key, &bot, &plan, price, leverage);
             self.open_lines(key, &bot, wants.entries, leverage);
         }
+    }
+
+    /// Whether exits of both sides are lacking that cannot be reduce-only, and the exchange may have closed by force what
+    /// was left of both: it is asked first.
+    fn is_netted_in_doubt(&self, key: &BotSymbol) -> bool {
+        let is_netted = self.held_by(key).any(|(held, _)| self.is_netted(held));
+        is_netted && self.doubted.contains_key(&key.1)
     }
 
     fn view<'a>(

@@ -148,9 +148,7 @@ impl AccountMachine {
         self.stop_bot(key, &reason);
         let held: Vec<HeldKey> = self.held_by(key).map(|(held, _)| held.clone()).collect();
         if setup.config.close_on_stop && !held.is_empty() {
-            for held in &held {
-                self.leave(held, Code::GridStop, Purpose::Flatten, &reason);
-            }
+            self.leave_all(held, Code::GridStop, &reason);
         } else {
             self.decide(key.0, &key.1, (Action::Exited, Code::GridStop), reason);
         }

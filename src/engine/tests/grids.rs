@@ -241,6 +241,23 @@ fn an_edit_moves_the_lines_and_keeps_what_is_held() {
     rig.check_lots();
 }
 
+/// Line 2 has an order of the edited ladder already when the first one comes back.
+#[test]
+fn an_edit_that_is_taken_back_half_way_leaves_no_order_beside_its_line() {
+    let mut rig = grid_rig(grid());
+    rig.cancels_fail = true;
+    rig.configure(|config| {
+        edit_grid(config, GridConfig { lower: price("89"), upper: price("109"), ..grid() });
+    });
+    rig.price("99.5");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "2 opens at 99"]);
+    rig.cancels_fail = false;
+    rig.configure(|config| edit_grid(config, grid()));
+    rig.price("99.5");
+    rig.price("101");
+    assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "2 opens at 100"]);
+}
+
 /// The exchange has changed its rules: 95 is no price there any more.
 #[test]
 fn another_tick_moves_the_lines() {

@@ -106,6 +106,22 @@ fn what_is_missing_blocks_its_symbol_when_it_is_seen_twice() {
     }
 }
 
+/// A line may be filled after its exchange was asked for positions and before it tells the fills.
+#[test]
+fn a_difference_counts_from_the_last_answer_of_a_slow_snapshot_on() {
+    let mut rig = Rig::new(live());
+    rig.open_long();
+    let asked_at = rig.now;
+    rig.wait(4);
+    let slow = Snapshot { taken_at: asked_at, positions: vec![], ..rig.snapshot() };
+    rig.handle(Event::Snapshot(slow));
+    for (secs, is_blocked) in [(1, false), (4, true)] {
+        rig.wait(secs);
+        told(&mut rig, &[]);
+        assert_eq!(blocked(&rig), is_blocked);
+    }
+}
+
 #[test]
 fn whoever_lost_touch_opens_nothing_before_the_next_comparison() {
     let mut rig = Rig::new(live());

@@ -10,21 +10,30 @@ use crate::domain::fee::Fee;
 use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::ids::{ClientOrderId, OrderKey, TradeId};
 use crate::domain::money::Qty;
-use crate::domain::order::{OrderKind, Purpose};
+use crate::domain::order::{OrderKind, OrderStatus, Purpose};
 use crate::domain::side::PositionSide::{Long, Short};
 use crate::domain::side::Side;
-use crate::engine::config::{AccountConfig, Halt};
-use crate::engine::event::Event;
+use crate::engine::config::{AccountConfig, Halt, Venue};
+use crate::engine::event::{Event, Snapshot};
 use crate::engine::grid::{Direction, GridConfig};
 use crate::engine::turn::NoticeKind;
 
 /// A neutral grid at 100 on an account in this mode, after a bar that filled the nearest line of both sides unheard.
 fn both_sides_filled(hedge: bool) -> Rig {
-    let mut config = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
-    config.venue.hedge = hedge;
+    both_sides_filled_on(
+        AccountConfig {
+            venue: Venue { hedge, ..account().venue },
+            ..grid_account(GridConfig { direction: Direction::Neutral, ..grid() })
+        },
+        "94",
+    )
+}
+
+/// The same on an account as configured, after a bar that fell to `low`.
+fn both_sides_filled_on(config: AccountConfig, low: &str) -> Rig {
     let mut rig = rig_of(config);
     assert_eq!(rig.ladder(), ["0 opens at 90", "1 opens at 95", "3 opens at 105", "4 opens at 110"]);
-    rig.miss(["100", "106", "94", "101"]);
+    rig.miss(["100", "106", low, "101"]);
     rig.crash();
     rig.recover();
     rig
@@ -68,6 +77,86 @@ fn a_flatten_closes_both_sides() {
         assert_eq!(rig.ladder(), [""; 0]);
         assert!(rig.grid_state().lots.is_empty());
     }
+}
+
+/// The exchange may have closed by force what was left of both, and nobody has heard of it.
+#[test]
+fn of_both_sides_the_smaller_one_is_closed_first_and_the_larger_one_may_only_reduce() {
+    let neutral = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
+    let mut rig = both_sides_filled_on(AccountConfig { venue: live().venue, ..neutral }, "89");
+    rig.quote_price("101");
+    let qty = rig.grid_plan().qty_per_line;
+    assert_eq!([rig.held_on(ONE, BTC, Long), rig.held_on(ONE, BTC, Short)], [qty.plus(qty), qty]);
+    rig.configure(|config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten: true }));
+    for _ in 0..3 {
+        rig.price("101");
+    }
+    let closing = rig.intents.iter().filter(|order| order.purpose == Purpose::Flatten);
+    let closing: Vec<_> = closing.map(|order| (order.position_side, order.qty, order.reduce_only)).collect();
+    assert_eq!(closing, [(Short, qty, false), (Long, qty.plus(qty), true)]);
+    assert!(rig.book.positions().is_empty(), "{:?}", rig.book.positions());
+}
+
+/// A person did, or the exchange did before it closed by force: what is told of that may be lost.
+#[test]
+fn when_others_end_a_resting_order_the_exchange_is_asked_what_it_holds() {
+    for is_ours in [true, false] {
+        let mut rig = live_grid_rig();
+        let id = rig.book.open_orders()[0].client_order_id.clone();
+        if is_ours {
+            rig.configure(|config| edit_bot(config, ONE, |bot| bot.is_running = false));
+        } else {
+            rig.book.cancel(&id).unwrap();
+        }
+        let (status, reason) = (OrderStatus::Cancelled, "liquidation".to_owned());
+        rig.handle(Event::OrderEnded { id, status, reason });
+        assert_eq!(rig.machine.wants_snapshot().is_some(), !is_ours);
+    }
+}
+
+/// There may be nothing left to reduce.
+#[test]
+fn when_the_exit_of_a_line_is_refused_the_exchange_is_asked_what_it_holds() {
+    let mut rig = live_grid_rig();
+    rig.fates.push_back((Purpose::GridExit, Fate::Refused));
+    rig.price("95");
+    assert!(rig.machine.wants_snapshot().is_some());
+}
+
+/// An exit of one of two sides cannot be reduce-only: it would open what was closed by force.
+#[test]
+fn while_both_sides_are_in_doubt_no_line_is_given_another_exit() {
+    let neutral = grid_account(GridConfig { direction: Direction::Neutral, ..grid() });
+    let mut rig = both_sides_filled_on(AccountConfig { venue: live().venue, ..neutral }, "94");
+    rig.quote_price("101");
+    rig.look_again(&[]);
+    assert_eq!(rig.ladder(), ["1 closes at 101.1", "3 closes at 100"]);
+    let is_of_line_3 = |id: &ClientOrderId| id.key().unwrap().line() == Some(3);
+    let open = rig.book.open_orders().iter().map(|order| order.client_order_id.clone());
+    let id = open.into_iter().find(is_of_line_3).unwrap();
+    rig.book.cancel(&id).unwrap();
+    let (status, reason) = (OrderStatus::Cancelled, "liquidation".to_owned());
+    rig.handle(Event::OrderEnded { id, status, reason });
+    rig.look_again(&[]);
+    assert_eq!(rig.ladder(), ["1 closes at 101.1"]);
+    rig.wait(10);
+    let snapshot = rig.snapshot();
+    rig.handle(Event::Snapshot(snapshot));
+    rig.look_again(&[]);
+    assert_eq!(rig.ladder(), ["1 closes at 101.1", "3 closes at 100"]);
+}
+
+/// What was filled last is told last: a position that is seen already is no difference then.
+#[test]
+fn an_order_that_the_exchange_does_not_list_any_more_may_explain_a_difference() {
+    let mut rig = live_grid_rig();
+    rig.price("95");
+    told(&mut rig, &[]);
+    rig.wait(5);
+    rig.queries = Queries::Failing;
+    let snapshot = Snapshot { positions: vec![], open_orders: vec![], ..rig.snapshot() };
+    rig.handle(Event::Snapshot(snapshot));
+    assert!(!blocked(&rig));
 }
 
 #[test]
@@ -116,6 +205,27 @@ fn an_exit_that_is_told_before_its_entry_waits_for_it() {
     rig.price("100");
     assert_eq!(rig.fills.len(), 2);
     assert_eq!(rig.held().to_string(), "0");
+    assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
+}
+
+#[test]
+fn of_exits_that_wait_each_finds_what_the_one_before_has_left() {
+    let mut config = live();
+    config.venue.conditional_orders = false;
+    let mut rig = Rig::new(config);
+    rig.queries = Queries::Failing;
+    rig.fates.push_back((Purpose::Entry, Fate::LostOrder));
+    rig.enter(1, Long);
+    let entry = rig.last_order(Purpose::Entry).client_order_id.clone();
+    for (trade, qty) in [("X1", "0.5"), ("X2", "0.4")] {
+        rig.handle(Event::Fill(exit_fill(&rig, trade, qty)));
+    }
+    for (trade, qty) in [("E1", "0.6"), ("E2", "0.4")] {
+        let (client_order_id, side) = (entry.clone(), Long.entry_side());
+        rig.handle(Event::Fill(Fill { client_order_id, side, ..exit_fill(&rig, trade, qty) }));
+    }
+    assert_eq!(rig.fills.len(), 4);
+    assert_eq!(rig.held().to_string(), "0.1");
     assert_eq!(rig.noticed(NoticeKind::OutOfSync), 0);
 }
 
