@@ -73,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
     let crowd = Crowd { accounts: args.accounts, faulty: args.faulty };
     let mut scene = Scene::set_up(&args, crowd).await?;
     let at_work_s = scene.wait_until_at_work().await?;
+    scene.wait_for_waves().await;
     let mut stretches = vec![scene.stretch(Trouble::None, args.waves).await?];
     for trouble in TROUBLES {
         stretches.push(scene.stretch(trouble, args.waves).await?);
@@ -94,6 +95,8 @@ struct Scene {
     daemon: Running,
     health: String,
     exchange: Exchange,
+    /// When its market begins to move.
+    moves_at: Instant,
     home: Home,
 }
 
@@ -109,10 +112,11 @@ impl Scene {
         let tapes = market::write(&home.path(""), args.quiet_minutes, waves)?;
         flags.extend(tapes.iter().map(|tape| tape.display().to_string()));
         let exchange = Exchange::start(&home, "binance", &crowd.exchange_accounts(), &flags).await?;
+        let moves_at = Instant::now() + Duration::from_mins(args.quiet_minutes.into());
         let config = crowd.configuration(&exchange.base, &health);
         std::fs::write(home.path("home").join("config.toml"), config)?;
         let daemon = home.start_daemon(&[])?;
-        Ok(Self { crowd, daemon, health, exchange, home })
+        Ok(Self { crowd, daemon, health, exchange, moves_at, home })
     }
 
     /// Until every account is compared and every stream is up; how long it took, in seconds.
@@ -127,6 +131,11 @@ impl Scene {
             sleep(LOOK_EVERY).await;
         }
         Ok(began.elapsed().as_secs_f64())
+    }
+
+    /// Until the quiet minutes are over: without orders there is nothing to compare.
+    async fn wait_for_waves(&self) {
+        sleep(self.moves_at.saturating_duration_since(Instant::now())).await;
     }
 
     /// Lets some be in trouble for so many waves, and sees how the others fare.
