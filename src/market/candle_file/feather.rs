@@ -25,8 +25,8 @@ const NAMES: [&str; 6] = ["date", "open", "high", "low", "close", "volume"];
 
 /// A block of rows is unpacked at once, so a file may be this long.
 const BYTES_MAX: u64 = 1 << 29;
-/// A column of one block is no longer than this once it is unpacked: 128 million numbers.
-const COLUMN_BYTES_MAX: i64 = 1 << 30;
+/// The columns of one block are no longer than this once they are unpacked: 11 million rows.
+const UNPACKED_BYTES_MAX: u64 = 1 << 29;
 
 pub(super) fn each_row(
     path: &Path,
@@ -69,7 +69,8 @@ pub(super) fn each_row(
     Ok(())
 }
 
-/// Packed columns say how long they become, and Arrow asks for as much memory before it looks at them.
+/// Blocks say how long they are, packed columns how long they become, and Arrow asks for as much memory before it looks
+/// at them.
 fn check_lengths(file: &mut BufReader<File>, bytes: u64) -> Result<(), String> {
     const TRAILER: u64 = 10;
     // Before a message: a mark and the message's length.
@@ -90,23 +91,28 @@ fn check_lengths(file: &mut BufReader<File>, bytes: u64) -> Result<(), String> {
         if batch.compression().is_none() {
             continue;
         }
+        let mut unpacked = 0_u64;
         for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() >= 8) {
             let offset = u64::try_from(buffer.offset()).unwrap_or(u64::MAX);
             let length = read_at(file, (start + metadata_len).saturating_add(offset), 8)?;
             let length = i64::from_le_bytes(length.try_into().unwrap_or_default());
-            if length > COLUMN_BYTES_MAX {
-                return Err(format!("it is damaged: a column of {length} bytes"));
-            }
+            // Below zero where a column is kept as it is.
+            unpacked = unpacked.saturating_add(u64::try_from(length).unwrap_or(0));
+        }
+        if unpacked > UNPACKED_BYTES_MAX {
+            return Err(format!("it is damaged: columns of {unpacked} bytes"));
         }
     }
     Ok(())
 }
 
-/// Where a block begins, and how long its description is, both within the file.
+/// Where a block begins, and how long its description is; all of it is within the file.
 fn extent(block: &Block, bytes: u64) -> Result<(u64, u64), String> {
     let start = u64::try_from(block.offset()).ok();
     let len = u64::try_from(block.metaDataLength()).ok();
-    let within = start.zip(len).filter(|(start, len)| start.saturating_add(*len) <= bytes);
+    let body = u64::try_from(block.bodyLength()).unwrap_or(u64::MAX);
+    let ends_within = |(start, len): &(u64, u64)| start.saturating_add(*len).saturating_add(body) <= bytes;
+    let within = start.zip(len).filter(ends_within);
     within.ok_or_else(|| "it is damaged: a block beyond its end".to_owned())
 }
 
