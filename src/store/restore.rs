@@ -138,24 +138,27 @@ struct Memory {
 impl Memory {
     /// An error where it cannot be read now and may be later, a full disk say: nothing may be forgotten for that.
     fn of(database: &Path) -> Result<Self, StoreError> {
-        let Some(conn) = unless_damaged(connect(database, OpenMode::ReadOnly).map(Some))? else {
+        let Some(conn) = unless_damaged(|| connect(database, OpenMode::ReadOnly).map(Some))? else {
             return Ok(Self::default());
         };
-        if unless_damaged(schema::version(&conn))? == 0 {
+        if unless_damaged(|| schema::version(&conn))? == 0 {
             return Ok(Self::default());
         }
-        let epoch = conn.query_row("SELECT epoch FROM lease", [], |row| row.get(0)).optional();
+        let epoch = || Ok(conn.query_row("SELECT epoch FROM lease", [], |row| row.get(0)).optional()?);
         Ok(Self {
-            epoch: unless_damaged(epoch.map_err(StoreError::from))?.unwrap_or_default(),
-            audit: unless_damaged(audit::head(&conn))?,
-            halts: unless_damaged(halts(&conn))?,
+            epoch: unless_damaged(epoch)?.unwrap_or_default(),
+            audit: unless_damaged(|| audit::head(&conn))?,
+            halts: unless_damaged(|| halts(&conn))?,
         })
     }
 }
 
-fn unless_damaged<T: Default>(read: Result<T, StoreError>) -> Result<T, StoreError> {
-    match read {
-        Err(error) if error.is_passing() || matches!(error, StoreError::Permissions { .. }) => Err(error),
+/// SQLite calls a page damaged that the disk failed to read, be it for a moment: what seems damaged is read once more.
+fn unless_damaged<T: Default>(read: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let is_damage =
+        |error: &StoreError| !error.is_passing() && !matches!(error, StoreError::Permissions { .. });
+    match read().or_else(|error| if is_damage(&error) { read() } else { Err(error) }) {
+        Err(error) if !is_damage(&error) => Err(error),
         Err(_) => Ok(T::default()),
         Ok(value) => Ok(value),
     }
