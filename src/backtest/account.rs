@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 
 use super::funding::{FundingRates, payment};
 use super::ledger::Ledger;
-use super::setup::Setup;
+use super::setup::{ACCOUNT, Setup};
 use crate::daemon::pace::Configuration;
 use crate::daemon::{answers, roster};
 use crate::domain::funding::FundingPayment;
@@ -33,9 +33,6 @@ use crate::exchange::report::{Accepted, SymbolTerms};
 use crate::exchange::wire::Lane;
 use crate::exchange::{Answer, BoxFuture, Exchange, Sleep};
 use crate::matching::book::Book;
-
-/// The account of every backtest.
-pub const ACCOUNT: AccountId = AccountId::new(1);
 
 /// Time as the driver sets it.
 #[derive(Debug, Default)]

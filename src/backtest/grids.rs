@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::driver::{BacktestError, Played};
 use super::ledger::LedgerGridFill;
 use super::market::Market;
+use super::played::{BacktestError, Played};
 use super::setup::{BotSetup, Setup};
 use super::trades::Trade;
 use crate::domain::ids::{BotId, ClientOrderId};

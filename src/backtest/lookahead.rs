@@ -1,7 +1,7 @@
 //! Whether a strategy looks ahead: what it said of a bar must not change when the bars after it are taken away.
 
-use super::driver::BacktestError;
 use super::market::Market;
+use super::played::BacktestError;
 use super::setup::Setup;
 use super::signals::SignalTable;
 use crate::domain::time::Timestamp;

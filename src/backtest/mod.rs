@@ -12,7 +12,9 @@ pub mod html;
 pub mod ledger;
 pub mod lookahead;
 pub mod market;
+pub mod played;
 pub mod results;
+pub mod row;
 pub mod settings;
 pub mod setup;
 pub mod signals;
@@ -20,6 +22,8 @@ pub mod skipping;
 pub mod statistics;
 pub mod trades;
 
+mod look;
+mod play;
 mod room;
 mod timeline;
 mod waiting;

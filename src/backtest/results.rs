@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::driver::Played;
 use super::grids::{self, GridRow};
 use super::market::Market;
+use super::played::Played;
 use super::setup::Setup;
 use super::statistics::{self, Curve, Drawdown, Point, Ratios, float};
 use super::trades::{self, Trade};

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::account::ACCOUNT;
 use super::funding::FundingRates;
 use crate::config::Config;
 use crate::daemon::pace::Configuration;
 use crate::daemon::roster::{self, Roster};
-use crate::domain::ids::{BotId, StrategyId};
+use crate::domain::ids::{AccountId, BotId, StrategyId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::money::{Hours, Pct};
 use crate::domain::time::{DurationMs, Timestamp};
@@ -20,6 +19,9 @@ use crate::engine::settings::{AccountSettings, BotSettings, PaperSettings, Polic
 use crate::exchange::paper;
 use crate::signal::gates::GateConfig;
 use crate::strategy::{ExitPlan, StrategySpec};
+
+/// The account of every backtest.
+pub const ACCOUNT: AccountId = AccountId::new(1);
 
 /// What a bot trades by.
 #[derive(Debug, Clone, PartialEq)]

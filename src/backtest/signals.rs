@@ -4,60 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::columns::{Columns, FloatColumns};
-use super::driver::BacktestError;
+use super::look::Look;
 use super::market::{Lane, Market};
+use super::played::BacktestError;
+use super::row::{Placed, Row};
 use super::setup::{BotSetup, Setup};
-use super::skipping::Look;
 use super::timeline::{Coming, SignalCursor, Timeline};
-use super::waiting::Waiting;
-use crate::domain::ids::{BotId, StrategyId};
+use crate::domain::ids::StrategyId;
 use crate::domain::instrument::Symbol;
 use crate::domain::market::Bar;
 use crate::domain::money::Price;
-use crate::domain::side::PositionSide;
 use crate::domain::time::{Timeframe, Timestamp};
 use crate::engine::settings::SymbolScope;
 use crate::market::aggregate::{Aggregate, Aggregator};
 use crate::signal::sample::Sample;
 use crate::signal::{Confidence, Signal, SignalKey};
 use crate::strategy::{BarColumns, Mark, SignalPlan, StrategyParams, marks, marks_of_all, needs_whole_bars};
-
-/// A mark on the line of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placed {
-    /// The step that brings it.
-    pub(super) step: usize,
-    told_at: Timestamp,
-    mark: Mark,
-    bar_close_at: Timestamp,
-}
-
-/// What one strategy says of one symbol.
-#[derive(Debug)]
-pub(super) struct Row {
-    key: SignalKey,
-    /// The place of its symbol among the market's lanes.
-    lane: usize,
-    lifetime_bars: u32,
-    pub(super) marks: Arc<[Placed]>,
-    followers: Vec<BotId>,
-}
-
-impl Row {
-    /// When a signal of the bar that closed at `at` is stale.
-    fn expires(&self, at: Timestamp) -> Timestamp {
-        at.plus(self.key.timeframe.duration().times(i64::from(self.lifetime_bars)))
-    }
-
-    /// Whether any follower does more about the mark than look at it; one that holds nothing here, if it `may_enter`.
-    fn matters(&self, mark: &Mark, waiting: &Waiting, may_enter: impl Fn(BotId) -> bool) -> bool {
-        self.followers.iter().any(|bot| match waiting.held(*bot, self.lane) {
-            None => mark.entry.is_some() && may_enter(*bot),
-            Some(PositionSide::Long) => mark.exit_long || mark.entry == Some(PositionSide::Short),
-            Some(PositionSide::Short) => mark.exit_short || mark.entry == Some(PositionSide::Long),
-        })
-    }
-}
 
 /// See the module.
 #[derive(Debug)]

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::driver::{BacktestError, Extent, Play, Played};
+use super::look::Look;
 use super::market::Market;
+use super::play::Play;
+use super::played::{BacktestError, Played};
 use super::room::{QtySteps, Rooms};
 use super::setup::Setup;
 use super::signals::SignalTable;
 use super::timeline::SignalCursor;
 use super::waiting::{Searches, Waiting};
-use crate::domain::ids::{BotId, CycleId};
+use crate::domain::ids::CycleId;
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Price;
-use crate::domain::time::Timestamp;
 use crate::engine::cycle::Cycle;
 use crate::engine::settings::SymbolScope;
 use crate::signal::Gates;
@@ -22,13 +23,22 @@ use crate::signal::Gates;
 /// twice, as long as the prices stay the same.
 const WINDOW: usize = 4_096;
 
+/// What a play is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All of the ledger.
+    Ledger,
+    /// The trades: a bar on which an entry could only be refused is passed over, and with it the decision to refuse it.
+    Trades,
+}
+
 pub(super) fn play(market: &Market, setup: &Setup, span: (usize, usize)) -> Result<Played, BacktestError> {
     let signals = SignalTable::compute(market, setup, span)?;
     Ok(play_on(market, setup, span, (&signals, Extent::Ledger)))
 }
 
-/// Plays on signals that were computed before.
-pub(super) fn play_on(
+/// Plays the steps of `span` on signals that were computed before. Gates, which no signal knows of, are left open.
+pub fn play_on(
     market: &Market,
     setup: &Setup,
     span: (usize, usize),
@@ -47,7 +57,7 @@ pub(super) fn play_on(
         waiting = Waiting::of(market, &play.account, step);
         let rooms = (extent == Extent::Trades).then(|| Rooms::of(market, &play.account));
         let look = Look { market, waiting: &waiting, rooms: rooms.as_ref(), qty_steps: &qty_steps };
-        let next = look.next_step((signals, &teller.cursor), &mut searches, (step, span.1));
+        let next = next_step(&look, (signals, &teller.cursor), &mut searches, (step, span.1));
         // What a grid answers inside a bar, it answers at the close of the bar before.
         let looks_back = (step + 2..span.1).contains(&next) && play.account.machine().answers_at_last_price();
         step = if looks_back { next - 1 } else { next };
@@ -55,58 +65,32 @@ pub(super) fn play_on(
     play.finish()
 }
 
-/// What is looked out for after a step.
-pub(super) struct Look<'a> {
-    market: &'a Market,
-    pub(super) waiting: &'a Waiting,
-    /// `None` where also entries that are refused are to be looked at.
-    rooms: Option<&'a Rooms<'a>>,
-    qty_steps: &'a QtySteps,
-}
-
-impl Look<'_> {
-    /// Whether only the prices can keep a bot from an entry.
-    pub(super) fn is_open(&self, bot: BotId) -> bool {
-        self.rooms.is_none_or(|rooms| rooms.is_open(bot))
+/// The first step after `step` in which something can happen; `end` when there is none.
+fn next_step(
+    look: &Look<'_>,
+    (signals, cursor): (&SignalTable, &SignalCursor),
+    searches: &mut Searches,
+    (step, end): (usize, usize),
+) -> usize {
+    let next = step + 1;
+    let Look { market, waiting, .. } = *look;
+    let next_at = market.at(next).unwrap_or_default();
+    if waiting.is_pressing || signals.is_waiting(look, cursor, next_at) {
+        return next;
     }
-
-    /// Whether an entry of a bot on a lane, by a signal that comes with a step, is worth a look.
-    pub(super) fn may_enter(&self, bot: BotId, (lane, step): (usize, usize), expires_at: Timestamp) -> bool {
-        let Some(rooms) = self.rooms else { return true };
-        // What one price forbids the next may allow, as long as the signal lives.
-        if self.market.at(step + 1).is_some_and(|next| next < expires_at) {
-            return rooms.is_open(bot);
+    // Nothing in between is looked at, so this is as far as one has to look.
+    let end = waiting.due_at.map_or(end, |due| market.step_at(due).clamp(next, end));
+    let mut from = next;
+    while from < end {
+        let to = if waiting.waits_for_prices() { (from + WINDOW).min(end) } else { end };
+        let touched = waiting.first_touch(market, searches, from, to);
+        let marked = signals.next_mark(look, cursor, (from, touched.unwrap_or(to)));
+        if let Some(found) = marked.or(touched) {
+            return found;
         }
-        rooms.may_enter(self.qty_steps, bot, (lane, step))
+        from = to;
     }
-
-    /// The first step after `step` in which something can happen; `end` when there is none.
-    fn next_step(
-        &self,
-        (signals, cursor): (&SignalTable, &SignalCursor),
-        searches: &mut Searches,
-        (step, end): (usize, usize),
-    ) -> usize {
-        let next = step + 1;
-        let Self { market, waiting, .. } = *self;
-        let next_at = market.at(next).unwrap_or_default();
-        if waiting.is_pressing || signals.is_waiting(self, cursor, next_at) {
-            return next;
-        }
-        // Nothing in between is looked at, so this is as far as one has to look.
-        let end = waiting.due_at.map_or(end, |due| market.step_at(due).clamp(next, end));
-        let mut from = next;
-        while from < end {
-            let to = if waiting.waits_for_prices() { (from + WINDOW).min(end) } else { end };
-            let touched = waiting.first_touch(market, searches, from, to);
-            let marked = signals.next_mark(self, cursor, (from, touched.unwrap_or(to)));
-            if let Some(found) = marked.or(touched) {
-                return found;
-            }
-            from = to;
-        }
-        end
-    }
+    end
 }
 
 /// Makes the cycles of single steps. A cycle tells only of the lanes that somebody looks at in it: those that are held,

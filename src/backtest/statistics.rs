@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::driver::Played;
 use super::market::Market;
+use super::played::{HeldPart, Played};
 use crate::domain::side::PositionSide;
 use crate::domain::time::{DurationMs, Timeframe};
 use crate::signal::sample::scaled;
@@ -80,7 +80,7 @@ struct HeldFloat<'a> {
 }
 
 impl<'a> HeldFloat<'a> {
-    fn new(market: &'a Market, part: &super::driver::HeldPart) -> Option<Self> {
+    fn new(market: &'a Market, part: &HeldPart) -> Option<Self> {
         let sign = match part.side {
             PositionSide::Long => 1.0,
             PositionSide::Short => -1.0,

@@ -1,6 +1,6 @@
 //! The marks of all rows of signals in the order in which they come, and how far they were told.
 
-use super::signals::{Placed, Row};
+use super::row::{Placed, Row};
 
 /// One mark: the step that brings it, its row, its place there.
 #[derive(Debug, Clone, Copy)]

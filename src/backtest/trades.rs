@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::driver::Played;
 use super::ledger::LedgerFill;
 use super::market::Market;
+use super::played::Played;
 use super::setup::Setup;
 use crate::domain::ids::BotId;
 use crate::domain::instrument::Symbol;

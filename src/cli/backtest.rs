@@ -15,9 +15,10 @@ use serde::Serialize;
 
 use super::write::assignment;
 use super::{CliError, Context, when};
-use crate::backtest::driver::{BacktestError, Stride, play};
+use crate::backtest::driver::{Stride, play};
 use crate::backtest::html;
 use crate::backtest::lookahead;
+use crate::backtest::played::BacktestError;
 use crate::backtest::results::Results;
 use crate::control::Assignment;
 use crate::domain::instrument::Symbol;

@@ -12,15 +12,16 @@ use crate::domain::ids::BotId;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
 use crate::domain::money::{Leverage, Pct, Price, Qty, Quote};
+use crate::domain::side::PositionMode;
 use crate::domain::time::{DurationMs, Timestamp};
-use crate::engine::grid::GridConfig;
 use crate::engine::grid::plan::{Plan, Surroundings, Terms};
 use crate::engine::grid::waiting::Waiting;
+use crate::engine::grid::{Direction, GridConfig};
 use crate::engine::settings::{BotSettings, GridDraft, PolicyLimits, SymbolScope};
 use crate::store::accounts::AccountRow;
 use crate::store::bots::BotRow;
 use crate::store::queries::grid;
-use crate::store::{StoreError, grid_configs, latches, market_log};
+use crate::store::{StoreError, bots, grid_configs, latches, market_log};
 
 /// A price of an exchange that is older says nothing of the present. (A tape's market stands still between runs.)
 const PRICE_AGE_MAX: DurationMs = DurationMs::from_ms(24 * 60 * 60 * 1000);
@@ -60,12 +61,16 @@ struct Ground {
     equity: Option<Quote>,
     terms: Terms,
     max_leverage: Leverage,
+    /// What the account's other grids want of the symbol.
+    others: Vec<(String, Direction)>,
+    /// `None` where only the exchange knows.
+    position_mode: Option<PositionMode>,
 }
 
 impl Ground {
     fn of(
         conn: &Connection,
-        account: &AccountRow,
+        (account, bot): (&AccountRow, &str),
         symbol: &Symbol,
         limits: PolicyLimits,
         now: Timestamp,
@@ -80,6 +85,8 @@ impl Ground {
             equity: told.or(opening),
             terms: Terms::of_account(account.exchange, on_paper, &account.paper_settings),
             max_leverage: account.settings.leverage.min(limits.max_leverage),
+            others: other_grids(conn, account, bot, symbol)?,
+            position_mode: on_paper.then_some(account.paper_settings.position_mode),
         };
         let markets = match health.last_cycle_at {
             Some(_) => vec![health.market],
@@ -168,8 +175,45 @@ impl Ground {
                 "that the investment is within the bot's capital: the equity is not known yet".to_owned(),
             );
         }
+        waits.extend(self.netted(symbol, config.direction));
         waits
     }
+
+    /// Where both sides are netted, the first of two grids that may hold opposite sides keeps the other from opening.
+    fn netted(&self, symbol: &Symbol, direction: Direction) -> Option<String> {
+        let is_against = |other: Direction| other != direction || direction == Direction::Neutral;
+        let against = self.others.iter().filter(|(_, other)| is_against(*other));
+        let against: Vec<String> = against.map(|(name, other)| format!("`{name}` ({other})")).collect();
+        if against.is_empty() || self.position_mode == Some(PositionMode::Hedge) {
+            return None;
+        }
+        let mode = match self.position_mode {
+            Some(_) => "the account is in one-way mode",
+            None => "where the account is in one-way mode",
+        };
+        Some(format!(
+            "that nothing of {symbol} is held on the other side by {}: {mode}, only one side opens at a time",
+            against.join(", ")
+        ))
+    }
+}
+
+/// The other grids of an account on a symbol, by name.
+fn other_grids(
+    conn: &Connection,
+    account: &AccountRow,
+    bot: &str,
+    symbol: &Symbol,
+) -> Result<Vec<(String, Direction)>, StoreError> {
+    let mut others = Vec::new();
+    for row in bots::list(conn, Some(account.id))? {
+        if row.name == bot || row.settings.symbol != SymbolScope::One(symbol.clone()) {
+            continue;
+        }
+        let grid = grid_configs::find(conn, row.id)?;
+        others.extend(grid.map(|grid| (row.name, grid.config.direction)));
+    }
+    Ok(others)
 }
 
 /// Where an account that has not traded yet will: at its exchange; on paper, where there is something to trade.
@@ -218,7 +262,7 @@ pub(super) fn judge(
     let symbol = symbol_of(settings)?;
     // What other code asks the bot's leverage of is the grid's.
     settings.max_leverage = config.leverage;
-    let ground = Ground::of(turn.conn, account, &symbol, turn.by.limits, turn.by.now)?;
+    let ground = Ground::of(turn.conn, (account, bot), &symbol, turn.by.limits, turn.by.now)?;
     ground.outlook((account, bot), settings, symbol, config, None)
 }
 
@@ -232,7 +276,7 @@ pub fn outlook(
 ) -> Result<Option<GridOutlook>, ControlError> {
     let Some(row) = grid_configs::find(conn, bot.id)? else { return Ok(None) };
     let symbol = symbol_of(&bot.settings)?;
-    let ground = Ground::of(conn, account, &symbol, limits, now)?;
+    let ground = Ground::of(conn, (account, &bot.name), &symbol, limits, now)?;
     let (config, share) = (row.config.clone(), bot.settings.allocation_percent);
     let judged =
         ground.outlook((account, &bot.name), &bot.settings, symbol, config, Some((&row.config, share)));
@@ -266,12 +310,13 @@ pub(super) fn judge_edit(
     let (old, new) = (finished(old)?, finished(new)?);
     let symbol = symbol_of(settings)?;
     let old_symbol = symbol_of(&before.settings)?;
-    let there = Ground::of(turn.conn, account, &old_symbol, turn.by.limits, turn.by.now)?;
+    let owner = (account, before.name.as_str());
+    let there = Ground::of(turn.conn, owner, &old_symbol, turn.by.limits, turn.by.now)?;
     let old_plan = Plan::of(&old, &there.rules(&old_symbol), there.terms).ok();
     settings.max_leverage = new.leverage;
-    let ground = Ground::of(turn.conn, account, &symbol, turn.by.limits, turn.by.now)?;
+    let ground = Ground::of(turn.conn, owner, &symbol, turn.by.limits, turn.by.now)?;
     let stays = is_same_place.then_some((&old, before.settings.allocation_percent));
-    let mut outlook = ground.outlook((account, &before.name), settings, symbol, new, stays)?;
+    let mut outlook = ground.outlook(owner, settings, symbol, new, stays)?;
     let replaced = Replaced { bot: before, config: &old, plan: old_plan.as_ref(), is_same_place };
     outlook.edit = Some(grid_edit::of(turn.conn, replaced, &outlook)?);
     Ok(Some(outlook))

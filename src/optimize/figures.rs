@@ -3,8 +3,8 @@
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use crate::backtest::driver::Played;
 use crate::backtest::market::Market;
+use crate::backtest::played::Played;
 use crate::backtest::results::Summary;
 use crate::backtest::setup::Setup;
 use crate::backtest::statistics::{self, Curve, float};

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 
 use crate::backtest::columns::FloatColumns;
 use crate::backtest::market::{Lane, Market};
-use crate::backtest::signals::{self, Placed};
+use crate::backtest::row::Placed;
+use crate::backtest::signals;
 use crate::domain::time::Timeframe;
 use crate::strategy::{StrategyParams, needs_whole_bars};
 

@@ -10,10 +10,12 @@ use super::objective::{Bounds, Objective, score};
 use super::search::{Plan, Search, SearchError};
 use super::space::{Point, Space, SpaceError};
 use super::windows::{Span, Window};
-use crate::backtest::driver::{self, BacktestError, Extent, Stride};
+use crate::backtest::driver::{self, Stride};
 use crate::backtest::market::Market;
+use crate::backtest::played::BacktestError;
 use crate::backtest::setup::{BotSetup, Setup};
 use crate::backtest::signals::SignalTable;
+use crate::backtest::skipping::{self, Extent};
 use crate::store::research::{Figures, TrialRow, WindowFigures};
 
 /// What is searched, on what, and what for.
@@ -181,7 +183,7 @@ impl Study {
         let table = SignalTable::assemble(&self.market, setup, |lane, _, _| {
             marks.of(&self.market, wanted, span.0, lane)
         })?;
-        let played = driver::play_on(&self.market, setup, span, (&table, Extent::Trades));
+        let played = skipping::play_on(&self.market, setup, span, (&table, Extent::Trades));
         Ok(figures::of(&self.market, setup, &played))
     }
 }

@@ -234,6 +234,26 @@ fn a_spot_exchange_takes_long_grids_only() {
 }
 
 #[test]
+fn of_grids_on_both_sides_of_a_netted_symbol_the_second_is_told() {
+    let home = home();
+    home.run(&format!("bot add g --account a --type grid {GOOD}")).ok();
+    let short =
+        format!("bot add h --account a --type grid {GOOD} --direction short --allocation 10 --dry-run");
+    let waits = || home.json(&short)["grids"][0]["waits_for_start"].clone();
+    assert_eq!(waits(), json!([]), "both sides stand side by side in hedge mode");
+    home.run("account set a position_mode=one_way").ok();
+    assert_eq!(
+        waits(),
+        json!([
+            "that nothing of BTCUSDT is held on the other side by `g` (long): the account is in one-way mode, only one \
+             side opens at a time"
+        ])
+    );
+    let long = short.replace("short", "long");
+    assert_eq!(home.json(&long)["grids"][0]["waits_for_start"], json!([]), "the same side is shared");
+}
+
+#[test]
 fn the_arithmetic_is_shown_before_and_kept_after() {
     let home = home();
     let line = format!("bot add g --account a --type grid {GOOD} --stop-lower 80 --close-on-stop");
