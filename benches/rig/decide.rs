@@ -1,6 +1,6 @@
 //! How long account machines take to decide, without a store or an exchange.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -116,6 +116,7 @@ impl Scene {
             instruments: Arc::new(instruments),
             halt: None,
             close_symbols: BTreeMap::new(),
+            released: BTreeSet::new(),
             venue: Venue {
                 spot: false,
                 hedge: true,

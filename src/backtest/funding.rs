@@ -1,6 +1,7 @@
 //! What holding a perpetual future costs: rates by time, from a file or the same every eight hours.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -10,6 +11,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::money::{Pct, Quote};
 use crate::domain::side::PositionSide;
 use crate::domain::time::{DurationMs, Timestamp};
+use crate::market::finding::excerpt;
 
 /// Of a rate that is the same always: 00:00, 08:00 and 16:00 UTC, as the exchanges have it.
 const EVERY: DurationMs = DurationMs::from_secs(8 * 3_600);
@@ -24,8 +26,10 @@ pub struct FundingRates {
 
 /// Rates beyond this fraction of the notional are percentages or nonsense.
 const RATE_MAX: u32 = 1;
-/// 2100-01-01, in ms.
-const TIME_MAX: i64 = 4_102_444_800_000;
+/// From 2000 to 2100, in ms: what is outside is written in another unit.
+const TIMES: RangeInclusive<i64> = 946_684_800_000..=4_102_444_800_000;
+/// Exchanges fund by the hour and write the time a few ms later.
+const PRECISION: DurationMs = DurationMs::from_secs(60);
 
 /// Columns of a file of rates, each by the names that our files, Binance's answers and its archive give it.
 const TIME_NAMES: [&str; 5] = ["funding_time_ms", "calc_time", "fundingtime", "funding_time", "time"];
@@ -44,7 +48,8 @@ pub enum FundingFileError {
     Empty { path: PathBuf },
 }
 
-/// Reads rates by time from a CSV file with a header: times in ms since 1970, rates as fractions (0.0001 is 0.01 %).
+/// Reads rates by time from a CSV file with a header: times in ms since 1970, of which the minute counts; rates as
+/// fractions (0.0001 is 0.01 %).
 pub fn read_rates(path: &Path) -> Result<BTreeMap<Timestamp, Decimal>, FundingFileError> {
     let fail = |source| FundingFileError::File { path: path.to_owned(), source };
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_path(path).map_err(fail)?;
@@ -55,7 +60,7 @@ pub fn read_rates(path: &Path) -> Result<BTreeMap<Timestamp, Decimal>, FundingFi
         })
     };
     let (Some(time), Some(rate)) = (place(&TIME_NAMES), place(&RATE_NAMES)) else {
-        let found = header.iter().collect::<Vec<_>>().join(",");
+        let found = header.iter().map(|name| excerpt(name.as_bytes())).collect::<Vec<_>>().join(",");
         let path = path.to_owned();
         return Err(if found.is_empty() {
             FundingFileError::Empty { path }
@@ -78,14 +83,15 @@ pub fn read_rates(path: &Path) -> Result<BTreeMap<Timestamp, Decimal>, FundingFi
 
 fn rate_row(record: &StringRecord, time: usize, rate: usize) -> Result<(Timestamp, Decimal), String> {
     let (time, rate) = (record.get(time).unwrap_or_default(), record.get(rate).unwrap_or_default());
-    let at = time.parse().ok().filter(|ms| (0..=TIME_MAX).contains(ms));
-    let at = at.ok_or_else(|| format!("time `{time}` is no time in ms since 1970"))?;
+    let at = time.parse().ok().filter(|ms| TIMES.contains(ms));
+    let at =
+        at.ok_or_else(|| format!("time `{time}` is no time in ms since 1970, in the years 2000 to 2100"))?;
     let value = rate.parse::<Decimal>().or_else(|_| Decimal::from_scientific(rate));
     let value = value.map_err(|_| format!("rate `{rate}` is not a number"))?;
     if value.abs() > Decimal::from(RATE_MAX) {
         return Err(format!("rate {rate} is beyond {RATE_MAX}, which is 100 %; rates are fractions"));
     }
-    Ok((Timestamp::from_ms(at), value))
+    Ok((Timestamp::from_ms(at - at % PRECISION.ms()), value))
 }
 
 impl FundingRates {
@@ -151,12 +157,13 @@ mod tests {
     fn rates_are_read_by_the_names_of_their_columns() {
         let folder = tempfile::tempdir().unwrap();
         let expected = BTreeMap::from([
-            (Timestamp::from_ms(28_800_000), dec!(0.0001)),
-            (Timestamp::from_ms(57_600_000), dec!(-0.00003)),
+            (Timestamp::from_ms(1_704_096_000_000), dec!(0.0001)),
+            (Timestamp::from_ms(1_704_124_800_000), dec!(-0.00003)),
         ]);
         for text in [
-            "funding_time_ms,rate\n28800000,0.0001\n57600000,-3e-05\n",
-            "calc_time,funding_interval_hours,last_funding_rate\n57600000,8,-0.00003\n28800000,8,0.00010000\n",
+            "funding_time_ms,rate\n1704096000000,0.0001\n1704124800000,-3e-05\n",
+            // Binance's archive, a few ms late.
+            "calc_time,funding_interval_hours,last_funding_rate\n1704124800003,8,-0.00003\n1704096000011,8,0.00010000\n",
         ] {
             assert_eq!(read(&folder, text).as_ref(), Ok(&expected));
         }
@@ -164,10 +171,11 @@ mod tests {
             ("", "holds no funding rates"),
             ("funding_time_ms,rate\n", "holds no funding rates"),
             ("a,b\n1,2\n", "header is `a,b`"),
-            ("funding_time_ms,rate\n0,0.1\nx,0.1\n", ":3: time `x`"),
-            ("funding_time_ms,rate\n0,NaN\n", ":2: rate `NaN`"),
-            ("funding_time_ms,rate\n0,1.5\n", "rates are fractions"),
-            ("funding_time_ms,rate\n0,0.1\n0,0.2\n", ":3: two rates"),
+            ("funding_time_ms,rate\n1704096000000,0.1\nx,0.1\n", ":3: time `x`"),
+            ("funding_time_ms,rate\n1704096000,0.1\n", ":2: time `1704096000` is no time in ms"),
+            ("funding_time_ms,rate\n1704096000000,NaN\n", ":2: rate `NaN`"),
+            ("funding_time_ms,rate\n1704096000000,1.5\n", "rates are fractions"),
+            ("funding_time_ms,rate\n1704096000000,0.1\n1704096000007,0.2\n", ":3: two rates"),
         ] {
             let error = read(&folder, text).unwrap_err();
             assert!(error.contains(words), "{error}");

@@ -20,6 +20,7 @@ pub mod setup;
 pub mod signals;
 pub mod skipping;
 pub mod statistics;
+pub mod terms;
 pub mod trades;
 
 mod look;

@@ -1,6 +1,6 @@
 //! What came of a backtest: one document that tables, `--json` and the HTML page are all made of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use super::market::Market;
 use super::played::Played;
 use super::setup::Setup;
 use super::statistics::{self, Curve, Drawdown, Point, Ratios, float};
+use super::terms::Terms;
 use super::trades::{self, Trade};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::Quote;
@@ -27,6 +28,9 @@ pub struct Results {
     pub to_ms: i64,
     pub bars: usize,
     pub capital: Quote,
+    /// What was asked.
+    #[serde(flatten)]
+    pub terms: Terms,
     pub summary: Summary,
     pub drawdown: Drawdown,
     pub buy_and_hold: BuyAndHold,
@@ -152,7 +156,7 @@ impl Summary {
         let capital = setup.paper.initial_balance;
         let funding: Quote = played.ledger.funding.iter().map(|payment| payment.amount).sum();
         let tally = Tally::of(trades.iter());
-        let final_equity = capital + tally.net() + funding;
+        let final_equity = final_equity(setup, played, trades);
         let count = Decimal::from(trades.len());
         let bars_held: i64 = trades.iter().map(|trade| trade.bars_held).sum();
         let returns: Decimal = trades.iter().map(|trade| trade.ret_net).sum();
@@ -190,16 +194,10 @@ impl Results {
         let length = market.timeframe.duration();
         let from = market.at(first).unwrap_or_default().minus(length);
         let to = market.at(end.saturating_sub(1)).unwrap_or_default();
-        let curve = statistics::curve(market, played);
         let trades = trades::trades(market, setup, played);
+        let curve = statistics::curve(market, played, final_equity(setup, played, &trades));
         let capital = setup.paper.initial_balance;
         let summary = Summary::of(setup, played, &curve, &trades, to.since(from));
-        let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
-        for decision in &played.ledger.decisions {
-            if decision.action == Action::Skipped {
-                *skipped.entry(decision.code.to_string()).or_default() += 1;
-            }
-        }
         let symbols = symbol_rows(market, setup, played, &trades);
         let held: Decimal = symbols.iter().map(|row| row.buy_and_hold).sum();
         let held = share(held, Decimal::from(symbols.len())).unwrap_or_default();
@@ -210,17 +208,36 @@ impl Results {
             to_ms: to.ms(),
             bars: end - first,
             capital,
+            terms: Terms::of(setup),
             summary,
             drawdown: curve.drawdown,
             buy_and_hold: BuyAndHold { total_return: held, final_equity: Quote::new(worth) },
             months: month_rows(&curve.days, float(capital.decimal()), &trades),
             grids: grids::rows(market, setup, played, &trades),
             symbols,
-            skipped,
+            skipped: skipped(&played.ledger.decisions),
             trades,
             equity: curve.points,
         }
     }
+}
+
+/// What the account has once what is open at the end is closed at its last close.
+pub fn final_equity(setup: &Setup, played: &Played, trades: &[Trade]) -> Quote {
+    let funding: Quote = played.ledger.funding.iter().map(|payment| payment.amount).sum();
+    setup.paper.initial_balance + trades.iter().map(|trade| trade.net_pnl).sum::<Quote>() + funding
+}
+
+/// Why entries were not made, and how often; not those that were put off until the other side was closed, and made.
+fn skipped(decisions: &[Decision]) -> BTreeMap<String, u64> {
+    let signal = |decision: &Decision| (decision.bot, decision.symbol.clone(), decision.bar_close_at);
+    let of = |action| decisions.iter().filter(move |decision| decision.action == action);
+    let entered: BTreeSet<_> = of(Action::Entered).map(signal).collect();
+    let mut skipped: BTreeMap<String, u64> = BTreeMap::new();
+    for decision in of(Action::Skipped).filter(|decision| !entered.contains(&signal(decision))) {
+        *skipped.entry(decision.code.to_string()).or_default() += 1;
+    }
+    skipped
 }
 
 fn symbol_rows(market: &Market, setup: &Setup, played: &Played, trades: &[Trade]) -> Vec<SymbolRow> {

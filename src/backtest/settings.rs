@@ -44,6 +44,14 @@ pub fn setting_keys() -> impl Iterator<Item = &'static str> {
     own.chain(short).filter(|known| !MEANINGLESS.contains(known))
 }
 
+/// The value of a key as [`Setup::set`] reads it; `None` for keys that stand for several.
+pub fn value_of(setup: &Setup, key: &str) -> Option<String> {
+    if key == FUNDING {
+        return setup.funding.every_eight_hours.map(|pct| pct.to_string());
+    }
+    setup.settings.get(key).or_else(|| setup.paper.get(key))
+}
+
 impl Setup {
     /// Sets one setting of the account, its paper book or the backtest from text.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), SetError> {

@@ -1,6 +1,6 @@
 //! What is tested: an account's settings, the terms of its paper book, and its bots with what they trade by.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::funding::FundingRates;
@@ -193,6 +193,7 @@ impl Setup {
                 instruments: Arc::new(self.instruments.clone()),
                 halt: None,
                 close_symbols: BTreeMap::new(),
+                released: BTreeSet::new(),
                 venue: roster::venue(self.spot, &capabilities),
                 close_if_unprotected: true,
                 // Equity is reckoned from the bars afterwards.

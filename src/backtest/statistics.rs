@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::market::Market;
 use super::played::{HeldPart, Played};
+use crate::domain::money::Quote;
 use crate::domain::side::PositionSide;
 use crate::domain::time::{DurationMs, Timeframe};
 use crate::signal::sample::scaled;
@@ -40,7 +41,7 @@ pub struct Drawdown {
 pub struct Curve {
     pub points: Vec<Point>,
     pub drawdown: Drawdown,
-    /// Equity at the end of each UTC day.
+    /// Equity at the end of each UTC day from the first to the last.
     pub days: Vec<(i64, f64)>,
     pub first: f64,
     pub last: f64,
@@ -48,9 +49,23 @@ pub struct Curve {
     pub exposure: f64,
 }
 
-/// Walks over all bars once.
+impl Curve {
+    /// Points are taken at times; the deepest fall may be between two of them.
+    fn show_trough(&mut self) {
+        let Drawdown { depth, amount, trough_ms, .. } = self.drawdown;
+        if depth <= 0.0 {
+            return;
+        }
+        if let Err(place) = self.points.binary_search_by_key(&trough_ms, |point| point.time_ms) {
+            let equity = amount / depth - amount;
+            self.points.insert(place, Point { time_ms: trough_ms, equity, drawdown: -depth });
+        }
+    }
+}
+
+/// Walks over all bars once. What is open at the last close is closed there: then the account has `closed`.
 #[expect(clippy::cast_precision_loss, reason = "counts of bars are far below 2^53")]
-pub fn curve(market: &Market, played: &Played) -> Curve {
+pub fn curve(market: &Market, played: &Played, closed: Quote) -> Curve {
     let (first, end) = played.span;
     let mut walk = Walk::new(market, played);
     let mut standings = played.standings.iter().peekable();
@@ -65,7 +80,8 @@ pub fn curve(market: &Market, played: &Played) -> Curve {
         }
         bars_held += usize::from(!held.is_empty());
         let worth: f64 = held.iter().map(|part| part.profit(step)).sum();
-        walk.push(at.ms(), wallet + worth);
+        let equity = if step + 1 == end { float(closed.decimal()) } else { wallet + worth };
+        walk.push(at.ms(), equity);
     }
     let mut curve = walk.finish();
     curve.exposure = bars_held as f64 / (end - first).max(1) as f64;
@@ -147,7 +163,7 @@ impl Walk {
                 last.1 = equity;
             }
         } else {
-            self.day = day;
+            self.pass_days(day);
             self.curve.days.push((day * DAY.ms(), equity));
         }
         if ms >= self.next_point {
@@ -156,6 +172,14 @@ impl Walk {
         }
         self.curve.last = equity;
         self.last_ms = ms;
+    }
+
+    /// Days without a bar change nothing, but they are days.
+    fn pass_days(&mut self, next: i64) {
+        if let Some(&(_, before)) = self.curve.days.last() {
+            self.curve.days.extend((self.day + 1..next).map(|day| (day * DAY.ms(), before)));
+        }
+        self.day = next;
     }
 
     fn point(&mut self, ms: i64, equity: f64) {
@@ -169,6 +193,7 @@ impl Walk {
         }
         let drawdown = &mut self.curve.drawdown;
         drawdown.longest_ms = drawdown.longest_ms.max(self.last_ms - self.peak.1);
+        self.curve.show_trough();
         self.curve
     }
 }

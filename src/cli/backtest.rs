@@ -1,6 +1,7 @@
 //! `backtest`: a strategy over candles, with the settings of an account.
 
 pub(super) mod bots;
+mod checks;
 mod compare;
 mod csv_files;
 mod grid_bot;
@@ -95,11 +96,13 @@ pub(super) struct BacktestArgs {
     #[arg(long)]
     pub(super) every_bar: bool,
     /// Compute all signals anew on truncated history and fail if any differs
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["trades_csv", "grid_fills_csv", "html", "every_bar"])]
     pub(super) check_lookahead: bool,
     /// Replay the tape for this account as the database has it, and compare every decision and fill with those that
     /// `run` has stored
-    #[arg(long, value_name = "ACCOUNT", conflicts_with_all = ["strategy", "kind", "params", "bots", "settings", "check_lookahead"])]
+    #[arg(long, value_name = "ACCOUNT", conflicts_with_all = ["strategy", "kind", "params", "bots", "settings", "check_lookahead",
+        "detail_timeframe", "from", "to", "capital", "funding_files", "plain", "exact", "spot", "gates", "every_bar",
+        "trades_csv", "grid_fills_csv", "html"])]
     pub(super) compare_run: Option<String>,
     /// Write the trades to this CSV file
     #[arg(long, value_name = "FILE")]
@@ -124,6 +127,7 @@ pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError
     if let Some(account) = &args.compare_run {
         return compare::run(account, &market::tape(args, context)?, context);
     }
+    checks::before(args)?;
     let time = |text: &Option<String>| {
         text.as_ref().map(|text| when::parse(text, context.now()).map_err(CliError::usage)).transpose()
     };
@@ -142,6 +146,7 @@ pub(super) fn run(args: &BacktestArgs, context: &Context) -> Result<(), CliError
     let stride = if args.every_bar { Stride::EveryBar } else { Stride::Skipping };
     let played = play(&source.market, &setup, stride).map_err(|error| refused(&error))?;
     let results = Results::of(&source.market, &setup, &played);
+    checks::after(context, &setup, &results);
     if let Some(path) = &args.trades_csv {
         csv_files::write_trades(path, &results.trades)?;
     }

@@ -132,7 +132,9 @@ pub(super) fn instruments_of(tape: &Tape) -> BTreeMap<Symbol, Instrument> {
 fn refused(error: &TapeError) -> CliError {
     let refusal = CliError::usage(error.to_string());
     match error {
-        TapeError::BadRows { .. } => refusal.hint("`--skip-bad-rows` leaves bad rows out"),
+        TapeError::BadRows { .. } => refusal.hint(
+            "`--skip-bad-rows` leaves bad rows out; where most are bad, look at the timeframe in the name and at the order",
+        ),
         TapeError::UnknownSeries { .. } => refusal.hint("`--symbol` and `--timeframe` say what a file holds"),
         TapeError::NoFiles
         | TapeError::File(_)

@@ -22,7 +22,7 @@ use crate::store::StoreError;
 use crate::store::research::ResearchStore;
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(subcommand_negates_reqs = true, subcommand_precedence_over_arg = true)]
 pub(super) struct OptimizeArgs {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -133,6 +133,9 @@ struct StartArgs {
     /// A setting of the account or its paper book, as for `backtest`
     #[arg(long = "settings", value_name = "KEY=VALUE", num_args = 1.., value_parser = assignment)]
     settings: Vec<Assignment>,
+    /// Funding rates, as for `backtest`: SYMBOL=FILE, or FILE where one symbol is traded
+    #[arg(long = "funding-file", value_name = "[SYMBOL=]FILE", num_args = 1..)]
+    funding_files: Vec<String>,
     /// Only the strategy decides: no DCA, no cooldown, no take profit and stop loss of the account
     #[arg(long)]
     plain: bool,
@@ -148,6 +151,11 @@ struct StartArgs {
 }
 
 pub(super) fn run(args: &OptimizeArgs, context: &Context) -> Result<(), CliError> {
+    let begins = args.start.strategy.is_some() || !args.start.params.is_empty();
+    if args.verb.is_some() && begins {
+        return Err(CliError::usage("a new search and one that is there cannot be asked for at once")
+            .hint("`tradefleet optimize STRATEGY --param ...` begins one"));
+    }
     match &args.verb {
         None => start::start(&args.start, context),
         Some(Verb::Resume { id, jobs }) => start::resume(*id, *jobs, context),

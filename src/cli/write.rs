@@ -11,6 +11,8 @@ use super::bot::plan;
 use super::output::Tone;
 use super::{CliError, Context, Exit};
 use crate::control::{self, AccountKeys, Applied, Assignment, Authority, Change, Command};
+use crate::domain::money::Leverage;
+use crate::engine::settings::PolicyLimits;
 use crate::store::commands::{self, CommandStatus};
 use crate::store::{Store, lease};
 use crate::vault::{Vault, VaultMeta};
@@ -51,11 +53,25 @@ impl Request<'_> {
         let compares_tokens = matches!(self.command, Command::SetTelegram { .. });
         let unlocked = Unlocked::when(compares_tokens || !self.keys.is_empty(), context, &store)?;
         let keys = unlocked.as_ref().map(|unlocked| (&unlocked.vault, self.keys));
-        let applied = in_transaction(context, &mut store, self.is_rehearsal, |conn, by| {
+        let limits = self.limits(context)?;
+        let applied = in_transaction(context, &mut store, (self.is_rehearsal, limits), |conn, by| {
             Unlocked::require_current(unlocked.as_ref(), conn)?;
             Ok(control::apply(conn, self.command, Authority { confirmed: self.confirmed, keys, ..by })?)
         })?;
         Ok((store, applied))
+    }
+
+    /// A mistake in the configuration stops every change but those that take risk away: the daemon itself goes on by what
+    /// it has read before.
+    fn limits(&self, context: &Context) -> Result<PolicyLimits, CliError> {
+        match context.config() {
+            Ok(config) => Ok(config.limits),
+            Err(error) if self.command.only_calms() => {
+                context.out.warn(error.message);
+                Ok(PolicyLimits { max_leverage: Leverage::ONE })
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -67,7 +83,8 @@ pub(super) fn import(
 ) -> Result<(Store, Applied), CliError> {
     let mut store = context.write_store()?;
     let unlocked = Unlocked::when(fleet.has_secrets(), context, &store)?;
-    let applied = in_transaction(context, &mut store, is_rehearsal, |conn, by| {
+    let limits = context.config()?.limits;
+    let applied = in_transaction(context, &mut store, (is_rehearsal, limits), |conn, by| {
         Unlocked::require_current(unlocked.as_ref(), conn)?;
         Ok(fleet.apply(conn, by, unlocked.as_ref().map(|unlocked| &unlocked.vault))?)
     })?;
@@ -97,11 +114,10 @@ impl Unlocked {
 fn in_transaction(
     context: &Context,
     store: &mut Store,
-    is_rehearsal: bool,
+    (is_rehearsal, limits): (bool, PolicyLimits),
     work: impl FnOnce(&Connection, Authority<'_>) -> Result<Applied, CliError>,
 ) -> Result<Applied, CliError> {
     let actor = context.actor();
-    let limits = context.config()?.limits;
     let by = Authority { actor: &actor, now: context.now(), limits, confirmed: false, keys: None };
     let applied = store.attempt(is_rehearsal, |conn| work(conn, by))?;
     if !is_rehearsal && !applied.changes.is_empty() {

@@ -226,6 +226,17 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it only takes risk away. That goes by no limit, and must be possible whatever else is wrong.
+    pub const fn only_calms(&self) -> bool {
+        matches!(
+            self,
+            Self::Halt { .. }
+                | Self::StopBots { .. }
+                | Self::ClosePositions { .. }
+                | Self::DeactivateAccounts { .. }
+        )
+    }
+
     /// The stable word of the `commands` table and the audit log.
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -64,6 +64,7 @@ pub fn order_report(report: report::OrderReport) -> OrderReport {
     OrderReport {
         client_order_id: report.client_order_id,
         exchange_order_id: report.exchange_order_id,
+        symbol: report.symbol,
         status: report.status,
         filled_qty: report.filled_qty,
     }

@@ -1,13 +1,16 @@
 //! What people want while the daemon runs: commands that the CLI wrote into the database, and the signal to stop.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::roster::{Roster, RosterTerms};
 use super::shutdown::Shutdown;
 use crate::clock::wall_now;
+use crate::domain::instrument::{Instrument, Symbol};
+use crate::domain::kind::ExchangeKind;
 use crate::store::commands::{self, CommandRow, CommandStatus};
 use crate::store::outbox;
-use crate::store::{OpenMode, Store, StoreError, Writer};
+use crate::store::{OpenMode, Store, StoreError, Writer, market_log};
 
 /// Reads with a connection of its own, so that it never waits for the writer.
 pub struct Control {
@@ -43,6 +46,11 @@ impl Control {
 
     pub fn read_roster(&self, terms: &RosterTerms) -> Result<Roster, StoreError> {
         Roster::read(self.store.conn(), terms)
+    }
+
+    /// The trading rules that an earlier run has left of an exchange.
+    pub fn kept_rules(&self, kind: ExchangeKind) -> Result<BTreeMap<Symbol, Instrument>, StoreError> {
+        market_log::instruments(self.store.conn(), Some(kind))
     }
 
     /// The change is in force from the next cycle on; say so.

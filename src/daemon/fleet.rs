@@ -335,6 +335,10 @@ impl Fleet {
             }
         }
         self.roster = roster;
+        if self.open_markets()? {
+            self.terms.instruments.extend(self.desks.instruments(&self.config));
+            self.roster = self.control.read_roster(&self.terms)?;
+        }
         self.plan();
         self.admit_newcomers(self.pace.now()).await
     }

@@ -54,16 +54,8 @@ impl Opening {
         let clock = connections.clock();
         let mut desks = Vec::new();
         for kind in markets {
-            let view = match connections.market(kind) {
-                Ok(view) => view.ruled_by(kept.remove(&kind).unwrap_or_default()),
-                Err(error) => {
-                    tracing::error!(exchange = %kind, %error, "no market");
-                    continue;
-                }
-            };
-            let mut analyst = Analyst::new(config);
-            analyst.begin(clock.now());
-            desks.push(Desk { market: Some(kind), analyst, view });
+            let kept = kept.remove(&kind).unwrap_or_default();
+            desks.extend(open_desk(&mut connections, kind, kept, (config, clock.now())));
         }
         rules::ask_first(&mut desks).await;
         let now = clock.now();
@@ -78,7 +70,42 @@ impl Opening {
     }
 }
 
+/// The market of an exchange, going by the rules of an earlier run until it has told its own.
+fn open_desk(
+    connections: &mut Connections,
+    kind: ExchangeKind,
+    kept: BTreeMap<Symbol, Instrument>,
+    (config, now): (&Config, Timestamp),
+) -> Option<Desk<LiveMarket>> {
+    let view = connections
+        .market(kind)
+        .inspect_err(|error| tracing::error!(exchange = %kind, %error, "no market"))
+        .ok()?
+        .ruled_by(kept);
+    let mut analyst = Analyst::new(config);
+    analyst.begin(now);
+    Some(Desk { market: Some(kind), analyst, view })
+}
+
 impl Fleet {
+    /// Opens the markets of accounts that came while it runs; true when there are any. Their rules and clocks are asked for
+    /// at once, and nobody waits for them.
+    pub(super) fn open_markets(&mut self) -> Result<bool, StoreError> {
+        let Desks::Live(desks) = &mut self.desks else { return Ok(false) };
+        let Some(connections) = self.supervisor.connections_mut() else { return Ok(false) };
+        let is_open = |kind: &ExchangeKind| desks.iter().any(|desk| desk.market == Some(*kind));
+        let missing: Vec<_> =
+            self.roster.markets().into_iter().flatten().filter(|kind| !is_open(kind)).collect();
+        for kind in &missing {
+            let kept = self.control.kept_rules(*kind)?;
+            desks.extend(open_desk(connections, *kind, kept, (&self.config, self.pace.now())));
+        }
+        if !missing.is_empty() {
+            self.counters.vitals.want_clocks();
+        }
+        Ok(!missing.is_empty())
+    }
+
     /// Until somebody asks it to stop: a live market has no end.
     pub(super) async fn live(&mut self, live: Live, report: Report<'_>) -> Result<EndReason, StoreError> {
         let mut attend = WallTimer::new(ATTEND_EVERY);

@@ -167,6 +167,7 @@ impl Roster {
         let facts =
             BotFacts { holding: journal::bots_with_positions(conn)?, grids: grid_configs::all(conn)? };
         let mut closing = holdings::close_requests(conn)?;
+        let mut released = holdings::released(conn)?;
         let mut roster = Self { specs, ..Self::default() };
         for account in accounts::list(conn)?.into_iter().filter(|account| account.is_active) {
             let health = latches.get(&account.id).cloned().unwrap_or_default();
@@ -179,10 +180,10 @@ impl Roster {
             }
             let bots = by_account.remove(&account.id).unwrap_or_default();
             roster.admit(&account, &bots, health, &facts, terms);
-            if let (Some(symbols), Some(entrant)) =
-                (closing.remove(&account.id), roster.entrants.get_mut(&account.id))
-            {
-                entrant.configuration.account.close_symbols = symbols;
+            if let Some(entrant) = roster.entrants.get_mut(&account.id) {
+                let config = &mut entrant.configuration.account;
+                config.close_symbols = closing.remove(&account.id).unwrap_or_default();
+                config.released = released.remove(&account.id).unwrap_or_default();
             }
         }
         let followed: BTreeSet<StrategyId> = roster.wishes.values().flatten().map(|(id, _)| *id).collect();
@@ -264,6 +265,7 @@ impl Roster {
                 instruments: terms.instruments.get(&market).map(Arc::clone).unwrap_or_default(),
                 halt,
                 close_symbols: BTreeMap::new(),
+                released: BTreeSet::new(),
                 venue: venue(
                     account.exchange == ExchangeKind::Upbit,
                     &paper::capabilities(&book_config(&account.paper_settings)),

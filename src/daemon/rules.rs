@@ -32,6 +32,8 @@ pub(super) async fn ask_first(desks: &mut [Desk<LiveMarket>]) {
 pub(super) struct RulesRound {
     answers: JoinSet<(MarketId, ToldRules)>,
     next_at: Timestamp,
+    /// So many markets there were when it was asked last: a new one is asked at once.
+    asked: usize,
 }
 
 /// What the answers that have come mean to the fleet.
@@ -46,7 +48,7 @@ impl RulesRound {
     /// Begins at once with what is not told yet.
     pub(super) fn begin(desks: &[Desk<LiveMarket>], now: Timestamp) -> Self {
         let next_at = if is_told(desks) { now.plus(EVERY) } else { now };
-        Self { answers: JoinSet::new(), next_at }
+        Self { answers: JoinSet::new(), next_at, asked: desks.len() }
     }
 
     /// Takes in the answers that have come, and asks when it is time.
@@ -62,7 +64,9 @@ impl RulesRound {
         if has_asked && self.answers.is_empty() {
             self.next_at = now.plus(if is_told(desks) { EVERY } else { AGAIN });
         }
-        if self.answers.is_empty() && now >= self.next_at {
+        let is_due = now >= self.next_at || desks.len() > self.asked;
+        if self.answers.is_empty() && is_due {
+            self.asked = desks.len();
             for desk in desks {
                 let (market, asked) = (desk.market, desk.view.ask_rules());
                 self.answers.spawn(async move { (market, asked.await) });

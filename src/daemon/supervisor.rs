@@ -141,6 +141,10 @@ impl Supervisor {
         self.connections.as_mut().map(Connections::measurements).unwrap_or_default()
     }
 
+    pub const fn connections_mut(&mut self) -> Option<&mut Connections> {
+        self.connections.as_mut()
+    }
+
     pub const fn connections(&self) -> Option<&Connections> {
         self.connections.as_ref()
     }

@@ -1,9 +1,9 @@
 //! What the machine is configured with: the account, its bots, its venue. Replaced as a whole when anything changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::ids::{BotId, StrategyId};
+use crate::domain::ids::{BotId, ClientOrderId, StrategyId};
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::money::{Leverage, Pct};
 use crate::domain::side::PositionSide;
@@ -66,6 +66,8 @@ pub struct AccountConfig {
     pub halt: Option<Halt>,
     /// Symbols whose positions a person wants closed, and when that was asked; nothing is opened there until they are.
     pub close_symbols: BTreeMap<Symbol, Timestamp>,
+    /// Positions, by their ids, that a person has taken over from bots: they are nobody's here.
+    pub released: BTreeSet<ClientOrderId>,
     pub venue: Venue,
     /// A position whose stop loss could not be placed for a while is closed, where auto_exit may close.
     pub close_if_unprotected: bool,

@@ -126,6 +126,7 @@ pub enum QueryAnswer {
 pub struct OrderReport {
     pub client_order_id: ClientOrderId,
     pub exchange_order_id: String,
+    pub symbol: Symbol,
     pub status: OrderStatus,
     pub filled_qty: Qty,
 }

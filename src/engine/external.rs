@@ -1,5 +1,7 @@
 //! What others do on the account: reported, and left alone.
 
+use std::collections::BTreeMap;
+
 use crate::domain::external::{ExternalCause, ExternalFill};
 use crate::domain::funding::FundingPayment;
 use crate::domain::ids::ClientOrderId;
@@ -129,6 +131,21 @@ impl AccountMachine {
     pub(super) fn note_funding_asked(&mut self, at: Timestamp) {
         self.durable.funding.asked(at);
         self.turn.records.push(Record::StateChanged);
+    }
+
+    /// What a person has taken over is not ours any more: the exchange is asked what it holds, so that it is seen as
+    /// somebody else's.
+    pub(super) fn give_up_released(&mut self) {
+        let released = &self.config.released;
+        let (gone, kept): (BTreeMap<_, _>, _) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|(_, held)| released.contains(&held.position().id));
+        self.held = kept;
+        for key in gone.into_keys() {
+            self.doubt(&key.symbol);
+            self.withdraw_protection(&key);
+            self.turn.records.push(Record::StateChanged);
+        }
     }
 
     /// Somebody else's holding on one side of a symbol, as last seen.

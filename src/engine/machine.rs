@@ -267,6 +267,7 @@ impl AccountMachine {
         self.config = config;
         self.known_levels.clear();
         self.forget_plans();
+        self.give_up_released();
         if self.is_ready {
             self.obey_halt();
             self.sync_all_protection();

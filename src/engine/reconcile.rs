@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use crate::domain::order::{Order, OrderStatus};
+use crate::domain::scope::Scope;
 
-use super::event::Snapshot;
+use super::event::{OrderReport, Snapshot};
 use super::machine::AccountMachine;
-use super::turn::Request;
+use super::turn::{Record, Request};
 
 impl AccountMachine {
     /// Fills first, then orders, then positions, then protection; then what is still not known of orders.
@@ -23,6 +24,7 @@ impl AccountMachine {
             self.adopt(report);
         }
         self.withdraw_strays(snapshot);
+        self.withdraw_forgotten(snapshot);
         self.ask_about_missing(snapshot);
         self.compare_positions(snapshot);
         self.match_lots();
@@ -31,6 +33,30 @@ impl AccountMachine {
         if !self.config.venue.consistent_snapshots {
             self.ask_about_unknown_orders();
         }
+    }
+
+    /// A database that was brought back from a copy does not know what was ordered since, and would order it once more:
+    /// those orders are taken back. What they were filled by is booked by their ids.
+    fn withdraw_forgotten(&mut self, snapshot: &Snapshot) {
+        if !self.durable.is_restored {
+            return;
+        }
+        let is_forgotten = |report: &&OrderReport| {
+            let id = &report.client_order_id;
+            id.key().is_some_and(|key| key.account == self.account) && self.orders.get(id).is_none()
+        };
+        let forgotten = snapshot.open_orders.iter().filter(is_forgotten);
+        let requests: Vec<Request> = forgotten
+            .map(|report| Request::Cancel {
+                symbol: report.symbol.clone(),
+                id: report.client_order_id.clone(),
+            })
+            .collect();
+        if requests.is_empty() && snapshot.covers == Scope::All {
+            self.durable.is_restored = false;
+            self.turn.records.push(Record::StateChanged);
+        }
+        self.turn.requests.extend(requests);
     }
 
     /// Orders that we believe to rest and the exchange does not list: ask what became of them, behind what protects. Those

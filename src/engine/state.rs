@@ -69,6 +69,9 @@ pub struct DurableState {
     pub fee_prices: BTreeMap<Symbol, Price>,
     /// Fills booked so far, over all time.
     pub fills_booked: u64,
+    /// Brought back from a copy: the exchange may hold orders of ours that are not known here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_restored: bool,
     /// Whether it traded on paper; `None` before it first ran.
     pub on_paper: Option<bool>,
     /// Cash of the life that is not led now: on paper while it trades for real, and the other way round.

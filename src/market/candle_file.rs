@@ -73,8 +73,8 @@ pub enum CandleFileError {
     Empty { path: PathBuf },
     #[error("{}:1: header is `{found}`, expected `{}` (or other names of these)", path.display(), COLUMNS.join(","))]
     Header { path: PathBuf, found: String },
-    #[error("{}: no column `{column}`; it has {found}", path.display())]
-    NoColumn { path: PathBuf, column: &'static str, found: String },
+    #[error("{}: no column `{column}` of {expected}; it has {found}", path.display())]
+    NoColumn { path: PathBuf, column: &'static str, expected: &'static str, found: String },
     #[error("candle file {} has a header but no rows", path.display())]
     NoRows { path: PathBuf },
     #[error("{}:{line}: cannot be read on (truncated or damaged file): {source}", path.display())]

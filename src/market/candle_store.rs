@@ -32,7 +32,9 @@ pub enum CandleStoreError {
     NotFound { name: SeriesName, near: Vec<SeriesKey> },
     #[error("{name} is stored of several exchanges: {}", listed(found))]
     Ambiguous { name: SeriesName, found: Vec<SeriesKey> },
-    #[error("{series}: {conflicts} of the new candles differ from those that are stored; the first: {first}")]
+    #[error(
+        "{series}: {conflicts} of the new candles differ from those that are stored or stand in a file before; the first: {first}"
+    )]
     Conflict { series: SeriesKey, conflicts: usize, first: String },
 }
 

@@ -160,6 +160,14 @@ impl Columns {
         Some(Timestamp::from_ms(*open).plus(self.timeframe.duration()))
     }
 
+    /// Places where bars are missing between two others, and how many are missing.
+    pub fn gaps(&self) -> (u64, u64) {
+        let length = self.timeframe.duration().ms();
+        let neighbours = self.open_times.iter().zip(self.open_times.iter().skip(1));
+        let missing = neighbours.map(|(one, next)| u64::try_from((next - one) / length - 1).unwrap_or(0));
+        missing.filter(|missing| *missing > 0).fold((0, 0), |(gaps, all), missing| (gaps + 1, all + missing))
+    }
+
     /// How many bars close by `at`.
     pub fn closed_by(&self, at: Timestamp) -> usize {
         let last_open = at.minus(self.timeframe.duration()).ms();

@@ -106,10 +106,11 @@ impl Problem {
     }
 }
 
-/// The start of a field that may be long or not even text.
-pub(super) fn excerpt(field: &[u8]) -> Box<str> {
+/// The start of a field that may be long or not even text, as a terminal may show it.
+pub fn excerpt(field: &[u8]) -> Box<str> {
     let head = field.get(..EXCERPT_MAX * 4).unwrap_or(field);
-    String::from_utf8_lossy(head).chars().take(EXCERPT_MAX).collect::<String>().into()
+    let shown = |char: char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char };
+    String::from_utf8_lossy(head).chars().take(EXCERPT_MAX).map(shown).collect::<String>().into()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

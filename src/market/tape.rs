@@ -54,8 +54,8 @@ pub enum TapeError {
     NoFiles,
     #[error(
         "the name of {} tells no symbol and timeframe: expected EXCHANGE-SYMBOL-TF-FROM_TO.csv[.gz] or \
-         SYMBOL-TF.csv[.gz], or both given",
-        path.display()
+         SYMBOL-TF.csv[.gz], TF one of {}, or both given",
+        path.display(), timeframes()
     )]
     UnknownSeries { path: PathBuf },
     #[error(transparent)]
@@ -72,6 +72,11 @@ pub enum TapeError {
     Conflict { symbol: Symbol, timeframe: Timeframe, at: Timestamp, first: Arc<Path>, second: Arc<Path> },
     #[error("candles of {symbol} {timeframe} are not ordered on the grid at {at}")]
     Unordered { symbol: Symbol, timeframe: Timeframe, at: Timestamp },
+}
+
+/// `1m 3m 5m ...`
+pub fn timeframes() -> String {
+    Timeframe::ALL.iter().map(|known| known.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn listed(findings: &[FileFinding], bad_rows: u64) -> String {
@@ -109,7 +114,9 @@ impl fmt::Display for SeriesReport {
         let Self { symbol, timeframe, candles, first, last, .. } = self;
         write!(f, "{symbol} {timeframe}: {candles} candles, {first} to {last}")?;
         if self.gaps > 0 {
-            write!(f, ", {} gaps ({} bars missing)", self.gaps, self.missing_bars)?;
+            let gaps = if self.gaps == 1 { "gap" } else { "gaps" };
+            let bars = if self.missing_bars == 1 { "bar" } else { "bars" };
+            write!(f, ", {} {gaps} ({} {bars} missing)", self.gaps, self.missing_bars)?;
         }
         if self.skipped_rows > 0 {
             write!(f, ", {} bad rows left out", self.skipped_rows)?;

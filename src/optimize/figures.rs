@@ -5,7 +5,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use crate::backtest::market::Market;
 use crate::backtest::played::Played;
-use crate::backtest::results::Summary;
+use crate::backtest::results::{Summary, final_equity};
 use crate::backtest::setup::Setup;
 use crate::backtest::statistics::{self, Curve, float};
 use crate::backtest::trades;
@@ -17,8 +17,8 @@ pub fn of(market: &Market, setup: &Setup, played: &Played) -> Figures {
     let (first, end) = played.span;
     let from = market.at(first).unwrap_or_default().minus(market.timeframe.duration());
     let to = market.at(end.saturating_sub(1)).unwrap_or_default();
-    let curve = statistics::curve(market, played);
     let trades = trades::trades(market, setup, played);
+    let curve = statistics::curve(market, played, final_equity(setup, played, &trades));
     let summary = Summary::of(setup, played, &curve, &trades, to.since(from));
     let moments = Moments::of(&curve, float(setup.paper.initial_balance.decimal()));
     let ratio = |value: Option<Decimal>| value.and_then(|value| value.to_f64());

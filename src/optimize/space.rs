@@ -274,11 +274,10 @@ fn range(name: &str, text: &str) -> Result<Vec<String>, SpaceError> {
     if step <= Decimal::ZERO {
         return Err(refused("the step must be above 0"));
     }
-    let count = (high - low).checked_div(step).map(|steps| steps.floor() + Decimal::ONE);
-    let count = count.and_then(|count| usize::try_from(count).ok()).filter(|count| *count <= VALUES_MAX);
+    let values = (high - low).checked_div(step).map(|steps| steps.floor() + Decimal::ONE);
+    let count = values.and_then(|count| usize::try_from(count).ok()).filter(|count| *count <= VALUES_MAX);
     let Some(count) = count else {
-        let count =
-            (high - low).checked_div(step).map_or("countless".to_owned(), |count| count.floor().to_string());
+        let count = values.map_or("countless".to_owned(), |count| count.to_string());
         return Err(SpaceError::TooMany { name: name.to_owned(), text: shortened(text), count });
     };
     let value = |index: usize| (low + step * Decimal::from(index)).normalize().to_string();

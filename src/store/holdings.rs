@@ -1,17 +1,22 @@
 //! What is open: the positions that stand in the way of removing or switching something, and those a person wants closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
 use super::{StoreError, column};
-use crate::domain::ids::{AccountId, BotId};
+use crate::domain::ids::{AccountId, BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::time::Timestamp;
 
-/// Positions of the account that are open, those released to the operator too.
+/// Whether a position `p` of an account in the state `s` is open. One that was given to the operator is, as long as the
+/// exchange holds something of its symbol beyond the bots; who closes it then is not told here.
+pub const IS_OPEN: &str = "p.closed_at IS NULL AND (p.bot_id IS NOT NULL OR p.dry_run = 1
+    OR json_extract(s.state, '$.external.\"' || p.symbol || '\"') IS NOT NULL)";
+
+/// Positions of the account that bots hold.
 pub fn open_of_account(conn: &Connection, account: AccountId) -> Result<u32, StoreError> {
-    let sql = "SELECT count(*) FROM bot_positions WHERE account_id = ?1 AND closed_at IS NULL";
+    let sql = "SELECT count(*) FROM bot_positions WHERE account_id = ?1 AND closed_at IS NULL AND bot_id IS NOT NULL";
     Ok(conn.prepare_cached(sql)?.query_row([account.get()], |row| row.get(0))?)
 }
 
@@ -28,6 +33,20 @@ pub fn release(conn: &Connection, bot: BotId) -> Result<Vec<String>, StoreError>
     )?;
     let ids = statement.query_map(params![bot.get()], |row| row.get(0))?;
     Ok(ids.collect::<Result<_, _>>()?)
+}
+
+/// The ids of positions that were given to the operator, by account.
+pub fn released(conn: &Connection) -> Result<BTreeMap<AccountId, BTreeSet<ClientOrderId>>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT account_id, id FROM bot_positions WHERE closed_at IS NULL AND bot_id IS NULL",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut released: BTreeMap<AccountId, BTreeSet<ClientOrderId>> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let account = AccountId::new(row.get("account_id")?);
+        released.entry(account).or_default().insert(column::parsed(row, "id")?);
+    }
+    Ok(released)
 }
 
 /// Symbols of the account in which bots hold positions.

@@ -186,6 +186,9 @@ fn make_ready(
     }
     let transaction = conn.transaction()?;
     transaction.execute("UPDATE lease SET epoch = max(epoch, ?1)", [memory.epoch])?;
+    // What was ordered since the copy rests at the exchange and is known to nobody.
+    transaction
+        .execute("UPDATE account_state SET state = json_set(state, '$.is_restored', json('true'))", [])?;
     let mut halted = Vec::new();
     for (name, (reason, flatten)) in &memory.halts {
         let Ok(account) = accounts::find(&transaction, name) else { continue };
@@ -204,6 +207,7 @@ fn make_ready(
     if let Some(after) = after.as_object_mut() {
         after.insert("file".to_owned(), by.origin.into());
         after.insert("halts_kept".to_owned(), json!(halted));
+        after.insert("last_cycle_at".to_owned(), json!(contents.last_cycle_at.map(Timestamp::ms)));
     }
     audit::append(
         &transaction,

@@ -30,6 +30,11 @@ fn an_unknown_key_stops_every_write_and_is_explained() {
     home.run("config check").fails(2, &words);
     home.run("account set a leverage=3").fails(2, &words);
     home.run("doctor").fails(1, &["checks failed"]);
+    home.run("resume a").fails(2, &words);
+    // What only takes risk away is done all the same.
+    for line in ["halt a --flatten --dry-run", "account deactivate a --dry-run"] {
+        assert!(home.run(line).ok().stderr.contains("log.level = `loud`"));
+    }
     fs::remove_file(home.file("config.toml")).unwrap();
     assert_eq!(home.fingerprint(), before);
 }

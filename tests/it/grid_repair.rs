@@ -106,3 +106,24 @@ async fn a_repair_mends_what_others_have_done_and_a_second_one_nothing() {
     assert!(shown.contains(": nothing to mend"), "{shown}");
     home.run("db check").ok();
 }
+
+#[tokio::test]
+async fn a_restored_copy_takes_back_what_it_does_not_know_and_doubles_nothing() {
+    let (simulator, home) = six_lines().await;
+    let before = resting(&simulator).await;
+    let copy = home.file("copy.db").display().to_string();
+    home.run(&format!("db backup --out {copy}")).ok();
+    home.run("bot set ladder investment=1500").ok();
+    home.run("run --cycles 40").ok();
+    let since = resting(&simulator).await;
+    assert!(since.iter().all(|(_, id, ..)| before.iter().all(|(_, known, ..)| known != id)), "{since:?}");
+    home.run(&format!("db restore {copy} --yes")).ok();
+    home.run("run --cycles 60").ok();
+    let now = resting(&simulator).await;
+    let place = |order: &(u16, String, String, String)| (order.0, order.2.clone(), order.3.clone());
+    assert_eq!(now.iter().map(place).collect::<Vec<_>>(), before.iter().map(place).collect::<Vec<_>>());
+    let known = home.json("orders --status open");
+    let is_known = |id: &str| list(&known, "orders").iter().any(|order| order["id"] == id);
+    assert!(now.iter().all(|(_, id, ..)| is_known(id)), "{now:?}");
+    home.run("db check").ok();
+}

@@ -403,6 +403,19 @@ async fn on_bitget_funding_is_booked_once_each() {
 }
 
 #[tokio::test]
+async fn the_market_of_an_account_that_comes_later_is_opened() {
+    let Rehearsal { simulator, home } = Rehearsal::start(&Stage { speed: 1, ..BINANCE }).await;
+    home.run("account deactivate a").ok();
+    let mut daemon = Daemon::at_work(&home, "run");
+    home.run("account activate a").ok();
+    daemon.wait_until(|| home.json("status")["daemon"]["signal_keys"] == 2);
+    let prices = "SELECT count(*) FROM prices WHERE market = 'binance' AND symbol IN ('BTCUSDT', 'ETHUSDT')";
+    daemon.wait_until(|| home.count(prices) == 2);
+    drop(daemon);
+    drop(simulator);
+}
+
+#[tokio::test]
 async fn a_halt_written_while_nothing_runs_holds_on_an_exchange_that_fails() {
     let rehearsal = Rehearsal::start(&BINANCE).await;
     rehearsal.home.run("account set a dry_run=off --yes").ok();

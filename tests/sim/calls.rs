@@ -2,6 +2,7 @@
 
 use tradefleet::daemon::answers;
 use tradefleet::domain::ids::ClientOrderId;
+use tradefleet::domain::instrument::Symbol;
 use tradefleet::domain::order::{Order, OrderStatus, Purpose};
 use tradefleet::engine::breaker::Urgency;
 use tradefleet::engine::event::{CancelAnswer, Event, OrderReport, PlaceAnswer, QueryAnswer};
@@ -22,7 +23,7 @@ impl Desk<'_> {
                 let batch = self.batch_from(order);
                 self.place(batch)
             }
-            Request::Cancel { id, .. } => self.cancel(id),
+            Request::Cancel { symbol, id } => self.cancel(symbol, id),
             Request::Query { id, .. } => {
                 let asked_at = self.at();
                 let answer = if self.may_call(Urgency::Protect) {
@@ -188,7 +189,7 @@ impl Desk<'_> {
         Ok(answer)
     }
 
-    fn cancel(&mut self, id: ClientOrderId) -> Done<Vec<Event<'static>>> {
+    fn cancel(&mut self, symbol: Symbol, id: ClientOrderId) -> Done<Vec<Event<'static>>> {
         let answer = if self.may_call(Urgency::Protect) {
             let answer = self.write(|call, _| Due::Cancel { call, id: id.clone() }, 1)?.remove(0).map(drop);
             self.counters.work("cancels", 1);
@@ -202,6 +203,7 @@ impl Desk<'_> {
             let report = OrderReport {
                 client_order_id: id.clone(),
                 exchange_order_id: "?".to_owned(),
+                symbol,
                 status: OrderStatus::Cancelled,
                 filled_qty,
             };
@@ -213,6 +215,7 @@ impl Desk<'_> {
             let report = OrderReport {
                 client_order_id: id.clone(),
                 exchange_order_id: "?".to_owned(),
+                symbol,
                 status: OrderStatus::Cancelled,
                 filled_qty,
             };

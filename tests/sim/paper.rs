@@ -352,6 +352,7 @@ fn report(order: &BookOrder) -> OrderReport {
     OrderReport {
         client_order_id: order.client_order_id.clone(),
         exchange_order_id: order.exchange_order_id(),
+        symbol: order.symbol.clone(),
         status: order.status,
         filled_qty: order.filled_qty,
     }

@@ -1,6 +1,6 @@
 //! What a seed decides before anything happens: the exchange, the accounts' settings, how long it lasts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tradefleet::daemon::roster;
@@ -119,6 +119,7 @@ impl Plan {
             })),
             halt: None,
             close_symbols: BTreeMap::new(),
+            released: BTreeSet::new(),
             venue: roster::venue(false, &self.dialect.capabilities(self.hedge)),
             close_if_unprotected: true,
             equity_interval: DurationMs::from_secs(3_600),

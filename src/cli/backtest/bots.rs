@@ -1,5 +1,6 @@
 //! The account of a backtest as it was typed: settings, paper book, bots.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::market::Source;
@@ -51,9 +52,43 @@ pub(in crate::cli) fn setup(
             return Err(CliError::usage(format!("--funding-file: {symbol} has two files")));
         }
     }
+    check_spot(args, &setup)?;
     setup.bots = bots(args, context, source, config.limits)?;
+    number_names(&mut setup.bots);
     check_shares(&setup.bots)?;
     Ok(setup)
+}
+
+/// What a spot exchange does not have.
+fn check_spot(args: &BacktestArgs, setup: &Setup) -> Result<(), CliError> {
+    if !args.spot {
+        return Ok(());
+    }
+    if !setup.funding.is_empty() {
+        return Err(CliError::usage("--spot: nothing is funded on a spot exchange")
+            .hint("leave out `funding_pct` and `--funding-file`"));
+    }
+    let leverage =
+        args.settings.iter().find(|setting| setting.key == "leverage" && setting.value.trim() != "1");
+    match leverage {
+        Some(Assignment { value, .. }) => {
+            Err(CliError::usage(format!("--spot: leverage = `{value}` is not allowed: 1 on a spot exchange")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Of bots with one name, the later ones are numbered, so that their trades can be told apart.
+fn number_names(bots: &mut [BotSetup]) {
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for bot in bots {
+        let own = bot.name.clone();
+        let mut number = 1_u32;
+        while !taken.insert(bot.name.clone()) {
+            number += 1;
+            bot.name = format!("{own} {number}");
+        }
+    }
 }
 
 /// Whose rates a file holds: the symbol before it, or the only one that is traded.

@@ -43,6 +43,12 @@ pub(super) fn run(name: &str, tape: &Tape, context: &Context) -> Result<(), CliE
     compare(context, "fill", &parity::fills(&conn, account)?, &fills)?;
     compare(context, "grid fill", &parity::grid_fills(&conn, account)?, &grid_fills)?;
     compare(context, "decision", &parity::decisions(&conn, account)?, &decisions)?;
+    if fills.is_empty() && decisions.is_empty() {
+        return Err(CliError::refused(format!(
+            "neither the run of `{name}` nor the backtest has any fill or decision"
+        ))
+        .hint("there is nothing to compare: has it run on this tape, with a bot that was started?"));
+    }
     if context.out.is_json() {
         return context.out.json(&json!({
             "account": name, "fills": fills.len(), "grid_fills": grid_fills.len(),

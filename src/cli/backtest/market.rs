@@ -8,7 +8,7 @@ use super::BacktestArgs;
 use crate::backtest::columns::Columns;
 use crate::backtest::market::{Market, MarketError};
 use crate::cli::market_source::{RULE_CANDLES, instruments_of, read_tape};
-use crate::cli::{CliError, Context, stored_candles};
+use crate::cli::{CliError, Context, figures, stored_candles};
 use crate::daemon::fleet::override_rules;
 use crate::domain::candle::Candle;
 use crate::domain::instrument::{Instrument, Symbol};
@@ -37,12 +37,24 @@ pub(in crate::cli) struct Source {
 pub(in crate::cli) fn open(args: &BacktestArgs, context: &Context) -> Result<Source, CliError> {
     let series = if args.tape.is_empty() { stored(args, context)? } else { taped(args, context)? };
     let (base, mut instruments) = (series.timeframe, series.instruments);
+    check_quotes(&series.columns)?;
     let market = Market::new(series.columns).map_err(|error| CliError::usage(error.to_string()))?;
     override_rules(&mut instruments, context.config()?);
     if args.exact {
         instruments.values_mut().for_each(free);
     }
     Ok(Source { market, instruments, timeframe: args.timeframe.unwrap_or(base) })
+}
+
+/// One capital is of one currency.
+fn check_quotes(columns: &BTreeMap<Symbol, Columns>) -> Result<(), CliError> {
+    let quotes: BTreeSet<&str> = columns.keys().map(Symbol::quote_asset).collect();
+    if quotes.len() <= 1 {
+        return Ok(());
+    }
+    let quotes: Vec<&str> = quotes.into_iter().collect();
+    let what = format!("symbols that are paid for in {}: a backtest has one capital", quotes.join(" and "));
+    Err(CliError::usage(what).hint("`--symbol` says which are traded"))
 }
 
 /// What is traded, as columns of one timeframe.
@@ -79,6 +91,7 @@ fn stored(args: &BacktestArgs, context: &Context) -> Result<Series, CliError> {
     let mut columns = BTreeMap::new();
     for key in keys.into_iter().filter(|key| key.timeframe == base) {
         let of = stored_candles::load(context, &key)?;
+        tell_gaps(context, &key, &of);
         if columns.insert(key.symbol.clone(), of).is_some() {
             let what = format!("{} is named of several exchanges", key.symbol);
             return Err(CliError::usage(what).hint("a backtest trades a symbol on one"));
@@ -90,6 +103,18 @@ fn stored(args: &BacktestArgs, context: &Context) -> Result<Series, CliError> {
     });
     let instruments = instruments.collect();
     Ok(Series { timeframe: base, columns, instruments })
+}
+
+/// As those of a tape are told.
+fn tell_gaps(context: &Context, key: &SeriesKey, columns: &Columns) {
+    let (gaps, missing) = columns.gaps();
+    if gaps > 0 {
+        context.out.note(format!(
+            "{key}: {} ({} missing)",
+            figures::counted(gaps, "gap"),
+            figures::counted(missing, "bar")
+        ));
+    }
 }
 
 /// The series of `--data`, or of them those of `--symbol`.

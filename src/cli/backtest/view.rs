@@ -2,13 +2,16 @@
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::FromPrimitive;
+use serde_json::Value;
 
 use crate::backtest::grids::GridRow;
 use crate::backtest::results::Results;
 use crate::backtest::setup::Setup;
+use crate::backtest::terms::Terms;
 use crate::cli::output::Tone;
 use crate::cli::{CliError, Context, figures, when};
 use crate::domain::time::{DurationMs, Timestamp};
+use crate::strategy::StrategyParams;
 
 /// Months and trades that are listed; `--json`, CSV and the page have all.
 const MONTHS_SHOWN: usize = 24;
@@ -27,6 +30,7 @@ pub(super) fn show(context: &Context, setup: &Setup, results: &Results) -> Resul
         setup.paper.quote_asset,
         if setup.settings.auto_exit { "on" } else { "off" },
     ))?;
+    terms(context, setup, results)?;
     let mut table = out.new_table(&["FIGURE", "VALUE", "FIGURE", "VALUE"], &[1, 3]);
     let figures = figures_of(results);
     let half = figures.len().div_ceil(2);
@@ -43,6 +47,28 @@ pub(super) fn show(context: &Context, setup: &Setup, results: &Results) -> Resul
     grids(context, results)?;
     months(context, results)?;
     trades(context, results)
+}
+
+/// What the bots follow, and what differs from the defaults.
+fn terms(context: &Context, setup: &Setup, results: &Results) -> Result<(), CliError> {
+    let listed =
+        |pairs: Vec<String>| if pairs.is_empty() { "as by default".to_owned() } else { pairs.join(" ") };
+    for bot in &results.terms.bots {
+        let (Some(kind), Some(timeframe)) = (bot.strategy, bot.timeframe) else { continue };
+        let defaults = StrategyParams::new(kind).to_json();
+        let own = bot.params.iter().filter_map(Value::as_object).flatten();
+        let changed = own.filter(|(key, value)| defaults.get(key) != Some(value));
+        let changed = changed.map(|(key, value)| format!("{key}={value}")).collect();
+        context.out.line(format!("{}: {kind} on bars of {timeframe}, {}", bot.name, listed(changed)))?;
+    }
+    let defaults = Terms::of(&Setup::new(setup.limits, Vec::new())).settings;
+    let told = ["initial_balance", "quote_asset", "auto_exit"];
+    let own = results.terms.settings.iter().filter(|(key, _)| !told.contains(key));
+    let changed: Vec<String> = own
+        .filter(|(key, value)| defaults.get(*key) != Some(value))
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    if changed.is_empty() { Ok(()) } else { context.out.line(format!("settings: {}", changed.join(" "))) }
 }
 
 fn fraction(value: Option<Decimal>) -> String {
@@ -164,7 +190,17 @@ fn months(context: &Context, results: &Results) -> Result<(), CliError> {
         ]);
     }
     context.out.line("")?;
-    context.out.table(&table)
+    context.out.table(&table)?;
+    tell_hidden(context, hidden, "month");
+    Ok(())
+}
+
+fn tell_hidden(context: &Context, hidden: usize, what: &str) {
+    if hidden > 0 {
+        let earlier = figures::counted(hidden as u64, &format!("earlier {what}"));
+        let text = format!("{earlier}: --html and --json have all");
+        context.out.note(context.out.paint(Tone::Faint, &text));
+    }
 }
 
 fn trades(context: &Context, results: &Results) -> Result<(), CliError> {
@@ -190,9 +226,6 @@ fn trades(context: &Context, results: &Results) -> Result<(), CliError> {
     }
     context.out.line("")?;
     context.out.table(&table)?;
-    if hidden > 0 {
-        let text = format!("{hidden} earlier trades: --trades-csv, --html and --json have all");
-        context.out.note(context.out.paint(Tone::Faint, &text));
-    }
+    tell_hidden(context, hidden, "trade");
     Ok(())
 }

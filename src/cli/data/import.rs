@@ -13,6 +13,7 @@ use crate::market::candle_file::{CandleFile, read_candles, timeframe_of};
 use crate::market::candle_store::{Addition, CandleStore};
 use crate::market::merge::OnConflict;
 use crate::market::series::{ExchangeName, SeriesKey};
+use crate::market::tape::timeframes;
 use crate::market::tape_name::TapeName;
 
 /// Findings that are printed of one file; `--json` has more.
@@ -27,10 +28,10 @@ pub(super) struct ImportArgs {
     /// the file's name says, else upbit for KRW-..., else binance]
     #[arg(long, value_name = "NAME")]
     exchange: Option<ExchangeName>,
-    /// Symbol, where the file's name does not say it
+    /// Symbol, whatever the file's name says
     #[arg(long, value_name = "SYMBOL")]
     symbol: Option<Symbol>,
-    /// Length of the candles, where neither the file's name nor its times say it
+    /// Length of the candles, whatever the file's name and its times say
     #[arg(long, value_name = "TF")]
     timeframe: Option<Timeframe>,
     /// What to do where a candle is stored with other numbers
@@ -77,7 +78,7 @@ pub(super) fn run(args: &ImportArgs, context: &Context) -> Result<(), CliError> 
     if bad_rows > 0 && !args.skip_bad_rows {
         report(args, context, &read, &[])?;
         let what = format!("rows that are no candles: {bad_rows}; nothing is imported");
-        return Err(CliError::usage(what).hint("`--skip-bad-rows` leaves them out"));
+        return Err(CliError::usage(what).hint(hint_of(&read)));
     }
     if let Some(empty) = read.iter().find(|read| read.file.candles.is_empty()) {
         return Err(CliError::usage(format!("none of the rows of {} is a candle", empty.path.display())));
@@ -99,6 +100,16 @@ pub(super) fn run(args: &ImportArgs, context: &Context) -> Result<(), CliError> 
     report(args, context, &read, &additions)
 }
 
+/// Where most rows are wrong, leaving them out would leave nothing of use.
+fn hint_of(read: &[Read]) -> &'static str {
+    let is_mostly_bad = |read: &Read| read.file.bad_rows > read.file.candles.len() as u64;
+    if read.iter().any(is_mostly_bad) {
+        "most rows of a file: is the timeframe right (its name, `--timeframe`), and is the oldest candle first?"
+    } else {
+        "`--skip-bad-rows` leaves them out"
+    }
+}
+
 fn read_all(args: &ImportArgs, context: &Context) -> Result<Vec<Read>, CliError> {
     let bar = progress::sized_bar_of(context.out);
     bar.set_length(args.files.len() as u64);
@@ -116,10 +127,18 @@ fn read_all(args: &ImportArgs, context: &Context) -> Result<Vec<Read>, CliError>
 
 /// Flags count more than the file's name; the times of its rows say what neither does.
 fn key(args: &ImportArgs, path: &Path) -> Result<SeriesKey, CliError> {
+    if !path.exists() {
+        return Err(CliError::usage(format!("{}: there is no such file", path.display())));
+    }
     let named = path.file_name().and_then(|name| name.to_str()).and_then(TapeName::series);
     let symbol = args.symbol.clone().or_else(|| named.as_ref().map(|named| named.symbol.clone()));
     let symbol = symbol.ok_or_else(|| {
-        CliError::usage(format!("the name of {} tells no symbol", path.display())).hint("`--symbol` says it")
+        CliError::usage(format!(
+            "the name of {} tells no symbol: expected SYMBOL-TF.csv or another known form, TF one of {}",
+            path.display(),
+            timeframes()
+        ))
+        .hint("`--symbol` and `--timeframe` say it")
     })?;
     let timeframe = match args.timeframe.or_else(|| named.as_ref().map(|named| named.timeframe)) {
         Some(timeframe) => timeframe,
@@ -204,7 +223,8 @@ const fn conflict_word(choice: ConflictChoice) -> &'static str {
 }
 
 fn print_file(context: &Context, Read { path, key, file }: &Read) -> Result<(), CliError> {
-    let mut sum = format!("{}: {key}, {} candles", path.display(), file.candles.len());
+    let mut sum =
+        format!("{}: {key}, {}", path.display(), figures::counted(file.candles.len() as u64, "candle"));
     if file.gaps > 0 {
         sum = format!("{sum}, {} ({} missing)", figures::counted(file.gaps, "gap"), file.missing_bars);
     }

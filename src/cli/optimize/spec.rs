@@ -1,6 +1,6 @@
 //! A search as it was asked for: enough to begin it, and to go on with it in another process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use crate::optimize::objective::{Bounds, Objective};
 use crate::optimize::search::{Method, Plan};
 use crate::optimize::space::{Dimension, Space};
 use crate::optimize::study::Study;
-use crate::optimize::windows::WalkForward;
+use crate::optimize::windows::{WalkForward, WindowError};
 use crate::strategy::{StrategyKind, StrategyParams, StrategySpec};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +45,8 @@ pub(super) struct Spec {
     to_ms: Option<i64>,
     capital: Option<String>,
     settings: Vec<(String, String)>,
+    #[serde(default)]
+    funding_files: Vec<String>,
     plain: bool,
     exact: bool,
     spot: bool,
@@ -98,6 +100,7 @@ impl Spec {
             to_ms: time(&args.to)?,
             capital: args.capital.clone(),
             settings: pairs(&args.settings),
+            funding_files: args.funding_files.iter().map(|text| absolute(text)).collect(),
             plain: args.plain,
             exact: args.exact,
             spot: args.spot,
@@ -131,7 +134,13 @@ impl Spec {
         let span = checked_span(&source.market, &base).map_err(|error| backtest::refused(&error))?;
         let plan = WalkForward { windows: self.windows, ratio: self.in_sample, anchored: self.anchored };
         let windows = plan.windows(span).map_err(|error| {
-            CliError::usage(error.to_string()).hint("fewer --walk-forward windows, or a longer period")
+            let refusal = CliError::usage(error.to_string());
+            match error {
+                WindowError::TooShort { .. } => {
+                    refusal.hint("fewer --walk-forward windows, or a longer period")
+                }
+                WindowError::NotAllowed { .. } => refusal,
+            }
         })?;
         Ok(Study {
             market: source.market,
@@ -180,6 +189,7 @@ impl Spec {
             detail_timeframe: self.detail_timeframe,
             capital: self.capital.clone(),
             settings: assignments(&self.settings),
+            funding_files: self.funding_files.clone(),
             plain: self.plain,
             exact: self.exact,
             spot: self.spot,
@@ -187,6 +197,14 @@ impl Spec {
             ..BacktestArgs::default()
         })
     }
+}
+
+/// `[SYMBOL=]FILE`, wherever the search is gone on with.
+fn absolute(text: &str) -> String {
+    let (symbol, path) = text.split_once('=').map_or(("", text), |(symbol, path)| (symbol, path));
+    let path =
+        Path::new(path).canonicalize().map_or_else(|_| path.to_owned(), |path| path.display().to_string());
+    if symbol.is_empty() { path } else { format!("{symbol}={path}") }
 }
 
 fn assignments(of: &[(String, String)]) -> Vec<Assignment> {

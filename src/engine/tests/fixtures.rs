@@ -1,6 +1,6 @@
 //! Settings, bots and signals for the tests of the machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::ids::{BotId, StrategyId};
@@ -41,6 +41,7 @@ pub(super) fn account() -> AccountConfig {
         instruments: Arc::new(instruments()),
         halt: None,
         close_symbols: BTreeMap::new(),
+        released: BTreeSet::new(),
         venue: Venue {
             spot: false,
             hedge: false,

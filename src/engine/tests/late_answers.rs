@@ -52,6 +52,7 @@ impl Truth {
         OrderReport {
             client_order_id: id.clone(),
             exchange_order_id: "X1".to_owned(),
+            symbol: symbol(BTC),
             status,
             filled_qty: if status.is_final() { filled } else { "0".parse().unwrap() },
         }

@@ -4,14 +4,14 @@ use super::fixtures::*;
 use super::rig::{Fate, Queries, Rig};
 use crate::domain::external::{ExternalCause, ExternalFill};
 use crate::domain::fill::Fill;
-use crate::domain::ids::TradeId;
-use crate::domain::order::Purpose;
+use crate::domain::ids::{AccountId, BotId, ClientOrderId, CycleId, OrderKey, TradeId};
+use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::scope::Scope;
 use crate::domain::side::PositionSide::{self, Long, Short};
 use crate::domain::side::Side;
 use crate::engine::config::AccountConfig;
 use crate::engine::decision::Code;
-use crate::engine::event::{Event, NetPosition, Snapshot};
+use crate::engine::event::{Event, NetPosition, OrderReport, Snapshot};
 use crate::engine::state::External;
 use crate::engine::turn::{NoticeKind, Request};
 
@@ -68,6 +68,65 @@ fn what_the_exchange_holds_beyond_the_bots_is_somebody_elses() {
         rig.recover();
         assert_eq!(external(&rig), None, "gone with it");
     }
+}
+
+/// What a person takes over is nobody's here, from then on: it is seen as somebody else's, and its end is no difference.
+#[test]
+fn what_was_released_is_given_up_at_once() {
+    let mut config = live();
+    set(&mut config, &[("auto_exit", "on")]);
+    let mut rig = Rig::new(config);
+    rig.open_long();
+    assert_eq!(rig.resting().len(), 2);
+    let id = rig.machine.positions().next().unwrap().position().id.clone();
+    rig.configure(|config| {
+        config.bots.clear();
+        config.released.insert(id);
+    });
+    assert!(rig.resting().is_empty(), "its orders would close what is the person's now");
+    assert!(rig.machine.wants_snapshot().is_some());
+    told(&mut rig, &[there(Long, "1")]);
+    assert_eq!(external(&rig), Some(("1".to_owned(), "0".to_owned(), 0)));
+    for _ in 0..2 {
+        rig.wait(10);
+        told(&mut rig, &[]);
+    }
+    assert_eq!(external(&rig), None);
+    assert!(!blocked(&rig) && rig.noticed(NoticeKind::OutOfSync) == 0);
+}
+
+/// A database that was brought back from a copy does not know the orders that were placed since.
+#[test]
+fn orders_that_a_restored_copy_does_not_know_are_taken_back() {
+    let mut config = live();
+    set(&mut config, &[("auto_exit", "on")]);
+    let mut rig = Rig::new(config);
+    rig.open_long();
+    let (account, bot) = (AccountId::new(1), Some(BotId::new(1)));
+    let of = |account| {
+        let cycle = CycleId::at(minute(3));
+        ClientOrderId::new(&OrderKey { account, bot, cycle, purpose: Purpose::StopLoss, leg: 7, attempt: 1 })
+    };
+    let (forgotten, foreign) = (of(account), of(AccountId::new(2)));
+    let resting = |id: &ClientOrderId| OrderReport {
+        client_order_id: id.clone(),
+        exchange_order_id: "X9".to_owned(),
+        symbol: symbol(BTC),
+        status: OrderStatus::Open,
+        filled_qty: "0".parse().unwrap(),
+    };
+    let mut snapshot = Snapshot { positions: vec![there(Long, "1")], ..rig.snapshot() };
+    snapshot.open_orders.extend([resting(&forgotten), resting(&foreign)]);
+    let told = |rig: &mut Rig| rig.machine.handle(rig.now, Event::Snapshot(snapshot.clone())).requests;
+    assert_eq!(told(&mut rig), [], "without a restore it may be another program's");
+    rig.machine.durable.is_restored = true;
+    let taken_back = [Request::Cancel { symbol: symbol(BTC), id: forgotten.clone() }];
+    assert_eq!(told(&mut rig), taken_back);
+    assert_eq!(told(&mut rig), taken_back, "until it is gone");
+    let gone = Snapshot { positions: vec![there(Long, "1")], ..rig.snapshot() };
+    rig.handle(Event::Snapshot(gone));
+    assert!(!rig.machine.durable_state().is_restored);
+    assert_eq!(told(&mut rig), []);
 }
 
 #[test]

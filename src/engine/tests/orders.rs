@@ -239,6 +239,7 @@ fn a_filled_order_is_filled_by_its_fills_not_by_hearsay() {
     let told = OrderReport {
         client_order_id: id.clone(),
         exchange_order_id: "B1".to_owned(),
+        symbol: symbol(BTC),
         status: OrderStatus::Filled,
         filled_qty: "1".parse().unwrap(),
     };

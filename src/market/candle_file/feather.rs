@@ -14,11 +14,12 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, PrimitiveArray, RecordBatch};
 use arrow_ipc::reader::{FileReader, read_footer_length};
-use arrow_ipc::{Block, root_as_footer, root_as_message};
+use arrow_ipc::{Block, CompressionType, root_as_footer, root_as_message};
 
 use super::fields::{parse_price, parse_volume, time_in};
 use super::layout::TimeUnit;
 use super::{Candle, CandleFileError, Problem, Row};
+use crate::market::finding::excerpt;
 
 /// Columns that are read, as freqtrade names them.
 const NAMES: [&str; 6] = ["date", "open", "high", "low", "close", "volume"];
@@ -55,9 +56,10 @@ pub(super) fn each_row(
                 .schema_ref()
                 .fields()
                 .iter()
-                .map(|f| format!("{} ({})", f.name(), f.data_type()))
+                .map(|f| format!("{} ({})", excerpt(f.name().as_bytes()), f.data_type()))
                 .collect();
-            CandleFileError::NoColumn { path: path.to_owned(), column, found: names.join(", ") }
+            let expected = if column == NAMES[0] { "type Timestamp" } else { "type Float64" };
+            CandleFileError::NoColumn { path: path.to_owned(), column, expected, found: names.join(", ") }
         })?;
         for row in 0..batch.num_rows() {
             line += 1;
@@ -88,8 +90,9 @@ fn check_lengths(file: &mut BufReader<File>, bytes: u64) -> Result<(), String> {
         let Some(batch) = message.map_err(|error| error.to_string())?.header_as_record_batch() else {
             continue;
         };
-        if batch.compression().is_none() {
-            continue;
+        let Some(compression) = batch.compression() else { continue };
+        if compression.codec() != CompressionType::LZ4_FRAME {
+            return Err("its columns are packed with zstd, readable are LZ4 and none".to_owned());
         }
         let mut unpacked = 0_u64;
         for buffer in batch.buffers().into_iter().flatten().filter(|buffer| buffer.length() >= 8) {

@@ -71,7 +71,7 @@ fn what_cannot_be_searched_is_named() {
         ("fast", "0..3", &["`fast` is 0", "from 1 to 500"]),
         ("fast", "3..9:0.5", &["`fast` is 3.5", "a whole number"]),
         ("leverage", "10..30", &["leverage = `21`", "1 to 20"]),
-        ("min_confidence", "0..1:0.00001", &["100000 values", "at most 10000"]),
+        ("min_confidence", "0..1:0.00001", &["100001 values", "at most 10000"]),
         ("dry_run", "on,off", &["unknown parameter `dry_run`"]),
         ("bot.max_positions", "0..3", &["max_positions = `0`"]),
     ] {

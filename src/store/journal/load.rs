@@ -89,7 +89,7 @@ pub fn bots_with_positions(conn: &Connection) -> Result<BTreeSet<BotId>, StoreEr
 /// Accounts with a position or an order that is not over.
 pub fn engaged_accounts(conn: &Connection) -> Result<BTreeSet<AccountId>, StoreError> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT account_id FROM bot_positions WHERE closed_at IS NULL
+        "SELECT account_id FROM bot_positions WHERE closed_at IS NULL AND bot_id IS NOT NULL
          UNION SELECT account_id FROM orders WHERE {IS_WORKING}"
     ))?;
     let rows = statement.query_map([], |row| row.get(0).map(AccountId::new))?;

@@ -112,6 +112,15 @@ fn what_is_missing_or_double_is_found() {
         [ORPHANS],
         "a fill without an order"
     );
+    let restored = |from: &str| {
+        format!(
+            "DELETE FROM orders WHERE exchange_order_id = '3' AND account_id = 1;
+             INSERT INTO audit_log (id, at, actor, action, subject, after, prev_hash, hash) VALUES
+                 (1000, 9000000000000, 'cli:t', 'restore_database', 'database', '{{\"last_cycle_at\": {from}}}', 'p', 'h')"
+        )
+    };
+    assert_eq!(checks(&restored("0")), [""; 0], "a restored copy does not know the orders since");
+    assert_eq!(checks(&restored("8000000000000")), [ORPHANS], "but those of before");
     assert_eq!(checks("DELETE FROM bot_positions WHERE bot_id = 2"), [POSITIONS], "no row for the fills");
     assert_eq!(
         checks("DELETE FROM fills WHERE trade_id = 'P1' AND account_id = 2"),

@@ -69,8 +69,8 @@ pub fn gauges(conn: &Connection) -> Result<Gauges, StoreError> {
     };
     (gauges.open_positions, gauges.protected_positions) = conn
         .prepare_cached(
-            "SELECT count(*), coalesce(sum(p.protected), 0) FROM accounts a
-             JOIN bot_positions p ON p.account_id = a.id AND p.closed_at IS NULL",
+            "SELECT count(*), coalesce(sum(p.protected), 0) FROM bot_positions p
+             WHERE p.closed_at IS NULL AND p.bot_id IS NOT NULL",
         )?
         .query_row([], |row| Ok((count(row.get(0)?), count(row.get(1)?))))?;
     for (health, number) in by_word(

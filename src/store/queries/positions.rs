@@ -12,6 +12,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::money::{Leverage, Pct, Price, Qty, Quote};
 use crate::domain::side::PositionSide;
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
+use crate::store::holdings::IS_OPEN;
 use crate::store::journal::position_row;
 use crate::store::{StoreError, column};
 
@@ -63,7 +64,7 @@ pub struct PositionRow {
 /// Open positions, ordered by (opened_at, account, id). `since` is about the time they were opened.
 pub fn list(conn: &Connection, filter: &Filter) -> Result<Vec<PositionRow>, StoreError> {
     let mut conditions = filter.conditions("p");
-    conditions.and_plain("p.closed_at IS NULL");
+    conditions.and_plain(IS_OPEN);
     if let Some(since) = filter.since {
         conditions.and("p.opened_at >= ?", since.ms());
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Filter;
 use crate::domain::money::{Pct, Price, Quote};
+use crate::store::holdings::IS_OPEN;
 use crate::store::journal::position_row;
 use crate::store::{StoreError, column};
 
@@ -172,7 +173,7 @@ fn add_open(
     tallies: &mut BTreeMap<TallyKey, Tally>,
 ) -> Result<(), StoreError> {
     let mut conditions = filter.conditions("p");
-    conditions.and_plain("p.closed_at IS NULL");
+    conditions.and_plain(IS_OPEN);
     let sql = format!(
         "SELECT p.account_id, p.bot_id, p.dry_run, p.*, m.price AS mark_price
          FROM bot_positions p LEFT JOIN account_state s ON s.account_id = p.account_id
