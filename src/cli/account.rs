@@ -84,6 +84,9 @@ struct AddArgs {
     paper: Vec<Assignment>,
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
+    /// Confirm what is dangerous, such as an account that trades with money at once
+    #[arg(long, short)]
+    yes: bool,
     #[command(flatten)]
     keys: KeyArgs,
     #[command(flatten)]
@@ -191,7 +194,7 @@ fn add(args: AddArgs, context: &Context) -> Result<(), CliError> {
         command: &Command::AddAccount(new),
         keys: &keys,
         is_rehearsal: args.write.dry_run,
-        confirmed: false,
+        confirmed: args.yes,
     };
     let (store, applied) = request.apply(context)?;
     write::report(context, &store, &applied, args.write.dry_run)

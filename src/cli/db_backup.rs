@@ -89,7 +89,10 @@ pub(super) fn run(args: &BackupArgs, context: &Context) -> Result<(), CliError> 
     let plan = args.plan(context)?;
     let started_at = context.now();
     let outcome = backup::make(&plan, started_at);
-    record(&plan, &outcome, started_at, context);
+    // What was refused was no attempt.
+    if !matches!(outcome, Err(BackupError::Exists { .. })) {
+        record(&plan, &outcome, started_at, context);
+    }
     report(&outcome?, context)
 }
 

@@ -22,7 +22,7 @@ pub(super) struct RestoreArgs {
     /// Environment variable that holds the passphrase of an encrypted one
     #[arg(long, value_name = "NAME", conflicts_with = "identity")]
     passphrase_env: Option<String>,
-    /// Do not ask, even where somebody could answer
+    /// Do not ask; needed where nobody could answer
     #[arg(long)]
     yes: bool,
     /// Say what is in the backup, and change nothing
@@ -38,8 +38,8 @@ pub(super) fn run(args: &RestoreArgs, context: &Context) -> Result<(), CliError>
     if args.dry_run {
         return report(&contents, None, &[], args, context);
     }
-    if database.exists() && !args.yes && !confirmed(&contents, context)? {
-        return Err(CliError::refused("nothing was restored"));
+    if database.exists() && !args.yes {
+        confirm(&contents, context)?;
     }
     let now = context.now();
     let origin = args.file.display().to_string();
@@ -91,17 +91,20 @@ impl Drop for Opened<'_> {
     }
 }
 
-/// Asks, where somebody is there; nothing is lost either way.
-fn confirmed(contents: &Contents, context: &Context) -> Result<bool, CliError> {
+/// Asks, where somebody is there.
+fn confirm(contents: &Contents, context: &Context) -> Result<(), CliError> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() || context.out.is_json() {
-        return Ok(true);
+        let what = "a backup takes the place of the present database only when that is confirmed";
+        let error = CliError::refused(what).hint("repeat with --yes: the present database is kept beside it");
+        return Err(CliError { code: "needs_confirmation", ..error });
     }
     context.out.note(summary(contents));
-    dialoguer::Confirm::new()
+    let is_wanted = dialoguer::Confirm::new()
         .with_prompt("Put it in the place of the present database, which is kept beside it?")
         .default(false)
         .interact()
-        .map_err(|error| CliError::usage(format!("no answer: {error}")).hint("say --yes"))
+        .map_err(|error| CliError::usage(format!("no answer: {error}")).hint("say --yes"))?;
+    if is_wanted { Ok(()) } else { Err(CliError::refused("nothing was restored")) }
 }
 
 /// A backup from before a `keys rotate` needs the key of its time.

@@ -185,6 +185,7 @@ impl From<ControlError> for CliError {
             | ControlError::UnknownAccountKey { .. }
             | ControlError::UnknownNoticeKey { .. }
             | ControlError::KeysMissing { .. }
+            | ControlError::TokenMissing { .. }
             | ControlError::KeysUnused { .. }
             | ControlError::ForeignSymbol { .. }
             | ControlError::Import { .. }

@@ -225,9 +225,9 @@ fn usage_error(error: &clap::Error, is_json: bool) -> ExitCode {
         let out = Output::new(true, ColorChoice::Never);
         let text = error.render().to_string();
         out.error(&CliError::usage(text.trim().trim_start_matches("error: ")));
-    } else if error.print().is_err() {
-        // Nobody reads it.
-        return ExitCode::SUCCESS;
+    } else {
+        // Whether anybody reads it or not.
+        drop(error.print());
     }
     if error.use_stderr() { ExitCode::from(Exit::Usage.code()) } else { ExitCode::SUCCESS }
 }

@@ -25,7 +25,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "max|N")]
     speed: Option<SpeedArg>,
     /// Stop after this many cycles
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     cycles: Option<u64>,
 }
 

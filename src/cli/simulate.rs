@@ -73,6 +73,10 @@ pub(crate) struct SimulateArgs {
 }
 
 pub(crate) fn run(args: &SimulateArgs, context: &Context) -> Result<(), CliError> {
+    if !args.market.is_given() {
+        return Err(CliError::usage("simulate needs a market")
+            .hint("`--synthetic`, or candles: `--tape FILE`, `--data SERIES`"));
+    }
     let accounts = accounts(args.accounts.as_deref())?;
     let faults = faults(args.faults.as_deref())?;
     let clock = SimClock::start(args.speed);
@@ -126,6 +130,7 @@ fn announce(servers: &[Server], args: &SimulateArgs, context: &Context) -> Resul
     if context.out.is_json() {
         context.out.json(&urls)?;
     } else {
+        context.out.note("in config.toml, under the sections that are there:");
         for server in servers {
             let (exchange, address) = (server.venue.exchange, server.address);
             context.out.line(format!("[{exchange}]"))?;

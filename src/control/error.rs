@@ -28,6 +28,8 @@ pub enum ControlError {
     UnknownAccountKey { key: String, hint: String },
     #[error("{exchange} needs {fields}")]
     KeysMissing { exchange: ExchangeKind, fields: &'static str },
+    #[error("account `{account}` has no Telegram bot yet: its token is missing")]
+    TokenMissing { account: String },
     #[error("{exchange} takes no {fields}")]
     KeysUnused { exchange: ExchangeKind, fields: &'static str },
     #[error("account `{account}` has {open} open positions: dry_run cannot be switched while it holds them")]
@@ -112,6 +114,7 @@ impl ControlError {
             Self::Allocation { free, .. } => {
                 format!("allocate at most {} %, or lower another bot's allocation first", free.normalize())
             }
+            Self::TokenMissing { .. } => "give it by --token-env NAME or --token-file PATH".to_owned(),
             Self::KeysMissing { .. } => {
                 "give each by --api-key-env NAME or --api-key-file PATH, and so on, or enter it when asked"
                     .to_owned()

@@ -90,9 +90,7 @@ fn token(
             Ok(vault.seal(account.id, Field::BotToken, token)?)
         }
         (None, Some(before)) => Ok(before.bot_token.clone()),
-        (None, None) => {
-            Err(ControlError::KeysMissing { exchange: account.exchange, fields: "a Telegram bot token" })
-        }
+        (None, None) => Err(ControlError::TokenMissing { account: account.name.clone() }),
     }
 }
 

@@ -60,7 +60,7 @@ fn what_needs_the_database_alone_names_the_daemon() {
     let file = home.write("x", "").replace("/x", "/copy.db");
     home.run(&format!("db backup {file}")).ok();
     let (_store, _lease) = pose_as_daemon(&home);
-    for line in ["keys rotate".to_owned(), format!("db restore {file}")] {
+    for line in ["keys rotate".to_owned(), format!("db restore {file} --yes")] {
         home.run(&line).fails(7, &["pid 4711 on alpha"]);
     }
     assert!(home.run("doctor").ok().stdout.contains("pid 4711 on alpha"));

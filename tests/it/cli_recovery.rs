@@ -25,7 +25,7 @@ fn a_restored_fleet_goes_on_from_its_backup_and_trades_the_same() {
     let rehearsed = home.json(&format!("db restore {file} --dry-run"));
     assert!(rehearsed["contents"]["fills"].as_u64().unwrap() > 0);
     assert_eq!(ledger(&home), afterwards, "a rehearsal changes nothing");
-    home.run(&format!("db restore {file}")).ok();
+    home.run(&format!("db restore {file} --yes")).ok();
     assert_eq!(ledger(&home), then);
     home.run("db check").ok();
     home.run("audit verify").ok();
@@ -39,7 +39,7 @@ fn who_was_halted_stays_halted_when_time_goes_back() {
     let home = Home::with_account();
     let file = home.json("db backup")["path"].as_str().unwrap().to_owned();
     home.run("halt a --reason flood").ok();
-    let restored = home.json(&format!("db restore {file}"));
+    let restored = home.json(&format!("db restore {file} --yes"));
     assert_eq!(restored["halts_kept"], serde_json::json!(["a"]));
     assert_eq!(home.json("account show a")["halt_reason"], "flood");
 }
@@ -53,7 +53,7 @@ fn what_is_encrypted_opens_only_with_its_key() {
     assert_eq!(home.run_with(&line, &secret).ok().json()["encrypted"], true);
     assert!(!bytes_of(file.as_ref()).contains("SQLite format"));
     home.run("account set a leverage=9").ok();
-    let restore = format!("db restore {file}");
+    let restore = format!("db restore {file} --yes");
     home.run(&restore).fails(4, &["encrypted"]);
     let line = format!("{restore} --passphrase-env BACKUP_PASSPHRASE");
     home.run_with(&line, &[("BACKUP_PASSPHRASE", "wrong")]).fails(4, &["copy.age"]);
@@ -80,9 +80,9 @@ fn a_backup_to_a_public_key_needs_no_secret_here_and_opens_with_the_private_one_
     assert_eq!(made["encrypted"], true);
     assert!(!bytes_of(file.as_ref()).contains("SQLite format"));
     home.run("account set a leverage=9").ok();
-    home.run(&format!("db restore {file} --identity {does_not}")).fails(4, &["copy.age"]);
+    home.run(&format!("db restore {file} --yes --identity {does_not}")).fails(4, &["copy.age"]);
     assert_eq!(home.json("account show a")["settings"]["leverage"], "9");
-    home.run(&format!("db restore {file} --identity {opens}")).ok();
+    home.run(&format!("db restore {file} --yes --identity {opens}")).ok();
     assert_eq!(home.json("account show a")["settings"]["leverage"], "10");
     home.run(&format!("db backup {file} --recipient age1nonsense")).fails(2, &["age1nonsense"]);
 }
@@ -98,9 +98,9 @@ fn a_daemon_makes_backups_by_itself_and_status_tells_of_them() {
     let good = home.json("status")["backup"]["last_good"].clone();
     assert_eq!(good["actor"], "daemon");
     let file = good["path"].as_str().unwrap();
-    home.run(&format!("db restore {file}")).fails(7, &["running"]);
+    home.run(&format!("db restore {file} --yes")).fails(7, &["running"]);
     daemon.terminate().ok();
-    home.run(&format!("db restore {file}")).ok();
+    home.run(&format!("db restore {file} --yes")).ok();
     home.run("db check").ok();
 }
 

@@ -37,7 +37,7 @@ fn a_backup_brings_back_what_was() {
     home.run(&format!("db backup {file}")).ok();
     home.run(&format!("db backup {file}")).fails(4, &["exists already"]);
     home.run("account set a leverage=9").ok();
-    home.run(&format!("db restore {file}")).ok();
+    home.run(&format!("db restore {file} --yes")).ok();
     assert_eq!(home.json("account show a")["settings"]["leverage"], "7");
     let kept = |name: &str| name.starts_with("tradefleet.db.before-restore-");
     let names = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name());

@@ -42,7 +42,9 @@ const QUESTIONS: [(&str, Severity, &str); 6] = [
         "SELECT DISTINCT p.account_id, p.symbol, p.symbol || ' has no stop at the exchange'
          FROM bot_positions p JOIN account_state s ON s.account_id = p.account_id
          JOIN account_settings t ON t.account_id = p.account_id JOIN accounts a ON a.id = p.account_id
-         WHERE p.closed_at IS NULL AND p.bot_id IS NOT NULL AND p.protected = 0 AND p.dry_run = 0 AND t.auto_exit = 1
+         LEFT JOIN grid_bot_configs g ON g.bot_id = p.bot_id
+         WHERE p.closed_at IS NULL AND p.bot_id IS NOT NULL AND p.protected = 0 AND p.dry_run = 0
+             AND CASE WHEN g.bot_id IS NULL THEN t.auto_exit ELSE g.exchange_stop END = 1
              AND a.exchange IN ('binance', 'bitget') AND a.is_active = 1 AND p.opened_at < s.last_cycle_at - :grace",
     ),
     (

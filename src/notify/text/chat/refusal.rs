@@ -58,6 +58,7 @@ fn korean(error: &ControlError) -> Option<String> {
         | ControlError::Param(_)
         | ControlError::BadName { .. }
         | ControlError::KeysMissing { .. }
+        | ControlError::TokenMissing { .. }
         | ControlError::KeysUnused { .. }
         | ControlError::Unconfirmed { .. }
         | ControlError::NothingSelected { .. }
