@@ -66,12 +66,15 @@ impl AccountMachine {
     }
 
     /// While an order of ours is working on the side that was closed, fills of before it may not be booked yet: they are
-    /// asked for first, and the close is booked behind them.
+    /// asked for first, and the close is booked behind them. Where several bots hold that side, so may another forced close
+    /// of before it: which of them it took from decides what is left for this one.
     fn put_off_forced_close(&mut self, fill: &ExternalFill) -> bool {
         let side = fill.reduced_side();
         let is_working =
             self.orders.working().any(|order| order.symbol == fill.symbol && order.position_side == side);
-        if is_working {
+        let holders = self.held.keys().filter(|key| key.symbol == fill.symbol && key.side == side).count();
+        let waits = is_working || holders > 1;
+        if waits {
             let trade = (fill.symbol.clone(), fill.trade_id.clone());
             // One that was told to be somebody else's, with all fills of before it booked, is not put off again: it comes
             // again with each answer.
@@ -82,11 +85,11 @@ impl AccountMachine {
                 self.ask_for_fills();
             }
         }
-        is_working
+        waits
     }
 
-    /// The fills that were told by `at` are booked: now the forced closes, but for those whose entry is still at work, or
-    /// rests on a line and may have been filled before and not be told yet.
+    /// The fills that were told by `at` are booked: now the forced closes, the earliest first, but for those whose entry is
+    /// still at work, or rests on a line and may have been filled before and not be told yet.
     pub(super) fn book_forced_closes(&mut self, at: Timestamp) {
         let is_early = |put_off: &PutOff| {
             let side = (&put_off.fill.symbol, put_off.fill.reduced_side());
@@ -97,8 +100,9 @@ impl AccountMachine {
             })
         };
         let put_off = std::mem::take(&mut self.put_off).into_iter();
-        let (waiting, due): (Vec<_>, Vec<_>) = put_off.partition(|(_, put_off)| is_early(put_off));
+        let (waiting, mut due): (Vec<_>, Vec<_>) = put_off.partition(|(_, put_off)| is_early(put_off));
         self.put_off.extend(waiting);
+        due.sort_by_key(|(_, put_off)| put_off.fill.at);
         for (_, put_off) in due {
             self.take_external_fill(&put_off.fill);
         }

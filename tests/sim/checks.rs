@@ -3,16 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
+use tradefleet::domain::external::ExternalCause;
+use tradefleet::domain::fill::Fill;
 use tradefleet::domain::ids::{BotId, ClientOrderId};
 use tradefleet::domain::money::Quote;
 use tradefleet::domain::order::{Order, OrderKind, OrderStatus, Purpose};
 use tradefleet::domain::side::PositionSide;
 use tradefleet::engine::state::DurableState;
-use tradefleet::engine::turn::{PositionRow, Record};
+use tradefleet::engine::turn::{BookedFill, PositionRow, Record};
 
 use crate::desk::{Desk, Done, Stop};
-use crate::units::{lots_of, quote_of, ticks_of};
-use crate::venue::{Sort, Stake, XOrder};
+use crate::journal::Journal;
+use crate::units::{Lots, lots_of, quote_of, ticks_of};
+use crate::venue::{Sort, Stake, StakeKey, Trade, Venue, XOrder};
 
 /// Protective orders of one purpose that may stand at once: the old, the new, and those of unknown fate.
 const PROTECTING_MAX: usize = 6;
@@ -36,7 +39,7 @@ impl Desk<'_> {
     }
 
     /// No bot closes more than it holds, but where others hold on the same side (docs/proof.md): theirs is then gone, and
-    /// nothing that the bot buys later makes up for it.
+    /// nothing that the bot buys later makes up for it, but as `hold_as_told` has it.
     fn check_stakes(&mut self) -> Done {
         let overdrawn = |(_, stake): &(_, &mut Stake)| stake.lots < 0;
         for ((bot, symbol, side), stake) in self.venue.bots.iter_mut().filter(overdrawn) {
@@ -44,9 +47,22 @@ impl Desk<'_> {
                 let why = format!("bot {bot} closed {} more than it held ({symbol} {side})", -stake.lots);
                 return Self::wrong(why);
             }
+            self.watchman.overdrawn.insert((*bot, *symbol, *side));
             *stake = Stake::default();
         }
         Ok(())
+    }
+
+    /// What a bot has left after it closed what others held on its side depends on what it had bought by then; and fills
+    /// are told in another order than they happened, by which nobody can know that. What the exchange holds is the same
+    /// either way, the bot's or theirs. A bot books as it is told: once all its fills are told, it must hold what they say
+    /// in that order.
+    pub(crate) fn hold_as_told(&mut self) {
+        for key in &self.watchman.overdrawn {
+            if let Some(lots) = held_as_told(&self.journal, &self.venue, *key) {
+                self.venue.bots.entry(*key).or_default().lots = lots;
+            }
+        }
     }
 
     /// R1 and R2: an order at the exchange has exactly one durable intent, which it is equal to, and which nobody has
@@ -356,14 +372,35 @@ impl Desk<'_> {
 
     /// What the fills of the bots have brought, by the exchange's trades.
     pub(crate) fn pnl_by_trades(&self) -> Quote {
-        let of_bots = |trade: &&crate::venue::Trade| {
-            trade.cid.is_some() || trade.cause != tradefleet::domain::external::ExternalCause::Manual
-        };
-        let flow = |trade: &crate::venue::Trade| {
+        let of_bots = |trade: &&Trade| trade.cid.is_some() || trade.cause != ExternalCause::Manual;
+        let flow = |trade: &Trade| {
             let notional = crate::units::notional(trade.price, trade.lots);
             let signed = if trade.side == tradefleet::domain::side::Side::Buy { -notional } else { notional };
             signed - trade.fee
         };
         quote_of(self.venue.trades.iter().filter(of_bots).map(flow).sum())
     }
+}
+
+/// By the fills in the order they were booked; `None` while one is missing, and where forced closes were not booked as what
+/// they took: that follows from what there was at their own time.
+fn held_as_told(journal: &Journal, venue: &Venue, key: StakeKey) -> Option<Lots> {
+    let (bot, symbol, side) = key;
+    let name = &venue.dialect.symbols()[symbol];
+    let is_told =
+        |row: &&BookedFill| (row.bot, &row.fill.symbol, row.fill.position_side) == (Some(bot), name, side);
+    let is_there = |trade: &&Trade| {
+        let owner = trade.cid.as_ref().and_then(|id| id.key()?.bot);
+        (owner, trade.symbol, trade.position_side) == (Some(bot), symbol, side)
+    };
+    let told: Vec<&Fill> = journal.fills.iter().filter(is_told).map(|row| &row.fill).collect();
+    let (forced, own): (Vec<&Fill>, Vec<&Fill>) = told.iter().partition(|fill| fill.trade_id.0.contains('/'));
+    let taken: Lots = forced.iter().map(|fill| lots_of(fill.qty)).sum();
+    let is_complete = own.len() == venue.trades.iter().filter(is_there).count()
+        && taken == venue.forced.get(&key).copied().unwrap_or_default();
+    let after = |held: Lots, fill: &&Fill| {
+        let lots = lots_of(fill.qty);
+        if fill.side == side.entry_side() { held + lots } else { (held - lots).max(0) }
+    };
+    is_complete.then(|| told.iter().fold(0, after))
 }

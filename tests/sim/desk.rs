@@ -6,7 +6,7 @@
 //! the exchange, `people` meddle, `checks`, `settled` and `ladders` watch. `mirror` writes the same turns to the store.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ use crate::mirror::Mirror;
 use crate::mutants::Mutant;
 use crate::pcg::Pcg;
 use crate::plan::{PERIOD, Plan, Wish};
-use crate::venue::Venue;
+use crate::venue::{StakeKey, Venue};
 
 /// Why the process does not go on.
 pub(crate) enum Stop {
@@ -65,6 +65,8 @@ pub(crate) struct Watchman {
     pub peaks: BTreeMap<ClientOrderId, Price>,
     /// Somebody else traded or holds something: some faults of theirs cannot be told from ours.
     pub has_external: bool,
+    /// Where a bot has closed what others held.
+    pub overdrawn: BTreeSet<StakeKey>,
 }
 
 pub(crate) struct Desk<'w> {

@@ -258,10 +258,11 @@ impl Venue {
 
     /// A forced close takes from the bots first, in their order.
     fn take_from_bots(&mut self, symbol: usize, side: PositionSide, mut lots: Lots) {
-        for ((_, of, on), stake) in &mut self.bots {
-            if *of == symbol && *on == side {
+        for (key, stake) in &mut self.bots {
+            if (key.1, key.2) == (symbol, side) {
                 let part = stake.lots.clamp(0, lots);
                 *stake = stake.less(part);
+                *self.forced.entry(*key).or_default() += part;
                 lots -= part;
             }
         }

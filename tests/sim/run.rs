@@ -115,6 +115,7 @@ impl Desk<'_> {
         loop {
             at += 1_000;
             self.second(at)?;
+            self.hold_as_told();
             // What people took while an order was under way is put back once it has come to its end.
             if at % 20_000 == 0 {
                 (0..2).for_each(|symbol| self.give_back(symbol));

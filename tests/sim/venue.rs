@@ -21,6 +21,9 @@ use crate::units::{Atoms, Lots, Ticks, lots_of, ticks_of};
 /// A symbol, a side of it, and how much is held there.
 pub(crate) type Held = (usize, PositionSide, Lots);
 
+/// A bot's side of a symbol.
+pub(crate) type StakeKey = (BotId, usize, PositionSide);
+
 /// A quantity and what it cost.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Stake {
@@ -149,7 +152,9 @@ pub(crate) struct Venue {
     pub rules: Rules,
     pub positions: BTreeMap<(usize, PositionSide), Stake>,
     /// What our own orders have bought and not sold, by bot. Below zero it has closed what was not its own.
-    pub bots: BTreeMap<(BotId, usize, PositionSide), Stake>,
+    pub bots: BTreeMap<StakeKey, Stake>,
+    /// What forced closes have taken from them.
+    pub forced: BTreeMap<StakeKey, Lots>,
     pub orders: Vec<XOrder>,
     /// Those of them that have not ended, in their order.
     pub open: Vec<usize>,
@@ -199,6 +204,7 @@ impl Venue {
             rules: Rules { tick: 1, step: 1, min_notional: 5 * 10_i128.pow(10) },
             positions: BTreeMap::new(),
             bots: BTreeMap::new(),
+            forced: BTreeMap::new(),
             orders: Vec::new(),
             open: Vec::new(),
             external_orders: 0,

@@ -24,6 +24,14 @@ pub struct Lot {
     pub fees: Quote,
 }
 
+impl Lot {
+    fn add(&mut self, other: Self) {
+        self.qty = self.qty.plus(other.qty);
+        self.cost += other.cost;
+        self.fees += other.fees;
+    }
+}
+
 /// What a fill, or its part, did on one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LineFill {
@@ -107,8 +115,12 @@ impl Lots {
 
     /// A line's order has closed: pairs it with what the line holds. What was opened is taken in the share that is
     /// closed, the last of it whole, so that the profits of a lot sum up exactly.
+    ///
+    /// What it has closed beyond that is another line's: something else had closed, and this line was thought to have lost
+    /// what in truth the other had. Left there, it would be sold once more.
     pub fn exit(&mut self, line: u16, fill: &Fill) -> LineFill {
-        let lot = self.take(fill.position_side, line, fill.qty);
+        let mut lot = self.take(fill.position_side, line, fill.qty);
+        lot.add(self.take_highest(fill.position_side, fill.qty.minus(lot.qty)));
         let closed = fill.price.notional(fill.qty.min(lot.qty));
         let gross = match fill.position_side {
             PositionSide::Long => closed - lot.cost,
@@ -142,12 +154,18 @@ impl Lots {
     /// Something else than the lines' orders has closed on this side, and only this is left: the highest lines lose
     /// theirs first.
     pub fn trim(&mut self, side: PositionSide, left: Qty) {
-        while self.total(side) > left {
-            let excess = self.total(side).minus(left);
-            let line = self.0.get(&side).and_then(|lots| lots.keys().next_back().copied());
-            let Some(line) = line else { return };
-            self.take(side, line, excess);
+        self.take_highest(side, self.total(side).minus(left));
+    }
+
+    /// Takes as much, if there is, the highest lines first.
+    fn take_highest(&mut self, side: PositionSide, qty: Qty) -> Lot {
+        let mut taken = Lot::default();
+        while taken.qty < qty
+            && let Some(line) = self.0.get(&side).and_then(|lots| lots.keys().next_back().copied())
+        {
+            taken.add(self.take(side, line, qty.minus(taken.qty)));
         }
+        taken
     }
 
     /// Puts what is held by lines that do not exist any more on the last one of their side that does.
@@ -157,10 +175,7 @@ impl Lots {
                 rungs.iter().filter(|rung| rung.side == *side).map(|rung| rung.line).collect();
             let Some(last) = known.last() else { continue };
             for (_, lot) in lots.extract_if(.., |line, _| !known.contains(line)).collect::<Vec<_>>() {
-                let seat = lots.entry(*last).or_default();
-                seat.qty = seat.qty.plus(lot.qty);
-                seat.cost += lot.cost;
-                seat.fees += lot.fees;
+                lots.entry(*last).or_default().add(lot);
             }
         }
     }

@@ -327,6 +327,31 @@ fn a_forced_close_takes_what_the_bots_hold_piece_by_piece() {
     assert!(rig.machine.durable_state().holdings.values().all(|holding| holding.exit.is_none()));
 }
 
+/// Each took what was held then. The second may be told while nobody has heard of the first.
+#[test]
+fn of_two_forced_closes_the_earlier_one_is_booked_first_however_they_are_told() {
+    for order_of_telling in [[0, 1], [1, 0]] {
+        let mut config = live();
+        config.venue.conditional_orders = false;
+        add_bot(&mut config, bot(2));
+        let mut rig = Rig::new(config);
+        rig.open_long();
+        let close = |trade, at| ExternalFill { at, ..external_fill(trade, "1", ExternalCause::Liquidation) };
+        let first = close("9", rig.now);
+        rig.enter(2, Long);
+        rig.price("100");
+        let closes = [first, close("10", rig.now)];
+        for index in order_of_telling {
+            let turn = rig.machine.handle(rig.now, Event::ExternalFill(closes[index].clone()));
+            assert_eq!(turn.requests, [Request::SweepFills]);
+            rig.apply(turn);
+        }
+        rig.handle(Event::Swept { at: rig.now });
+        assert!(rig.position(ONE, BTC).is_none() && rig.position(TWO, BTC).is_none());
+        assert_eq!((rig.noticed(NoticeKind::Liquidation), rig.noticed(NoticeKind::External)), (2, 0));
+    }
+}
+
 #[test]
 fn a_forced_close_before_a_position_was_opened_is_not_the_bots() {
     let mut rig = Rig::new(live());

@@ -278,6 +278,41 @@ fn an_exit_waits_for_a_line_that_is_told_later_than_fills_were_asked_for_but_not
     }
 }
 
+/// Which lines a stop has closed a part of is guessed. The exit that was filled says better.
+#[test]
+fn an_exit_of_a_line_that_was_thought_to_have_lost_its_lot_closes_another_lines() {
+    let mut rig = live_grid_rig();
+    rig.price("95");
+    rig.price("90");
+    assert_eq!(rig.ladder(), ["0 closes at 95", "1 closes at 100"]);
+    let is_of_line_1 = |id: &&ClientOrderId| id.key().unwrap().line() == Some(1);
+    let exit = rig.book.open_orders().iter().map(|order| &order.client_order_id).find(is_of_line_1);
+    let exit = exit.unwrap().clone();
+    let stop = OrderKey { purpose: Purpose::StopLoss, ..exit.key().unwrap() };
+    let fill = Fill {
+        trade_id: TradeId("X1".to_owned()),
+        client_order_id: ClientOrderId::new(&stop),
+        symbol: symbol(BTC),
+        side: Long.exit_side(),
+        position_side: Long,
+        price: price("89"),
+        qty: rig.grid_plan().qty_per_line,
+        fee: Fee::from_cash(quote("0.1"), "USDT"),
+        liquidity: Liquidity::Taker,
+        at: rig.now,
+    };
+    rig.cancels_fail = true;
+    rig.handle(Event::Fill(fill.clone()));
+    rig.check_lots();
+    assert!(rig.grid_state().lots.get(Long, 1).qty.is_zero());
+    let trade_id = TradeId("X2".to_owned());
+    rig.handle(Event::Fill(Fill { trade_id, client_order_id: exit, price: price("100"), ..fill }));
+    assert_eq!(rig.held().to_string(), "0");
+    rig.check_lots();
+    // 0.51 x (100 - 90) - 0.02 % of 0.51 x 90 - 0.1
+    assert_eq!(rig.grid_fills.last().unwrap().profit, Some(quote("4.99082")));
+}
+
 #[test]
 fn a_forced_close_waits_for_a_line_that_was_filled_before_it_and_is_told_later() {
     let mut rig = live_grid_rig();

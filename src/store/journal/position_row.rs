@@ -23,7 +23,7 @@ fn update(conn: &Connection, row: &PositionRow) -> Result<bool, StoreError> {
             "UPDATE bot_positions SET qty = ?2, cost = ?3, first_entry_qty = ?4, last_entry_price = ?5,
                  entered_qty = ?6, entered_notional = ?7, exited_qty = ?8, exited_notional = ?9, realized_pnl = ?10,
                  fees = ?11, dca_level = ?12, stop_loss_price = ?13, take_profit_price = ?14, protected = ?15,
-                 exit_reason = ?16, closed_at = ?17
+                 exit_reason = ?16, opened_at = ?17, closed_at = ?18
              WHERE id = ?1",
         )?
         .execute(params![
@@ -43,6 +43,7 @@ fn update(conn: &Connection, row: &PositionRow) -> Result<bool, StoreError> {
             row.take_profit.map(|price| price.to_string()),
             row.is_protected,
             row.exit_reason,
+            position.opened_at.ms(),
             position.closed_at.map(Timestamp::ms),
         ])?;
     Ok(rows > 0)

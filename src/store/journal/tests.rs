@@ -3,10 +3,15 @@
 use rusqlite::Connection;
 
 use super::*;
+use crate::domain::fee::Fee;
+use crate::domain::fill::{Fill, Liquidity};
 use crate::domain::funding::FundingPayment;
-use crate::domain::ids::{CycleId, OrderKey};
+use crate::domain::ids::{CycleId, OrderKey, TradeId};
 use crate::domain::kind::ExchangeKind;
+use crate::domain::money::Leverage;
 use crate::domain::order::Purpose;
+use crate::domain::position::Position;
+use crate::domain::side::{PositionSide, Side};
 use crate::engine::turn::{CashAdjustment, CashAdjustmentKind};
 use crate::store::accounts;
 use crate::store::check;
@@ -103,6 +108,51 @@ fn a_restart_reads_what_may_still_be_told_of_the_life_it_leads() {
         assert!(saved.ended.iter().all(|order| order.dry_run == dry_run), "{case}");
         assert_eq!(saved.booked.last().unwrap().trade_id.0, format!("{word}199"), "{case}: newest last");
         assert!(saved.ended.is_sorted_by_key(|order| order.times.decided_at), "{case}");
+    }
+}
+
+/// A fill of before what opened it may be told later.
+#[test]
+fn a_position_is_read_as_it_was_written_last() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let conn = store.conn();
+    let id = account(conn, false);
+    let key = OrderKey {
+        account: id,
+        bot: None,
+        cycle: CycleId::at(AT(1)),
+        purpose: Purpose::Entry,
+        leg: 0,
+        attempt: 1,
+    };
+    let fill = Fill {
+        trade_id: TradeId("2".to_owned()),
+        client_order_id: ClientOrderId::new(&key),
+        symbol: "BTCUSDT".parse().unwrap(),
+        side: Side::Buy,
+        position_side: PositionSide::Long,
+        price: "100".parse().unwrap(),
+        qty: "1".parse().unwrap(),
+        fee: Fee::from_cash("0.1".parse().unwrap(), "USDT"),
+        liquidity: Liquidity::Taker,
+        at: AT(3),
+    };
+    let mut row = PositionRow {
+        position: Position::open(None, Leverage::ONE, &fill),
+        dca_level: 0,
+        stop_loss: None,
+        take_profit: None,
+        is_protected: false,
+        exit_reason: None,
+        dry_run: false,
+    };
+    for earlier in [3, 2] {
+        row.position.apply(&Fill { at: AT(earlier), ..fill.clone() });
+        row.dca_level += 1;
+        record_turn(conn, &turn(id, vec![Record::Position(row.clone())], "{}", "0")).unwrap();
+        let read = conn.query_row("SELECT * FROM bot_positions", [], position_row::read).unwrap();
+        assert_eq!(read, row);
     }
 }
 

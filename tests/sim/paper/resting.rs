@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use tradefleet::domain::instrument::Symbol;
 use tradefleet::domain::money::Quote;
 use tradefleet::domain::order::Purpose;
-use tradefleet::domain::side::Side;
+use tradefleet::domain::side::{PositionSide, Side};
 use tradefleet::engine::config::BotConfig;
 use tradefleet::engine::grid::plan::Plan as GridPlan;
 use tradefleet::engine::grid::state::GridSetup;
@@ -21,19 +21,19 @@ use crate::desk::text;
 use crate::ladders::{Ladder, Rest, Resting, held_by, lots_agree, rounds_recomputed};
 use crate::settled::Verdict;
 
+/// What is held on each side of each symbol.
+type Net = BTreeMap<(Symbol, PositionSide), Decimal>;
+
 impl PaperDesk<'_> {
     pub(super) fn is_at_rest(&mut self) -> Verdict {
         self.flush().map_err(text)?;
         let process = self.process.as_ref().unwrap();
         let book = &process.book;
-        // Where bots share a symbol the book averages what they paid, until all is closed.
-        let is_comparable = !self.plan.shares || book.positions().is_empty();
-        if is_comparable && process.machine.wallet() != Some(book.balance().wallet) {
-            return Err(format!(
-                "the wallet is {:?}, the book's {}",
-                process.machine.wallet(),
-                book.balance().wallet
-            ));
+        let held = self.journal.positions.values().map(|row| (row.position.side, row.position.cost));
+        let ours = process.machine.wallet().map(|wallet| cash(wallet, held));
+        let theirs = cash(book.balance().wallet, book.positions().iter().map(|held| (held.side, held.cost)));
+        if ours != Some(theirs) {
+            return Err(format!("the cash is {ours:?}, the book's {theirs}"));
         }
         self.orders_agree(book)?;
         self.positions_agree(book)?;
@@ -85,9 +85,12 @@ impl PaperDesk<'_> {
         if ours != by_fills {
             return Err(format!("positions {ours:?}, by their fills {by_fills:?}"));
         }
-        let mut net: BTreeMap<_, Decimal> = BTreeMap::new();
+        let mut net = Net::new();
         for ((_, symbol, side), qty) in &ours {
             *net.entry((symbol.clone(), *side)).or_default() += *qty;
+        }
+        if !self.plan.hedge {
+            net = left_of_both(&net);
         }
         let theirs: BTreeMap<_, _> = book
             .positions()
@@ -161,4 +164,22 @@ impl PaperDesk<'_> {
             Err(format!("the book has {wallet}, by its fills {expected}"))
         }
     }
+}
+
+/// By symbol, what is left of its two sides.
+fn left_of_both(held: &Net) -> Net {
+    let left = |((symbol, side), qty): (&(Symbol, PositionSide), &Decimal)| {
+        let other = held.get(&(symbol.clone(), side.opposite())).copied().unwrap_or_default();
+        ((symbol.clone(), *side), *qty - other)
+    };
+    held.iter().map(left).filter(|(_, qty)| *qty > Decimal::ZERO).collect()
+}
+
+/// What all fills have moved: the wallet without what is still held. Where bots share a symbol the book averages what they
+/// paid, and where it nets both sides of a grid it has realized what the grid's lines still hold: the wallets differ then.
+fn cash(wallet: Quote, held: impl Iterator<Item = (PositionSide, Quote)>) -> Quote {
+    held.fold(wallet, |cash, (side, cost)| match side {
+        PositionSide::Long => cash - cost,
+        PositionSide::Short => cash + cost,
+    })
 }
