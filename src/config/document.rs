@@ -86,14 +86,25 @@ impl Node {
     }
 }
 
+/// What the parser says of a key or a section that comes again.
+const DUPLICATE: &str = "duplicate key";
+
 /// Parses a whole file; its entries are sorted by key.
 pub fn parse(text: &str) -> Result<Vec<Entry>, Vec<Problem>> {
     let lines = Lines::of(text);
     match DeTable::parse(text) {
         Ok(table) => Ok(entries(table.get_ref(), &lines)),
         Err(error) => {
-            let line = error.span().map_or(1, |span| lines.line(span.start));
-            Err(vec![Problem { line, message: error.message().to_owned() }])
+            let span = error.span();
+            let line = span.clone().map_or(1, |span| lines.line(span.start));
+            let key = span.and_then(|span| text.get(span)).map(str::trim).filter(|key| !key.is_empty());
+            let message = match key {
+                Some(key) if error.message() == DUPLICATE => {
+                    format!("`{key}` is there already, further up: a file has each section and each key once")
+                }
+                Some(_) | None => error.message().to_owned(),
+            };
+            Err(vec![Problem { line, message }])
         }
     }
 }
