@@ -9,7 +9,7 @@ use super::{CliError, Context, Exit, figures, secrets};
 use crate::backup::{self, BackupError, Keep, Lock, Made, Plan, Target};
 use crate::config::BackupConfig;
 use crate::domain::time::DurationMs;
-use crate::store::backup_log;
+use crate::store::{StoreError, backup_log};
 
 /// Where copies go when neither the command line nor the configuration says it, in the home folder.
 const DEFAULT_DIR: &str = "backups";
@@ -63,12 +63,14 @@ impl LockArgs {
 
 impl BackupArgs {
     fn plan(&self, context: &Context) -> Result<Plan, CliError> {
-        let config = &context.config()?.backup;
+        // A file that is named needs no configuration: a mistake there keeps nobody from it.
+        let config = || context.config().map(|config| &config.backup);
         let mut lock = self.lock.lock()?;
         let target = match (self.file.as_ref().or(self.out.as_ref()), &self.dir) {
             (Some(file), _) => Target::File(file.clone()),
-            (None, Some(dir)) => Target::Folder { dir: dir.clone(), keep: self.keep(config) },
+            (None, Some(dir)) => Target::Folder { dir: dir.clone(), keep: self.keep(config()?) },
             (None, None) => {
+                let config = config()?;
                 if lock.is_none() && !config.recipients.is_empty() {
                     lock = Some(Lock::to(&config.recipients)?);
                 }
@@ -90,7 +92,9 @@ pub(super) fn run(args: &BackupArgs, context: &Context) -> Result<(), CliError> 
     let started_at = context.now();
     let outcome = backup::make(&plan, started_at);
     // What was refused was no attempt.
-    if !matches!(outcome, Err(BackupError::Exists { .. })) {
+    let is_refused =
+        matches!(outcome, Err(BackupError::Exists { .. } | BackupError::Store(StoreError::Exists { .. })));
+    if !is_refused {
         record(&plan, &outcome, started_at, context);
     }
     report(&outcome?, context)

@@ -34,6 +34,21 @@ fn a_backtest_needs_no_home_and_tells_one_story() {
     let trades = results["trades"].as_array().unwrap();
     assert!(trades.len() > 10, "{results}");
     assert_eq!(results["summary"]["trades"], trades.len());
+    // What was asked stands beside it, and a reversal is no refusal.
+    let asked = &results["bots"][0];
+    assert_eq!((asked["strategy"].as_str(), asked["params"]["fast"].as_i64()), (Some("ema_cross"), Some(4)));
+    assert_eq!(results["settings"]["leverage"], "10");
+    assert!(
+        trades.iter().any(|trade| trade["side"] == "short") && results["skipped"]["position_open"].is_null()
+    );
+    // All figures end with everything closed, fees included.
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str()?.parse().ok()).unwrap();
+    let grown =
+        results["months"].as_array().unwrap().iter().map(|month| 1.0 + number(&month["total_return"]));
+    let total = number(&results["summary"]["total_return"]);
+    assert!((grown.product::<f64>() - 1.0 - total).abs() < 1e-9, "{}", results["months"]);
+    let last = results["equity"].as_array().unwrap().last().unwrap();
+    assert!((number(&last["equity"]) - number(&results["summary"]["final_equity"])).abs() < 1e-6);
     let rows = std::fs::read_to_string(csv).unwrap();
     assert_eq!(rows.lines().count(), trades.len() + 1);
     // The page carries what `--json` prints, and names nothing outside itself.
@@ -48,6 +63,33 @@ fn a_backtest_needs_no_home_and_tells_one_story() {
         assert!(shown.contains(word), "no {word} in {shown}");
     }
     assert_eq!(home.json(&format!("{line} --check-lookahead"))["differences"], 0);
+}
+
+#[test]
+fn what_would_mislead_or_destroy_is_refused_and_changes_nothing() {
+    let home = Home::empty();
+    let (tape, krw) = (candles(&home, "BTCUSDT-1h.csv", 400), candles(&home, "KRW-BTC-1h.csv", 400));
+    let other = home.write("x.csv", "");
+    let rates = home.write("rates.csv", "funding_time_ms,rate\n1577836800003,0.0001\n");
+    let before = std::fs::read(&tape).unwrap();
+    for (more, words) in [
+        (format!("--trades-csv {tape}"), "that file is read"),
+        (format!("--html {rates} --funding-file BTCUSDT={rates}"), "that file is read"),
+        (format!("--trades-csv {other} --html {other}"), "another option writes it"),
+        ("--settings leverage=2 leverage=3".to_owned(), "`leverage` is given twice"),
+        ("--param slow=20".to_owned(), "`slow` is given twice"),
+        ("--spot --settings funding_pct=0.01".to_owned(), "nothing is funded on a spot exchange"),
+        ("--spot --settings leverage=5".to_owned(), "leverage = `5` is not allowed"),
+        ("--check-lookahead --html page.html".to_owned(), "cannot be used with"),
+    ] {
+        home.run(&format!("backtest {PLAIN} --tape {tape} {more}")).fails(2, &[words]);
+    }
+    home.run(&format!("backtest {PLAIN} --tape {tape} {krw}")).fails(2, &["KRW and USDT", "one capital"]);
+    assert_eq!(std::fs::read(&tape).unwrap(), before);
+    let odd = home.run(&format!("backtest {PLAIN} --tape {tape} --funding-file {rates}")).ok().stderr;
+    assert!(odd.contains("no funding rate of BTCUSDT falls into the period"), "{odd}");
+    let few = home.run(&format!("backtest --kind macd --tape {tape} --to 2020-09-14")).ok().stderr;
+    assert!(few.contains("decides once it has seen"), "{few}");
 }
 
 #[test]

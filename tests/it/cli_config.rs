@@ -35,6 +35,8 @@ fn an_unknown_key_stops_every_write_and_is_explained() {
     for line in ["halt a --flatten --dry-run", "account deactivate a --dry-run"] {
         assert!(home.run(line).ok().stderr.contains("log.level = `loud`"));
     }
+    home.run(&format!("db backup --out {}", home.file("copy.db").display())).ok();
+    fs::remove_file(home.file("copy.db")).unwrap();
     fs::remove_file(home.file("config.toml")).unwrap();
     assert_eq!(home.fingerprint(), before);
 }

@@ -35,6 +35,17 @@ fn a_restored_fleet_goes_on_from_its_backup_and_trades_the_same() {
 }
 
 #[test]
+fn a_restore_wants_a_word_and_a_backup_that_is_refused_is_no_alarm() {
+    let home = Home::with_account();
+    let file = home.json("db backup")["path"].as_str().unwrap().to_owned();
+    home.run("account set a leverage=9").ok();
+    home.run(&format!("--json db restore {file}")).fails(4, &["needs_confirmation", "--yes"]);
+    assert_eq!(home.json("account show a")["settings"]["leverage"], "9", "nothing was restored");
+    home.run(&format!("db backup --out {file}")).fails(4, &["exists already"]);
+    assert_eq!(home.count("SELECT count(*) FROM backups"), 1, "no attempt that failed");
+}
+
+#[test]
 fn who_was_halted_stays_halted_when_time_goes_back() {
     let home = Home::with_account();
     let file = home.json("db backup")["path"].as_str().unwrap().to_owned();
