@@ -75,7 +75,7 @@ impl Setup {
         } else if is_of(PaperSettings::KEYS) {
             Ok(self.paper.set(key, value)?)
         } else {
-            let hint = spelling::hint(key, setting_keys());
+            let hint = spelling::hint_or_all(key, setting_keys());
             Err(SettingError::UnknownKey { group: "backtest", key: key.to_owned(), hint }.into())
         }
     }

@@ -51,7 +51,7 @@ pub(super) fn assign(
             Ok(())
         }
         unknown => {
-            let hint = spelling::hint(unknown, known_keys());
+            let hint = spelling::hint_or_all(unknown, known_keys());
             Err(ControlError::UnknownAccountKey { key: unknown.to_owned(), hint })
         }
     }

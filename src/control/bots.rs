@@ -258,7 +258,7 @@ fn assign(
     if !BotSettings::KEYS.iter().any(|spec| spec.key == key) {
         let of_grids = if draft.grid.is_some() { GridDraft::KEYS } else { &[] };
         let known = BotSettings::KEYS.iter().chain(of_grids).map(|spec: &SettingKey| spec.key);
-        let hint = spelling::hint(key, known.chain(["strategy"]));
+        let hint = spelling::hint_or_all(key, known.chain(["strategy"]));
         return Err(SettingError::UnknownKey { group: "bot", key: key.clone(), hint }.into());
     }
     draft.settings.set(key, value, turn.by.limits)?;

@@ -53,7 +53,7 @@ pub(super) fn set_one(
     }
     if ![DAILY_HOUR, TIME_ZONE].contains(&wanted.key.as_str()) {
         let key = wanted.key.clone();
-        let hint = spelling::hint(&key, keys());
+        let hint = spelling::hint_or_all(&key, keys());
         return Err(ControlError::UnknownNoticeKey { key, hint });
     }
     let no_chat = || ControlError::NoTelegram { account: account.name.clone() };

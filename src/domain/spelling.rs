@@ -15,6 +15,13 @@ pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> St
     nearest(word, candidates).map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default()
 }
 
+/// [`hint`], or ` (allowed: a, b, c)` where none is near.
+pub fn hint_or_all<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let near = hint(word, candidates.iter().copied());
+    if near.is_empty() { format!(" (allowed: {})", candidates.join(", ")) } else { near }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -25,6 +32,8 @@ mod tests {
         assert_eq!(nearest("levrage", words), Some("leverage"));
         assert_eq!(nearest("entrypct", words), Some("entry_pct"));
         assert_eq!(nearest("zzz", words), None);
+        assert_eq!(hint_or_all("zzz", words), " (allowed: leverage, entry_pct, dry_run)");
+        assert_eq!(hint_or_all("dryrun", words), hint("dryrun", words));
         assert_eq!(hint("dryrun", words), " (did you mean `dry_run`?)");
     }
 }

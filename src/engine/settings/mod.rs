@@ -47,7 +47,7 @@ pub enum SettingError {
 
 impl SettingError {
     fn unknown(group: &'static str, key: &str, keys: &'static [SettingKey]) -> Self {
-        let hint = spelling::hint(key, keys.iter().map(|known| known.key));
+        let hint = spelling::hint_or_all(key, keys.iter().map(|known| known.key));
         Self::UnknownKey { group, key: key.to_owned(), hint }
     }
 }
