@@ -12,6 +12,9 @@ use crate::domain::time::Timeframe;
 use crate::engine::settings::BotSettings;
 use crate::strategy::StrategyKind;
 
+/// Settings of bots that a backtest has no use for.
+const MEANINGLESS: [&str; 2] = ["description", "telegram_notify"];
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Terms {
     pub bots: Vec<BotTerms>,
@@ -50,8 +53,8 @@ impl Terms {
 impl BotTerms {
     fn of(bot: &BotSetup) -> Self {
         let spec = bot.spec();
-        let settings =
-            BotSettings::KEYS.iter().filter_map(|known| Some((known.key, bot.settings.get(known.key)?)));
+        let keys = BotSettings::KEYS.iter().map(|known| known.key).filter(|key| !MEANINGLESS.contains(key));
+        let settings = keys.filter_map(|key| Some((key, bot.settings.get(key)?)));
         Self {
             name: bot.name.clone(),
             strategy: spec.map(|spec| spec.params.kind()),
