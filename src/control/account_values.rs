@@ -27,14 +27,14 @@ pub(super) fn assign(
     let Assignment { key, value } = assignment;
     let is_in = |keys: &[SettingKey], key: &str| keys.iter().any(|spec| spec.key == key);
     if let Some(paper_key) = key.strip_prefix("paper.") {
-        return Ok(row.paper_settings.set(paper_key, value)?);
+        return assign_paper(row, paper_key, value);
     }
     match key.as_str() {
         key if is_in(AccountSettings::KEYS, key) => {
             row.settings.set(key, value, limits)?;
             require_sense(row.exchange, key, &row.settings)
         }
-        key if is_in(PaperSettings::KEYS, key) => Ok(row.paper_settings.set(key, value)?),
+        key if is_in(PaperSettings::KEYS, key) => assign_paper(row, key, value),
         "proxy" => {
             row.proxy = optional(
                 value,
@@ -55,6 +55,21 @@ pub(super) fn assign(
             Err(ControlError::UnknownAccountKey { key: unknown.to_owned(), hint })
         }
     }
+}
+
+/// The paper book of an exchange's account holds what is paid with there.
+fn assign_paper(row: &mut AccountRow, key: &str, value: &str) -> Result<(), ControlError> {
+    row.paper_settings.set(key, value)?;
+    let allowed = match row.exchange {
+        ExchangeKind::Paper => return Ok(()),
+        ExchangeKind::Binance | ExchangeKind::Bitget => "USDT, which is paid with there",
+        ExchangeKind::Upbit => "KRW, which is paid with there",
+    };
+    let quote_asset = &row.paper_settings.quote_asset;
+    if key != "quote_asset" || quote_asset == row.exchange.quote_asset() {
+        return Ok(());
+    }
+    Err(ControlError::BadValue { key: "quote_asset", value: quote_asset.clone(), allowed })
 }
 
 /// What differs between two states of an account.

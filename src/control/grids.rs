@@ -63,7 +63,7 @@ struct Ground {
     max_leverage: Leverage,
     /// What the account's other grids want of the symbol.
     others: Vec<(String, Direction)>,
-    /// `None` where only the exchange knows.
+    /// `None` where only the exchange knows: it was not asked yet.
     position_mode: Option<PositionMode>,
 }
 
@@ -86,7 +86,11 @@ impl Ground {
             terms: Terms::of_account(account.exchange, on_paper, &account.paper_settings),
             max_leverage: account.settings.leverage.min(limits.max_leverage),
             others: other_grids(conn, account, bot, symbol)?,
-            position_mode: on_paper.then_some(account.paper_settings.position_mode),
+            position_mode: if on_paper {
+                Some(account.paper_settings.position_mode)
+            } else {
+                account.position_mode
+            },
         };
         let markets = match health.last_cycle_at {
             Some(_) => vec![health.market],

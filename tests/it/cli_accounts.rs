@@ -151,6 +151,21 @@ fn halt_is_a_latch_that_resume_clears() {
 }
 
 #[test]
+fn an_account_is_added_for_money_only_with_a_word_and_paid_in_its_own_currency() {
+    let home = Home::new();
+    let keys = [("K", "k"), ("S", "s")];
+    let add = |more: &str| {
+        let line = format!("account add u --exchange upbit --api-key-env K --api-secret-env S {more}");
+        home.run_with(&line, &keys)
+    };
+    add("--paper quote_asset=USDT").fails(2, &["quote_asset = `USDT` is not allowed", "KRW"]);
+    add("--set dry_run=off").fails(4, &["--yes"]);
+    add("--set no_such=1").fails(2, &["unknown account setting `no_such`", "allowed: ", "entry_pct"]);
+    add("--set dry_run=off --yes").ok();
+    assert_eq!(home.json("account show u")["settings"]["dry_run"], "off");
+}
+
+#[test]
 fn without_a_daemon_the_cli_says_when_a_change_counts() {
     let home = Home::with_account();
     let answer = home.run("--json account set a leverage=4").ok();
