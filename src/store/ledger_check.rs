@@ -201,14 +201,18 @@ impl AccountRow {
 
 fn accounts(conn: &Connection) -> Result<Vec<AccountRow>, StoreError> {
     let mut statement = conn.prepare(
-        "SELECT a.id, a.name, a.exchange = 'paper' AS is_paper,
-                a.exchange <> 'paper' AND coalesce(s.dry_run, 1) = 0 AS is_live, st.wallet,
-                CASE WHEN a.exchange = 'paper' OR s.dry_run = 1 THEN k.state END AS book
-         FROM accounts a
-         LEFT JOIN account_settings s ON s.account_id = a.id
-         LEFT JOIN paper_books k ON k.account_id = a.id
-         LEFT JOIN account_state st ON st.account_id = a.id
-         ORDER BY a.name, a.id",
+        // Between a switch of dry run and the account's next start its money is that of the other life.
+        "SELECT id, name, is_paper, is_live, CASE WHEN on_paper <> is_live THEN wallet END AS wallet,
+                CASE WHEN on_paper <> is_live AND NOT is_live THEN book END AS book
+         FROM (SELECT a.id, a.name, a.exchange = 'paper' AS is_paper, st.wallet, k.state AS book,
+                      a.exchange <> 'paper' AND coalesce(s.dry_run, 1) = 0 AS is_live,
+                      coalesce(json_extract(st.state, '$.on_paper'),
+                               a.exchange = 'paper' OR coalesce(s.dry_run, 1) = 1) AS on_paper
+               FROM accounts a
+               LEFT JOIN account_settings s ON s.account_id = a.id
+               LEFT JOIN paper_books k ON k.account_id = a.id
+               LEFT JOIN account_state st ON st.account_id = a.id)
+         ORDER BY name, id",
     )?;
     let rows = statement.query_map([], |row| {
         let book: Option<String> = row.get("book")?;

@@ -121,6 +121,15 @@ fn what_is_missing_or_double_is_found() {
     };
     assert_eq!(checks(&restored("0")), [""; 0], "a restored copy does not know the orders since");
     assert_eq!(checks(&restored("8000000000000")), [ORPHANS], "but those of before");
+    let wrong_wallet = "UPDATE account_state SET wallet = '1' WHERE account_id = 2";
+    assert_eq!(checks(wrong_wallet), [WALLETS]);
+    let switched =
+        "UPDATE account_state SET state = json_set(state, '$.on_paper', json('false')) WHERE account_id = 2";
+    assert_eq!(
+        checks(&format!("{wrong_wallet}; {switched}")),
+        [""; 0],
+        "it is the other life's until the account starts"
+    );
     assert_eq!(checks("DELETE FROM bot_positions WHERE bot_id = 2"), [POSITIONS], "no row for the fills");
     assert_eq!(
         checks("DELETE FROM fills WHERE trade_id = 'P1' AND account_id = 2"),

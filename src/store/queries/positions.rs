@@ -97,7 +97,8 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<PositionRow> {
     let mark_price: Option<Price> = column::parsed_opt(row, "mark_price")?;
     let mark_at = column::timestamp_opt(row, "mark_at")?;
     let timeframe: Option<Timeframe> = column::parsed_opt(row, "timeframe")?;
-    let held = mark_at.map(|at| at.since(position.opened_at));
+    // A fill may be of a moment after the last price.
+    let held = mark_at.map(|at| at.since(position.opened_at).max(DurationMs::ZERO));
     Ok(PositionRow {
         account: row.get("account")?,
         bot: row.get("bot")?,
