@@ -1,7 +1,7 @@
 //! `backtest`: a strategy over candles, with the settings of an account.
 
 pub(super) mod bots;
-mod checks;
+pub(super) mod checks;
 mod compare;
 mod csv_files;
 mod grid_bot;

@@ -54,15 +54,7 @@ fn once(option: &str, given: &[Assignment]) -> Result<(), CliError> {
 
 /// What explains itself only to those who know: rates that never applied, and why nothing was traded.
 pub(super) fn after(context: &Context, setup: &Setup, results: &Results) {
-    let (from, to) = (Timestamp::from_ms(results.from_ms), Timestamp::from_ms(results.to_ms));
-    for (symbol, rates) in &setup.funding.tables {
-        if rates.range(from..=to).next().is_none() {
-            let ends = rates.keys().next().zip(rates.keys().next_back());
-            let held =
-                ends.map(|(first, last)| format!("its file holds {first} to {last}")).unwrap_or_default();
-            context.out.warn(format!("no funding rate of {symbol} falls into the period: {held}"));
-        }
-    }
+    tell_rates(context, setup, (Timestamp::from_ms(results.from_ms), Timestamp::from_ms(results.to_ms)));
     if !results.trades.is_empty() {
         return;
     }
@@ -72,6 +64,18 @@ pub(super) fn after(context: &Context, setup: &Setup, results: &Results) {
     }
     for bot in &setup.bots {
         warn_of_history(context, bot, results);
+    }
+}
+
+/// Funding rates of which none falls into the period.
+pub(in crate::cli) fn tell_rates(context: &Context, setup: &Setup, (from, to): (Timestamp, Timestamp)) {
+    for (symbol, rates) in &setup.funding.tables {
+        if rates.range(from..=to).next().is_none() {
+            let ends = rates.keys().next().zip(rates.keys().next_back());
+            let held =
+                ends.map(|(first, last)| format!("its file holds {first} to {last}")).unwrap_or_default();
+            context.out.warn(format!("no funding rate of {symbol} falls into the period: {held}"));
+        }
     }
 }
 

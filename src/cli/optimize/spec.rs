@@ -132,6 +132,8 @@ impl Spec {
         base.to = self.to_ms.map(Timestamp::from_ms);
         let space = self.space(&base)?;
         let span = checked_span(&source.market, &base).map_err(|error| backtest::refused(&error))?;
+        let at = |step: usize| source.market.at(step).unwrap_or_default();
+        backtest::checks::tell_rates(context, &base, (at(span.0), at(span.1.saturating_sub(1))));
         let plan = WalkForward { windows: self.windows, ratio: self.in_sample, anchored: self.anchored };
         let windows = plan.windows(span).map_err(|error| {
             let refusal = CliError::usage(error.to_string());
