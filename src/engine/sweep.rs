@@ -18,8 +18,8 @@ pub struct FillSweepPlan {
     pub after: Option<TradeId>,
     /// Where fills of ours may have happened.
     pub symbols: BTreeSet<Symbol>,
-    /// Orders that may have them, by the exchange's id where it is known.
-    pub orders: BTreeMap<String, ClientOrderId>,
+    /// What the exchange calls the orders that may have them, where it is known.
+    pub orders: BTreeMap<(Symbol, ClientOrderId), String>,
 }
 
 impl AccountMachine {
@@ -61,7 +61,7 @@ impl AccountMachine {
         for order in self.orders.working().chain(self.orders.ended_since(since)) {
             plan.symbols.insert(order.symbol.clone());
             if let Some(id) = &order.exchange_order_id {
-                plan.orders.insert(id.clone(), order.client_order_id.clone());
+                plan.orders.insert((order.symbol.clone(), order.client_order_id.clone()), id.clone());
             }
         }
         plan.symbols.extend(self.held.keys().map(|held| held.symbol.clone()));

@@ -67,8 +67,9 @@ pub struct FillSweep {
     pub after: Option<TradeId>,
     /// Symbols on which we may have fills.
     pub symbols: BTreeSet<Symbol>,
-    /// Our orders there, by the exchange's id (for conditional orders: the id of the condition), where known.
-    pub orders: BTreeMap<String, ClientOrderId>,
+    /// What the exchange calls our orders (for conditional orders: the condition), where known. Its ids need not differ
+    /// between symbols, nor between orders and conditions.
+    pub orders: BTreeMap<(Symbol, ClientOrderId), String>,
 }
 
 /// A fill, and whose it is.

@@ -174,7 +174,10 @@ async fn next_fill(account: &mut BitgetExchange) -> Fill {
 
 fn sweep_of(placed: &[(&Order, &str)]) -> FillSweep {
     let since = wall_now().minus(DurationMs::from_secs(600));
-    let orders = placed.iter().map(|(order, id)| ((*id).to_owned(), order.client_order_id.clone())).collect();
+    let orders = placed
+        .iter()
+        .map(|(order, id)| ((order.symbol.clone(), order.client_order_id.clone()), (*id).to_owned()))
+        .collect();
     FillSweep { since, orders, ..FillSweep::default() }
 }
 

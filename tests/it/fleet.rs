@@ -142,11 +142,9 @@ impl Daemon {
     }
 
     pub(crate) fn start_with(home: &Home, line: &str, variables: &[(&str, &str)]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
+        let child = home
+            .program()
             .args(line.split(' '))
-            .env_clear()
-            .env("TRADEFLEET_HOME", home.path())
-            .env("USER", "tester")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -77,6 +77,15 @@ impl Home {
         path.display().to_string()
     }
 
+    /// The program on this home, with nothing else of our surroundings but where it counts what it runs through.
+    pub(crate) fn program(&self) -> Command {
+        const COUNTERS: &str = "LLVM_PROFILE_FILE";
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tradefleet"));
+        command.env_clear().env("TRADEFLEET_HOME", self.path()).env("USER", "tester");
+        command.envs(std::env::var_os(COUNTERS).map(|file| (COUNTERS, file)));
+        command
+    }
+
     /// Runs a command line; words are split at spaces.
     pub(crate) fn run(&self, line: &str) -> Answer {
         self.run_with(line, &[])
@@ -84,11 +93,9 @@ impl Home {
 
     pub(crate) fn run_with(&self, line: &str, variables: &[(&str, &str)]) -> Answer {
         let words: Vec<&str> = line.split(' ').collect();
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
+        let Output { status, stdout, stderr } = self
+            .program()
             .args(&words)
-            .env_clear()
-            .env("TRADEFLEET_HOME", self.path())
-            .env("USER", "tester")
             .envs(variables.iter().copied())
             .stdin(std::process::Stdio::null())
             .output()

@@ -1,7 +1,7 @@
 //! `optimize` as it is typed: searches, interruptions, what is shown and what becomes a strategy.
 
 use std::fmt::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -127,10 +127,9 @@ fn a_search_that_is_killed_goes_on_and_ends_as_one_that_was_not() {
             "optimize ema_cross {PLAIN} --param fast=2..9 slow=10..30:2 --method {method} --tape {tape} --walk-forward 2"
         );
         calm.run(&line).ok();
-        let mut search = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
+        let mut search = killed
+            .program()
             .args(line.split(' '))
-            .env_clear()
-            .env("TRADEFLEET_HOME", killed.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

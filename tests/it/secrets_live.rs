@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
@@ -100,10 +100,9 @@ async fn planted_secrets_are_in_no_byte_of_logs_database_answers_or_panics() {
 
     // Into files: nobody reads a pipe that fast.
     let (stdout, stderr) = (home.write("stdout", ""), home.write("stderr", ""));
-    let mut daemon = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
+    let mut daemon = home
+        .program()
         .args(["--json", "run", "--cycles", "80"])
-        .env_clear()
-        .env("TRADEFLEET_HOME", home.path())
         .envs(master)
         .envs(outward)
         .env("BEAT", HEARTBEAT)

@@ -1,6 +1,6 @@
 //! A local exchange in a process of its own, as a test's other side.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -27,12 +27,11 @@ impl Simulator {
     pub(crate) async fn start(exchange: &str, flags: &[&str]) -> Self {
         let home = Home::empty();
         let ready = home.write("ready.json", "");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_tradefleet"))
+        let mut process = home
+            .program()
             .args(["simulate", "--synthetic", "--ready-file", &ready])
             .args([&format!("--{exchange}"), "127.0.0.1:0"])
             .args(flags)
-            .env_clear()
-            .env("TRADEFLEET_HOME", home.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -252,8 +252,8 @@ fn a_sweep_asks_from_the_last_one_on_with_an_overlap() {
     rig.open_long();
     let plan = rig.machine.fill_sweep();
     assert_eq!(plan.symbols, [symbol(BTC)].into());
-    let id = rig.last_order(Purpose::Entry);
-    assert_eq!(plan.orders.get(id.exchange_order_id.as_ref().unwrap()), Some(&id.client_order_id));
+    let entry = rig.last_order(Purpose::Entry).clone();
+    assert_eq!(plan.orders.get(&(entry.symbol, entry.client_order_id)), entry.exchange_order_id.as_ref());
     let swept = |rig: &Rig| rig.machine.durable_state().swept_until.unwrap();
     let at = rig.now.plus(DurationMs::from_secs(600));
     rig.handle(Event::Swept { at });

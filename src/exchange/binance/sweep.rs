@@ -20,6 +20,12 @@ impl BinanceExchange {
         &mut self,
         sweep: &FillSweep,
     ) -> Result<Vec<ReportedFill>, ExchangeError> {
+        // The ids of conditions are another space: an equal number there names another order.
+        for ((symbol, id), order_id) in &sweep.orders {
+            if space_of(id) == IdSpace::Orders {
+                self.stream.translator.link(symbol, order_id, id);
+            }
+        }
         let mut fills = Vec::new();
         for symbol in &sweep.symbols {
             let trades = self.trades_since(symbol, sweep.since).await?;
@@ -85,7 +91,7 @@ impl BinanceExchange {
         Ok(())
     }
 
-    /// From memory, from the sweep, from the order's own client id, or from the conditions of ours that may have
+    /// From memory, from the order's own client id, or from the conditions of ours that may have
     /// become it.
     async fn owner_of(
         &mut self,
@@ -95,10 +101,6 @@ impl BinanceExchange {
         asked: &mut BTreeSet<ClientOrderId>,
     ) -> Result<Owner, ExchangeError> {
         if let Some(id) = self.stream.translator.owner(symbol, order_id) {
-            return Ok(Owner::Ours(id.clone()));
-        }
-        // The ids of conditions are another space: an equal number there names another order.
-        if let Some(id) = sweep.orders.get(order_id).filter(|id| space_of(id) == IdSpace::Orders) {
             return Ok(Owner::Ours(id.clone()));
         }
         let order = self.order_by_id(symbol, order_id).await?;
@@ -125,7 +127,9 @@ impl BinanceExchange {
         sweep: &FillSweep,
         asked: &mut BTreeSet<ClientOrderId>,
     ) -> Result<(), ExchangeError> {
-        let of_sweep = sweep.orders.values().filter(|id| space_of(id) == IdSpace::Algo);
+        let is_condition_of =
+            |(of, id): &&(Symbol, ClientOrderId)| of == symbol && space_of(id) == IdSpace::Algo;
+        let of_sweep = sweep.orders.keys().filter(is_condition_of).map(|(_, id)| id);
         let known: BTreeSet<ClientOrderId> =
             of_sweep.chain(self.stream.translator.conditions_of(symbol)).cloned().collect();
         for id in known {

@@ -1,7 +1,8 @@
 //! Whose the exchange's orders are, as far as it is known.
 //!
 //! Fills name an order by the exchange's id alone, and a plan order that was triggered executes as an order with an id
-//! of its own: `executeOrderId` in the plan's history links the two.
+//! of its own: `executeOrderId` in the plan's history links the two. The id of the plan order itself is never noted: it is
+//! of another space, where an equal id is another order.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -100,9 +100,10 @@ impl BitgetExchange {
     }
 
     fn note_accepted(&mut self, order: &Order, accepted: &Accepted) {
-        self.links.note_ours(&accepted.exchange_order_id, &order.client_order_id);
         if is_plan(&order.client_order_id) {
             self.links.note_waiting(&order.client_order_id);
+        } else {
+            self.links.note_ours(&accepted.exchange_order_id, &order.client_order_id);
         }
         let now = self.now();
         self.stream.expect_echo(&order.client_order_id, now);

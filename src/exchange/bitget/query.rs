@@ -79,7 +79,6 @@ impl BitgetExchange {
     pub(super) fn note_plan(&mut self, plan: &ReadPlan) {
         let ReadOrder::Ours(report) = &plan.order else { return };
         let id = &report.client_order_id;
-        self.links.note_ours(&report.exchange_order_id, id);
         if let Some(executed_by) = &plan.executed_by {
             self.links.note_ours(executed_by, id);
         }

@@ -8,6 +8,7 @@ use super::convert;
 use super::fields::{self, BadField};
 use super::fills::Execution;
 use super::links::Whose;
+use super::orders::is_plan;
 use super::permissions::Permissions;
 use super::wire::{AccountRow, BillRow, FillRow, KeyRow, Page, PlanRow, TimeRow};
 use crate::domain::ids::ClientOrderId;
@@ -30,8 +31,13 @@ impl BitgetExchange {
         &mut self,
         sweep: &FillSweep,
     ) -> Result<Vec<ReportedFill>, ExchangeError> {
-        for (exchange_order_id, id) in &sweep.orders {
-            self.links.note_ours(exchange_order_id, id);
+        let mut plans = BTreeSet::new();
+        for ((_, id), exchange_order_id) in &sweep.orders {
+            if is_plan(id) {
+                plans.insert(id.clone());
+            } else {
+                self.links.note_ours(exchange_order_id, id);
+            }
         }
         let now = self.rest.line().clock().now();
         let mut executions = Vec::new();
@@ -42,7 +48,6 @@ impl BitgetExchange {
             let read = rows.iter().map(Execution::from_rest).collect::<Result<Vec<_>, BadField>>()?;
             executions.extend(read.into_iter().filter(|execution| execution.at >= sweep.since));
         }
-        let plans = sweep.orders.values().filter(|id| super::orders::is_plan(id)).cloned().collect();
         self.link(&executions, plans).await?;
         executions.sort_by(|a, b| (a.at, &a.trade_id).cmp(&(b.at, &b.trade_id)));
         Ok(executions.into_iter().map(|execution| self.reported(execution)).collect())

@@ -11,6 +11,7 @@ use super::calls::{self, CLOSED_ORDERS_MAX, OPEN_ORDERS_MAX, OrderName};
 use super::rest::Rest;
 use super::wire::OrderRow;
 use super::{convert, errors, fills};
+use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::error::ExchangeError;
@@ -47,7 +48,9 @@ pub(super) fn only_market(symbols: &BTreeSet<Symbol>) -> Option<&str> {
 
 pub(super) async fn fills_since(rest: &Rest, sweep: &FillSweep) -> Result<Vec<ReportedFill>, ExchangeError> {
     let market = only_market(&sweep.symbols);
-    let mut candidates: BTreeSet<String> = sweep.orders.keys().cloned().collect();
+    let ours: BTreeMap<&str, &ClientOrderId> =
+        sweep.orders.iter().map(|((_, id), uuid)| (uuid.as_str(), id)).collect();
+    let mut candidates: BTreeSet<String> = sweep.orders.values().cloned().collect();
     let open = open_rows(rest, market).await?;
     let ended = ended_rows(rest, market, sweep.since).await?;
     let is_filled = |row: &&OrderRow| !row.executed().is_zero() && convert::is_traded(&row.market);
@@ -58,7 +61,7 @@ pub(super) async fn fills_since(rest: &Rest, sweep: &FillSweep) -> Result<Vec<Re
             Err(error) if errors::is_not_found(&error) => continue,
             answer => answer?,
         };
-        if let Some(id) = sweep.orders.get(&uuid) {
+        if let Some(id) = ours.get(uuid.as_str()) {
             row.identifier = Some(id.to_string());
         }
         for fill in fills::of_order(&row)? {

@@ -171,13 +171,32 @@ async fn fills_of_a_triggered_condition_are_attributed_to_it() {
         after: None,
         symbols: [btc()].into(),
         // Its number in the space of conditions is another one.
-        orders: [("9".to_owned(), stop_loss.clone())].into(),
+        orders: [((btc(), stop_loss.clone()), "9".to_owned())].into(),
     };
     let fills = patiently(rig.exchange.fills_since(&sweep)).await.unwrap();
     assert!(matches!(&fills[..], [ReportedFill::Ours(fill)] if fill.client_order_id == stop_loss));
     let requests = rig.server.requests();
     assert!(requests[1].contains("orderId=77"), "{}", requests[1]);
     assert!(requests[2].contains("clientAlgoId="), "{}", requests[2]);
+}
+
+#[tokio::test]
+async fn an_order_of_another_symbol_or_a_condition_of_the_same_number_takes_no_fill() {
+    let trade = "[{\"id\":5,\"orderId\":77,\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"price\":\"44990\",\
+        \"qty\":\"0.01\",\"commission\":\"0.2\",\"commissionAsset\":\"USDT\",\"maker\":false,\"time\":1699999999000}]";
+    let mut rig = rig(&[(200, trade)]).await;
+    let (ours, other, stop_loss) = (id(Purpose::Entry, 0), id(Purpose::Entry, 1), id(Purpose::StopLoss, 2));
+    let eth = Symbol::try_new("ETHUSDT").unwrap();
+    let sweep = FillSweep {
+        since: Timestamp::from_ms(NOW - 60_000),
+        after: None,
+        symbols: [btc()].into(),
+        orders: [(btc(), ours.clone()), (eth, other), (btc(), stop_loss)]
+            .map(|key| (key, "77".to_owned()))
+            .into(),
+    };
+    let fills = patiently(rig.exchange.fills_since(&sweep)).await.unwrap();
+    assert!(matches!(&fills[..], [ReportedFill::Ours(fill)] if fill.client_order_id == ours));
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! Sweeps and queries against an exchange on the loopback.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use super::*;
@@ -49,8 +47,7 @@ async fn fills_are_told_apart_and_those_of_a_triggered_stop_are_ours() {
         ]),
     )
     .await;
-    let orders = BTreeMap::from([("100".to_owned(), entry.clone()), ("20".to_owned(), stop.clone())]);
-    let sweep = FillSweep { since: since(), orders, ..FillSweep::default() };
+    let sweep = sweep_of([(&entry, "100"), (&stop, "20")]);
     let reported = exchange.fills_since(&sweep).await.unwrap();
     let told: Vec<_> = reported
         .iter()
@@ -72,6 +69,35 @@ async fn fills_are_told_apart_and_those_of_a_triggered_stop_are_ours() {
     exchange.fills_since(&sweep).await.unwrap();
     assert_eq!(counterpart.asked("/orders-plan-history").len(), 1);
     assert_eq!(counterpart.asked("/order/detail").len(), 1);
+}
+
+/// What our orders are called, of the symbol of the fills.
+fn sweep_of<const N: usize>(orders: [(&ClientOrderId, &str); N]) -> FillSweep {
+    let symbol = Symbol::try_new("BTCUSDT").unwrap();
+    let orders = orders.map(|(id, called)| ((symbol.clone(), id.clone()), called.to_owned())).into();
+    FillSweep { since: since(), orders, ..FillSweep::default() }
+}
+
+#[tokio::test]
+async fn a_plan_order_of_the_same_id_takes_no_fill_from_an_order() {
+    let (entry, stop) = (id(0, Purpose::Entry), id(1, Purpose::StopLoss));
+    let plans = success(&json!({"entrustedList": [plan("20", stop.as_str(), "live", None)]}));
+    let (mut exchange, _counterpart) = account(
+        PositionMode::Hedge,
+        answers([
+            ("/order/fills", success(&json!({"fillList": [fill("1", "20", "open")]}))),
+            ("/orders-pending", success(&json!({"entrustedList": null}))),
+            ("/orders-plan-pending", plans),
+        ]),
+    )
+    .await;
+    let is_the_entrys = |fills: Vec<ReportedFill>| matches!(fills.as_slice(), [ReportedFill::Ours(fill)] if fill.client_order_id == entry);
+    let sweep = sweep_of([(&entry, "20"), (&stop, "20")]);
+    assert!(is_the_entrys(exchange.fills_since(&sweep).await.unwrap()));
+    exchange.open_orders(&Scope::All).await.unwrap();
+    assert!(is_the_entrys(
+        exchange.fills_since(&FillSweep { since: since(), ..FillSweep::default() }).await.unwrap()
+    ));
 }
 
 #[tokio::test]

@@ -230,7 +230,9 @@ async fn fills_are_asked_for_order_by_order() {
     let sweep = FillSweep {
         since: Timestamp::from_ms(NOW - 500),
         symbols: [symbol("KRW-BTC")].into(),
-        orders: [("u1".to_owned(), id(0)), ("gone".to_owned(), id(1))].into(),
+        orders: [(0, "u1"), (1, "gone")]
+            .map(|(leg, uuid)| ((symbol("KRW-BTC"), id(leg)), uuid.to_owned()))
+            .into(),
         ..FillSweep::default()
     };
     let fills = account.fills_since(&sweep).await.unwrap();
