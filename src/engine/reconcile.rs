@@ -38,7 +38,7 @@ impl AccountMachine {
     /// A database that was brought back from a copy does not know what was ordered since, and would order it once more:
     /// those orders are taken back. What they were filled by is booked by their ids.
     fn withdraw_forgotten(&mut self, snapshot: &Snapshot) {
-        if !self.durable.is_restored {
+        if !self.durable.is_restored || self.config.venue.consistent_snapshots {
             return;
         }
         let is_forgotten = |report: &&OrderReport| {

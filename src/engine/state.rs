@@ -69,7 +69,8 @@ pub struct DurableState {
     pub fee_prices: BTreeMap<Symbol, Price>,
     /// Fills booked so far, over all time.
     pub fills_booked: u64,
-    /// Brought back from a copy: the exchange may hold orders of ours that are not known here.
+    /// Brought back from a copy: the exchange may hold orders of ours that are not known here. The paper book was in the
+    /// copy.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_restored: bool,
     /// Whether it traded on paper; `None` before it first ran.
@@ -93,6 +94,7 @@ impl DurableState {
             legs: self.legs,
             acted_at: self.acted_at,
             fills_booked: self.fills_booked,
+            is_restored: self.is_restored,
             on_paper: self.on_paper,
             ..Self::default()
         };

@@ -129,6 +129,18 @@ fn orders_that_a_restored_copy_does_not_know_are_taken_back() {
     assert_eq!(told(&mut rig), []);
 }
 
+/// A copy of before it traded for real.
+#[test]
+fn what_a_restored_copy_does_not_know_is_looked_for_once_it_trades_for_real_again() {
+    let mut rig = Rig::new(account());
+    rig.machine.durable.is_restored = true;
+    rig.handle(Event::Snapshot(rig.snapshot()));
+    let mut durable = rig.machine.durable_state().clone();
+    assert!(durable.is_restored);
+    durable.take_up(false);
+    assert!(durable.is_restored);
+}
+
 #[test]
 fn in_one_way_mode_a_bot_does_not_trade_against_somebody_elses_position() {
     for (hedge, codes) in [(false, vec![Code::WouldNet]), (true, vec![])] {
