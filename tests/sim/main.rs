@@ -21,6 +21,7 @@
 )]
 
 mod calls;
+mod chat;
 mod checks;
 mod comparing;
 mod counters;

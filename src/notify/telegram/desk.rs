@@ -160,10 +160,9 @@ impl Desk {
         task: Task,
         now: Timestamp,
     ) -> Result<Option<After>, StoreError> {
-        if self.last_update(conn, now)?.is_some_and(|last| incoming.update_id <= last) {
+        if !self.note(conn, incoming, now)? {
             return Ok(None);
         }
-        telegram_bots::note_update(conn, &self.accounts(), incoming.update_id, now)?;
         if let Some(member) = task.member()
             && !task.is_halt()
             && telegram_bots::state(conn, member.account)?.muted_until.is_some_and(|until| until > now)
@@ -188,8 +187,16 @@ impl Desk {
 
     /// Gives an update up that cannot be settled, so that those behind it can.
     pub fn give_up(&self, conn: &Connection, incoming: &Incoming, now: Timestamp) -> Result<(), StoreError> {
+        if self.note(conn, incoming, now)? { self.ignore(conn, incoming, "failed", now) } else { Ok(()) }
+    }
+
+    /// Notes the update's number; false when it was done before.
+    fn note(&self, conn: &Connection, incoming: &Incoming, now: Timestamp) -> Result<bool, StoreError> {
+        if self.last_update(conn, now)?.is_some_and(|last| incoming.update_id <= last) {
+            return Ok(false);
+        }
         telegram_bots::note_update(conn, &self.accounts(), incoming.update_id, now)?;
-        self.ignore(conn, incoming, "failed", now)
+        Ok(true)
     }
 
     fn ignore(
