@@ -146,7 +146,13 @@ pub(super) fn report(
         print_changes(context, &applied.changes, is_rehearsal)?;
         applied.grids.iter().try_for_each(|outlook| plan::print(outlook, context))?;
     }
-    heard.tell(context)
+    heard.tell(context)?;
+    for name in &applied.idle {
+        context.out.warn(format!(
+            "account {name} is quarantined: nothing is done for it before `tradefleet resume {name}`, which keeps a halt"
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn print_changes(

@@ -7,8 +7,8 @@ use super::{
     Applied, Authority, Command, ControlError, accounts, bots, halts, notices, positions, strategies,
     telegram,
 };
-use crate::store::StoreError;
 use crate::store::commands::{self, NewCommand};
+use crate::store::{StoreError, latches};
 
 /// Applies `command` on a connection that is in a writing transaction. On an error the caller rolls back.
 pub fn apply(conn: &Connection, command: &Command, by: Authority<'_>) -> Result<Applied, ControlError> {
@@ -63,5 +63,6 @@ pub(super) fn finish(turn: Turn<'_>, command: &Command) -> Result<Applied, Contr
         payload,
     };
     let command_id = Some(commands::insert(turn.conn, &row, turn.by.now)?);
-    Ok(Applied { changes: turn.changes, command_id, grids: turn.grids })
+    let idle = latches::quarantined(turn.conn, turn.touched())?;
+    Ok(Applied { changes: turn.changes, command_id, grids: turn.grids, idle })
 }

@@ -176,7 +176,7 @@ pub(super) fn stop(turn: &mut Turn<'_>, selection: &BotSelection, close: bool) -
     for (account, bot) in select(turn, selection)? {
         bots::set_running(turn.conn, bot.id, false, turn.by.now)?;
         let mut changed = Diff::flag("running", bot.is_running, false);
-        if close && !bot.close_requested && holdings::open_of_bot(turn.conn, bot.id)? > 0 {
+        if close && !bot.close_requested && holdings::is_engaged(turn.conn, bot.id)? {
             bots::set_close_requested(turn.conn, bot.id, true, turn.by.now)?;
             changed.compare("close_requested", None, Some("on".to_owned()));
         }

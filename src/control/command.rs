@@ -215,7 +215,7 @@ pub enum Command {
         flatten: bool,
         reason: String,
     },
-    /// Clears the halt and a quarantine.
+    /// Ends a quarantine, or else the halt.
     Resume {
         accounts: Selection,
     },

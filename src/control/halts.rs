@@ -33,15 +33,20 @@ pub(super) fn halt(
     Ok(())
 }
 
+/// Ends a quarantine first: who is halted beside it stays so until the next word, and what is open can be flattened.
 pub(super) fn resume(turn: &mut Turn<'_>, selection: &Selection) -> Result<(), ControlError> {
     for row in turn.select(selection)? {
         let before = latches::health(turn.conn, row.id)?;
-        latches::resume(turn.conn, row.id, turn.by.now)?;
         let mut changed = Diff::default();
         let latch = |is_set: bool, word: &str| is_set.then(|| word.to_owned());
-        changed.compare("halt", latch(before.halted_at.is_some(), "halted"), None);
-        changed.compare("halt_reason", before.halt_reason, None);
-        changed.compare("quarantine", latch(before.quarantined_at.is_some(), "quarantined"), None);
+        if before.quarantined_at.is_some() {
+            latches::end_quarantine(turn.conn, row.id, turn.by.now)?;
+            changed.compare("quarantine", latch(true, "quarantined"), None);
+        } else {
+            latches::end_halt(turn.conn, row.id, turn.by.now)?;
+            changed.compare("halt", latch(before.halted_at.is_some(), "halted"), None);
+            changed.compare("halt_reason", before.halt_reason, None);
+        }
         let name = format!("account {}", row.name);
         turn.record(Subject { action: "resume", account: Some(&row.name), name }, changed)?;
         if before.halted_at.is_some() || before.quarantined_at.is_some() {

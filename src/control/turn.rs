@@ -74,6 +74,8 @@ pub struct Applied {
     pub command_id: Option<i64>,
     /// What grids that were added or edited come to.
     pub grids: Vec<GridOutlook>,
+    /// Accounts it concerns that are in quarantine: nothing is done for them before that is ended.
+    pub idle: Vec<String>,
 }
 
 /// What one subject had and has, key by key.
@@ -167,6 +169,11 @@ impl<'a> Turn<'a> {
         if !self.touched.contains(&account) {
             self.touched.push(account);
         }
+    }
+
+    /// The accounts that the command concerns.
+    pub(super) fn touched(&self) -> &[AccountId] {
+        &self.touched
     }
 
     /// The account the command concerns, if it is exactly one.

@@ -64,14 +64,14 @@ impl Analyst {
     /// Computes what the roster's bots follow from now on; what is new is warmed up from the market's
     /// history. Returns what the market cannot give, in words.
     pub fn plan(&mut self, roster: &Roster, market: MarketId, view: &mut dyn MarketView) -> Vec<String> {
-        self.named = roster.named_symbols(market);
+        self.named = roster.follows.named_symbols(market);
         let mut missing = Vec::new();
         let mut wanted = self.wanted(roster, market, view, &mut missing);
         wanted.retain(|(_, _, symbol, _)| view.is_ready(symbol));
         let needed = self.needed(&wanted, view);
         missing.extend(view.unmet(&needed));
         let is_unknown = |symbol: &&Symbol| view.base_timeframe(symbol).is_none();
-        let unknown = roster.grid_symbols(market).filter(is_unknown);
+        let unknown = roster.follows.priced_symbols(market).into_iter().filter(is_unknown);
         missing.extend(unknown.map(|symbol| format!("the market has no {symbol}, which a bot names")));
         view.subscribe(&needed);
         self.take_plan(&wanted, view);
@@ -89,8 +89,8 @@ impl Analyst {
         let wanted = self.wanted(roster, market, view, &mut Vec::new());
         let mut series: BTreeMap<_, usize> =
             self.needed(&wanted, view).into_iter().map(|series| (series, 0)).collect();
-        // A grid looks at no candles, but its symbol must have a price.
-        for symbol in roster.grid_symbols(market) {
+        // A grid looks at no candles, but its symbol must have a price; so must whatever is held.
+        for symbol in roster.follows.priced_symbols(market) {
             if let Some(base) = view.base_timeframe(symbol) {
                 series.entry((symbol.clone(), base)).or_default();
             }
@@ -120,7 +120,7 @@ impl Analyst {
         missing: &mut Vec<String>,
     ) -> Vec<Wanted<'a>> {
         let mut wanted = Vec::new();
-        for (strategy, scope) in roster.wishes(market) {
+        for (strategy, scope) in roster.follows.wishes(market) {
             let Some(spec) = roster.specs.get(strategy) else { continue };
             for symbol in symbols_of(scope, view) {
                 match view.base_timeframe(&symbol) {

@@ -1,16 +1,16 @@
 //! What people want while the daemon runs: commands that the CLI wrote into the database, and the signal to stop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::roster::{Roster, RosterTerms};
 use super::shutdown::Shutdown;
 use crate::clock::wall_now;
+use crate::domain::ids::AccountId;
 use crate::domain::instrument::{Instrument, Symbol};
 use crate::domain::kind::ExchangeKind;
 use crate::store::commands::{self, CommandRow, CommandStatus};
-use crate::store::outbox;
-use crate::store::{OpenMode, Store, StoreError, Writer, market_log};
+use crate::store::{OpenMode, Store, StoreError, Writer, journal, market_log, outbox};
 
 /// Reads with a connection of its own, so that it never waits for the writer.
 pub struct Control {
@@ -46,6 +46,11 @@ impl Control {
 
     pub fn read_roster(&self, terms: &RosterTerms) -> Result<Roster, StoreError> {
         Roster::read(self.store.conn(), terms)
+    }
+
+    /// Accounts of which something is left where they trade with money.
+    pub fn at_stake(&self) -> Result<BTreeSet<AccountId>, StoreError> {
+        journal::at_stake(self.store.conn())
     }
 
     /// The trading rules that an earlier run has left of an exchange.

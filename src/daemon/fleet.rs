@@ -2,7 +2,7 @@
 //! after another until the market ends or somebody asks it to stop. [`super::replay`] drives a tape, [`super::live`]
 //! the exchanges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -145,6 +145,8 @@ pub struct Fleet {
     backups: Backups,
     lease: Lease,
     started_at: Timestamp,
+    /// Accounts of commands that were not taken over yet; `None`: of several.
+    pub(super) told: BTreeSet<Option<AccountId>>,
     /// Chats: they listen as long as the fleet runs.
     chats: JoinSet<()>,
 }
@@ -235,6 +237,7 @@ impl Fleet {
             last_cycle_at: opening.from,
             driver: Some(opening.driver),
             started_at,
+            told: BTreeSet::new(),
             chats,
         };
         fleet.tell_what_is_odd();
@@ -307,7 +310,8 @@ impl Fleet {
             self.reload().await?;
         }
         let commands = self.control.pending()?;
-        if !commands.is_empty() {
+        self.told.extend(commands.iter().map(|command| command.command.account_id));
+        if !commands.is_empty() || self.has_left()? {
             self.reload().await?;
             self.control.acknowledge(&self.writer, commands).await?;
         }
@@ -316,42 +320,6 @@ impl Fleet {
         }
         self.backups.attend(&self.writer).await;
         Ok(())
-    }
-
-    /// Takes over what people changed: settings at once, newcomers from here on, leavers no more.
-    pub(super) async fn reload(&mut self) -> Result<(), StoreError> {
-        let roster = self.control.read_roster(&self.terms)?;
-        for account in self.supervisor.running().collect::<Vec<AccountId>>() {
-            match roster.entrants.get(&account) {
-                None => self.pace.stop(account),
-                // Another exchange behind it, or real money instead of paper: it starts anew, once it has stopped.
-                Some(entrant) if self.supervisor.must_restart(entrant) => self.pace.stop(account),
-                Some(entrant) => {
-                    let before = self.roster.entrants.get(&account).map(|known| &known.configuration);
-                    if before != Some(&entrant.configuration) {
-                        self.pace.configure(account, entrant.configuration.clone());
-                    }
-                }
-            }
-        }
-        self.roster = roster;
-        if self.open_markets()? {
-            self.terms.instruments.extend(self.desks.instruments(&self.config));
-            self.roster = self.control.read_roster(&self.terms)?;
-        }
-        self.plan();
-        self.admit_newcomers(self.pace.now()).await
-    }
-
-    async fn admit_newcomers(&mut self, from: Timestamp) -> Result<(), StoreError> {
-        let newcomers = self
-            .roster
-            .entrants
-            .values()
-            .filter(|entrant| self.supervisor.has_room_for(entrant.id))
-            .cloned()
-            .collect();
-        self.supervisor.admit(newcomers, from).await
     }
 
     pub(super) fn plan(&mut self) {

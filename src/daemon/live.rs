@@ -201,7 +201,7 @@ impl Fleet {
     pub(super) fn follow(&mut self) {
         let Desks::Live(desks) = &mut self.desks else { return };
         for desk in desks {
-            let named = self.roster.named_symbols(desk.market);
+            let named = self.roster.follows.named_symbols(desk.market);
             let universe = desk.analyst.tell_volumes(desk.view.volumes().clone(), &named);
             desk.view.set_universe(universe);
             let series: BTreeMap<_, _> = desk.analyst.series(&self.roster, desk.market, &desk.view);
@@ -223,10 +223,8 @@ impl Fleet {
     /// Goes by what the markets have told of themselves.
     async fn take_rules(&mut self, news: RulesNews) -> Result<(), StoreError> {
         match news {
-            RulesNews::Volumes => {
-                self.plan();
-                Ok(())
-            }
+            // What has left the universe and is held must be known before it is left out.
+            RulesNews::Volumes => self.reload().await,
             RulesNews::Changed => {
                 self.terms.instruments.extend(self.desks.instruments(&self.config));
                 self.keep_rules().await;

@@ -25,6 +25,8 @@ pub mod shutdown;
 pub mod supervisor;
 pub mod timer;
 
+mod follows;
+mod joining;
 mod rules;
 mod tellers;
 mod warm_up;

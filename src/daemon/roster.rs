@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use serde_json::Value;
 
+use super::follows::Follows;
 use super::pace::{Configuration, MarketId};
 use crate::config::Config;
 use crate::domain::ids::{AccountId, BotId, StrategyId};
@@ -17,7 +18,7 @@ use crate::domain::time::{DurationMs, Timestamp};
 use crate::engine::config::{AccountConfig, BotConfig, Halt, Venue};
 use crate::engine::grid::plan::Terms;
 use crate::engine::grid::state::GridSetup;
-use crate::engine::settings::{PaperSettings, PolicyLimits, SymbolScope};
+use crate::engine::settings::{AccountSettings, PaperSettings, PolicyLimits, SymbolScope};
 use crate::exchange::capabilities::{Capabilities, Market};
 use crate::exchange::faults::PaperFaults;
 use crate::exchange::paper;
@@ -141,17 +142,34 @@ pub struct Roster {
     pub left_out: Vec<String>,
     /// By strategy id, those that somebody follows.
     pub specs: BTreeMap<StrategyId, StrategySpec>,
-    /// What each bot follows that is running, or still holds a position.
-    wishes: BTreeMap<MarketId, BTreeSet<(StrategyId, SymbolScope)>>,
-    /// What grid bots trade that are running, or still hold a position.
-    grid_symbols: BTreeMap<MarketId, BTreeSet<Symbol>>,
+    /// Accounts that are to trade on paper, and first leave the exchange at which they trade with money.
+    pub leaving: BTreeSet<AccountId>,
+    pub follows: Follows,
 }
 
-/// What is known of bots beside their rows.
-struct BotFacts {
-    /// Those that hold something.
-    holding: BTreeSet<BotId>,
+/// What is known of accounts and bots beside their rows.
+struct Facts {
+    /// The symbols in which bots hold something or have orders.
+    engaged: BTreeMap<BotId, BTreeSet<Symbol>>,
+    /// Accounts of which something is left where they trade with money.
+    at_stake: BTreeSet<AccountId>,
     grids: BTreeMap<BotId, GridRow>,
+}
+
+impl Facts {
+    fn read(conn: &Connection) -> Result<Self, StoreError> {
+        Ok(Self {
+            engaged: journal::engagements(conn)?,
+            at_stake: journal::at_stake(conn)?,
+            grids: grid_configs::all(conn)?,
+        })
+    }
+
+    /// Whether the account trades with money, or still has to leave where it did.
+    fn trades_with_money(&self, account: &AccountRow) -> bool {
+        let is_left_behind = || self.at_stake.contains(&account.id) && Access::of(account).is_some();
+        trades_with_money(account) || (account.exchange != ExchangeKind::Paper && is_left_behind())
+    }
 }
 
 impl Roster {
@@ -160,12 +178,11 @@ impl Roster {
             strategies::list(conn)?.into_iter().map(|row| (row.id, row)).collect();
         let specs = rows.iter().map(|(id, row)| Ok((*id, spec(row)?))).collect::<Result<_, StoreError>>()?;
         let mut by_account: BTreeMap<AccountId, Vec<BotRow>> = BTreeMap::new();
-        for bot in bots::list(conn, None)? {
+        let facts = Facts::read(conn)?;
+        for bot in present_bots(conn, &facts)? {
             by_account.entry(bot.account_id).or_default().push(bot);
         }
         let latches = latches::read_all(conn)?;
-        let facts =
-            BotFacts { holding: journal::bots_with_positions(conn)?, grids: grid_configs::all(conn)? };
         let mut closing = holdings::close_requests(conn)?;
         let mut released = holdings::released(conn)?;
         let mut roster = Self { specs, ..Self::default() };
@@ -186,7 +203,7 @@ impl Roster {
                 config.released = released.remove(&account.id).unwrap_or_default();
             }
         }
-        let followed: BTreeSet<StrategyId> = roster.wishes.values().flatten().map(|(id, _)| *id).collect();
+        let followed = roster.follows.strategies();
         roster.specs.retain(|id, _| followed.contains(id));
         Ok(roster)
     }
@@ -219,10 +236,9 @@ impl Roster {
         };
         Self {
             entrants: BTreeMap::from([(id, entrant)]),
-            left_out: Vec::new(),
             specs,
-            wishes: BTreeMap::from([(None, wishes)]),
-            grid_symbols: BTreeMap::from([(None, grid_symbols)]),
+            follows: Follows::of(None, wishes, grid_symbols),
+            ..Self::default()
         }
     }
 
@@ -231,35 +247,33 @@ impl Roster {
         account: &AccountRow,
         bots: &[BotRow],
         health: AccountHealth,
-        facts: &BotFacts,
+        facts: &Facts,
         terms: &RosterTerms,
     ) {
         let market = terms.stage.market_of(account.exchange);
-        let wishes = self.wishes.entry(market).or_default();
-        for bot in bots.iter().filter(|bot| bot.is_running || facts.holding.contains(&bot.id)) {
-            if let Some(strategy) = bot.strategy_id {
-                wishes.insert((strategy, bot.settings.symbol.clone()));
-            }
+        self.follows.note(market, bots, &facts.engaged, &facts.grids);
+        let is_live = terms.stage != Stage::Replay;
+        let has_money = if is_live { facts.trades_with_money(account) } else { trades_with_money(account) };
+        let is_leaving = has_money && account.settings.dry_run;
+        if is_leaving {
+            self.leaving.insert(account.id);
         }
-        for bot in bots.iter().filter(|bot| bot.is_running || facts.holding.contains(&bot.id)) {
-            if let (true, SymbolScope::One(symbol)) =
-                (facts.grids.contains_key(&bot.id), &bot.settings.symbol)
-            {
-                self.grid_symbols.entry(market).or_default().insert(symbol.clone());
-            }
-        }
-        let fees = Terms::of_account(account.exchange, !trades_with_money(account), &account.paper_settings);
+        let settings = AccountSettings { dry_run: !has_money, ..account.settings.clone() };
+        let fees = Terms::of_account(account.exchange, !has_money, &account.paper_settings);
         let setup = |row: GridRow| {
             Arc::new(GridSetup { config: row.config, terms: fees, repair_asked_at: row.repair_asked_at })
         };
-        let configured = |bot: &BotRow| self.bot_config(bot, facts.grids.get(&bot.id).cloned().map(setup));
+        let configured = |bot: &BotRow| {
+            let config = self.bot_config(bot, facts.grids.get(&bot.id).cloned().map(setup));
+            BotConfig { is_running: config.is_running && !is_leaving, ..config }
+        };
         let bots = bots.iter().map(|bot| (bot.id, Arc::new(configured(bot)))).collect::<BTreeMap<_, _>>();
         let halt = health
             .halted_at
             .map(|_| Halt { reason: health.halt_reason.unwrap_or_default(), flatten: health.halt_flatten });
         let configuration = Configuration {
             account: AccountConfig {
-                settings: account.settings.clone(),
+                settings,
                 limits: terms.limits,
                 bots,
                 instruments: terms.instruments.get(&market).map(Arc::clone).unwrap_or_default(),
@@ -280,7 +294,7 @@ impl Roster {
             name: account.name.clone(),
             exchange: account.exchange,
             market,
-            access: if trades_with_money(account) { Access::of(account) } else { None },
+            access: if has_money { Access::of(account) } else { None },
             configuration,
             last_cycle_at: health.last_cycle_at,
         };
@@ -297,34 +311,14 @@ impl Roster {
             grid,
             settings: bot.settings.clone(),
             is_running: bot.is_running,
-            close_requested: bot.close_requested,
+            // What is left of a bot that was removed, nobody would look after.
+            close_requested: bot.close_requested || !bot.is_active,
         }
-    }
-
-    /// What is followed in one market.
-    pub fn wishes(&self, market: MarketId) -> impl Iterator<Item = &(StrategyId, SymbolScope)> {
-        self.wishes.get(&market).into_iter().flatten()
     }
 
     /// Markets that somebody trades in.
     pub fn markets(&self) -> BTreeSet<MarketId> {
         self.entrants.values().map(|entrant| entrant.market).collect()
-    }
-
-    /// The symbols that running bots name in one market.
-    pub fn named_symbols(&self, market: MarketId) -> BTreeSet<Symbol> {
-        self.wishes(market)
-            .filter_map(|(_, scope)| match scope {
-                SymbolScope::One(symbol) => Some(symbol.clone()),
-                SymbolScope::Universe => None,
-            })
-            .chain(self.grid_symbols(market).cloned())
-            .collect()
-    }
-
-    /// The symbols of grid bots in one market: they need prices, and no signals.
-    pub fn grid_symbols(&self, market: MarketId) -> impl Iterator<Item = &Symbol> {
-        self.grid_symbols.get(&market).into_iter().flatten()
     }
 
     pub fn running_bots(&self) -> usize {
@@ -333,6 +327,16 @@ impl Roster {
         };
         self.entrants.values().map(running).sum()
     }
+}
+
+/// The active bots, and those that were removed and are not done yet.
+fn present_bots(conn: &Connection, facts: &Facts) -> Result<Vec<BotRow>, StoreError> {
+    let mut present = bots::list(conn, None)?;
+    let active: BTreeSet<BotId> = present.iter().map(|bot| bot.id).collect();
+    for id in facts.engaged.keys().filter(|id| !active.contains(id)) {
+        present.push(bots::get(conn, *id)?);
+    }
+    Ok(present)
 }
 
 fn trades_with_money(account: &AccountRow) -> bool {

@@ -27,12 +27,22 @@ impl AccountMachine {
     pub(super) fn manage_positions(&mut self, cycle: &Cycle) {
         let keys: Vec<HeldKey> = self.held.keys().cloned().collect();
         for key in keys {
-            let Some(bot) = self.bot(key.bot) else { continue };
+            let Some(bot) = self.bot(key.bot) else {
+                self.retry_if_leaving(&key);
+                continue;
+            };
             self.follow_peak(&key, &bot, cycle);
             // Whatever is decided from them, they stay: only fills and the peak move them.
             let Some(levels) = self.levels_of(&key, &bot) else { continue };
             self.manage(&key, &bot, cycle, &levels);
             self.sync_to_levels(&key, &levels);
+        }
+    }
+
+    fn retry_if_leaving(&mut self, key: &HeldKey) {
+        self.give_up_exit(key);
+        if self.is_leaving(key) {
+            self.retry_exit(key);
         }
     }
 
@@ -64,8 +74,11 @@ impl AccountMachine {
 
     /// A person wants it closed: halt with flatten, the bot's close request, or the symbol's.
     pub(super) fn must_close(&self, bot: &BotConfig, symbol: &Symbol) -> bool {
-        bot.close_requested
-            || self.config.close_symbols.contains_key(symbol)
+        bot.close_requested || self.must_close_symbol(symbol)
+    }
+
+    fn must_close_symbol(&self, symbol: &Symbol) -> bool {
+        self.config.close_symbols.contains_key(symbol)
             || self.config.halt.as_ref().is_some_and(|halt| halt.flatten)
     }
 
@@ -79,7 +92,8 @@ impl AccountMachine {
         }
         let must_leave = |key: &&HeldKey| {
             let bot = self.config.bots.get(&key.bot);
-            bot.is_some_and(|bot| self.must_close(bot, &key.symbol)) && !self.is_leaving(key)
+            let must = bot.is_some_and(|bot| bot.close_requested) || self.must_close_symbol(&key.symbol);
+            must && !self.is_leaving(key)
         };
         let keys: Vec<HeldKey> = self.held.keys().filter(must_leave).cloned().collect();
         self.leave_all(keys, Code::Requested, "closed on request");

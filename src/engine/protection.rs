@@ -80,12 +80,14 @@ impl AccountMachine {
     /// Brings the resting orders of one position in line with its levels. Called after whatever may have changed
     /// either; does nothing when they agree.
     pub(super) fn sync_protection(&mut self, key: &HeldKey) {
-        let levels = self.bot(key.bot).and_then(|bot| self.levels_of(key, &bot));
-        let Some(levels) = levels else {
-            self.withdraw_protection(key);
-            return;
-        };
-        self.sync_to_levels(key, &levels);
+        if !self.held.contains_key(key) {
+            return self.withdraw_protection(key);
+        }
+        // Where nobody says what protects it, what rests stays.
+        let Some(bot) = self.bot(key.bot) else { return };
+        if let Some(levels) = self.levels_of(key, &bot) {
+            self.sync_to_levels(key, &levels);
+        }
     }
 
     /// [`Self::sync_protection`] for a position that is held and whose levels are known.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, params};
 
+use super::journal::order_row::IS_WORKING;
 use super::{StoreError, column};
 use crate::domain::ids::{AccountId, BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
@@ -24,6 +25,15 @@ pub fn open_of_account(conn: &Connection, account: AccountId) -> Result<u32, Sto
 pub fn open_of_bot(conn: &Connection, bot: BotId) -> Result<u32, StoreError> {
     let sql = "SELECT count(*) FROM bot_positions WHERE bot_id = ?1 AND closed_at IS NULL";
     Ok(conn.prepare_cached(sql)?.query_row([bot.get()], |row| row.get(0))?)
+}
+
+/// Whether the bot holds something, or has an order that may still open something.
+pub fn is_engaged(conn: &Connection, bot: BotId) -> Result<bool, StoreError> {
+    let sql = format!(
+        "SELECT EXISTS (SELECT 1 FROM bot_positions WHERE bot_id = ?1 AND closed_at IS NULL)
+             OR EXISTS (SELECT 1 FROM orders WHERE bot_id = ?1 AND {IS_WORKING})"
+    );
+    Ok(conn.prepare_cached(&sql)?.query_row([bot.get()], |row| row.get(0))?)
 }
 
 /// Gives the bot's open positions to the operator, and returns their ids.

@@ -1,6 +1,6 @@
 //! The latches of an account, halt and quarantine, and how it fares.
 //!
-//! The halt latch is durable before anything else is tried, and only [`resume`] clears it.
+//! The halt latch is durable before anything else is tried, and only [`end_halt`] clears it.
 
 use std::collections::BTreeMap;
 
@@ -62,15 +62,37 @@ pub fn halt(
     Ok(())
 }
 
-/// Clears the halt latch and the quarantine.
-pub fn resume(conn: &Connection, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
+/// Clears the halt latch.
+pub fn end_halt(conn: &Connection, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "UPDATE account_state SET halted_at = NULL, halt_reason = NULL, halt_flatten = 0,
-             quarantined_at = NULL, quarantine_reason = NULL, updated_at = ?2
+        "UPDATE account_state SET halted_at = NULL, halt_reason = NULL, halt_flatten = 0, updated_at = ?2
          WHERE account_id = ?1",
     )?
     .execute(params![account.get(), now.ms()])?;
     Ok(())
+}
+
+/// Takes an account into service again.
+pub fn end_quarantine(conn: &Connection, account: AccountId, now: Timestamp) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE account_state SET quarantined_at = NULL, quarantine_reason = NULL, updated_at = ?2
+         WHERE account_id = ?1",
+    )?
+    .execute(params![account.get(), now.ms()])?;
+    Ok(())
+}
+
+/// The names of those of the accounts that are in quarantine: nothing is done for them.
+pub fn quarantined(conn: &Connection, accounts: &[AccountId]) -> Result<Vec<String>, StoreError> {
+    let mut statement = conn.prepare_cached(
+        "SELECT name FROM accounts JOIN account_state ON account_state.account_id = accounts.id
+         WHERE accounts.id = ?1 AND quarantined_at IS NOT NULL AND removed_at IS NULL",
+    )?;
+    let mut names = Vec::new();
+    for account in accounts {
+        names.extend(statement.query_row([account.get()], |row| row.get::<_, String>(0)).optional()?);
+    }
+    Ok(names)
 }
 
 /// Takes an account out of service until a person resumes it.
@@ -136,7 +158,8 @@ mod tests {
         let halted = health(conn, id).unwrap();
         assert_eq!((halted.halted_at, halted.halt_flatten), (Some(at(2)), true));
         assert_eq!(halted.halt_reason.as_deref(), Some("second"));
-        resume(conn, id, at(4)).unwrap();
+        end_quarantine(conn, id, at(4)).unwrap();
+        end_halt(conn, id, at(4)).unwrap();
         let resumed = health(conn, id).unwrap();
         assert_eq!((resumed.halted_at, resumed.halt_flatten), (None, false));
     }

@@ -143,7 +143,14 @@ fn halt_is_a_latch_that_resume_clears() {
     home.run("halt --all").ok();
     home.sql("UPDATE account_state SET quarantined_at = 1, quarantine_reason = 'panic' WHERE account_id = 2");
     assert_eq!(home.json("account show b")["state"], "quarantined");
+    let warned = home.run("halt b --flatten").ok().stderr;
+    assert!(warned.contains("b is quarantined") && warned.contains("`tradefleet resume b`"), "{warned}");
     home.run("resume --all").ok();
+    assert_eq!(home.json("account show a")["state"], "active");
+    // A quarantine ends first, and what is held can be closed then.
+    let shown = home.json("account show b");
+    assert_eq!((shown["state"].as_str(), shown["halt_flatten"].as_bool()), (Some("halted"), Some(true)));
+    home.run("resume b").ok();
     for name in ["a", "b"] {
         assert_eq!(home.json(&format!("account show {name}"))["state"], "active");
     }

@@ -35,6 +35,7 @@ mod operations;
 mod optimize;
 mod outages;
 mod read;
+mod run_changes;
 mod run_control;
 mod run_isolation;
 mod run_kill;

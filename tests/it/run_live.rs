@@ -120,17 +120,21 @@ impl Rehearsal {
     }
 
     /// Whether the exchange holds nothing for the account, and nothing of it waits there.
-    async fn is_clear(&self) -> bool {
+    pub(crate) async fn is_clear(&self) -> bool {
         let ledger = self.ledger().await;
         let is_empty = |list: &str| ledger[list].as_array().unwrap().is_empty();
-        let rests = |order: &Value| ["open", "partially_filled"].contains(&order["status"].as_str().unwrap());
-        is_empty("positions")
-            && is_empty("open_conditionals")
-            && !ledger["orders"].as_array().unwrap().iter().any(rests)
+        is_empty("positions") && is_empty("open_conditionals") && self.resting().await == 0
+    }
+
+    /// How many orders wait at the exchange, without those that wait for a trigger.
+    pub(crate) async fn resting(&self) -> usize {
+        let rests =
+            |order: &&Value| ["open", "partially_filled"].contains(&order["status"].as_str().unwrap());
+        self.ledger().await["orders"].as_array().unwrap().iter().filter(rests).count()
     }
 
     /// How many orders were decided that open something or add to it.
-    fn entries(&self) -> usize {
+    pub(crate) fn entries(&self) -> usize {
         let orders = self.home.json("orders --limit 100000");
         let adds = |order: &&Value| {
             ["entry", "dca1", "dca2", "dca3"].contains(&order["purpose"].as_str().unwrap_or_default())

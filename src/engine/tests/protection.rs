@@ -274,3 +274,19 @@ fn beside_four_stops_in_doubt_no_further_one_is_placed() {
     }
     assert_eq!(stops_of_one(&rig), 4);
 }
+
+#[test]
+fn what_no_bot_answers_for_keeps_its_stop_and_is_closed_on_request() {
+    let mut config = live();
+    set(&mut config, &[("auto_exit", "on")]);
+    let mut rig = Rig::new(config);
+    rig.open_long();
+    let resting = rig.resting();
+    assert!(!resting.is_empty());
+    rig.configure(|config| config.bots.clear());
+    rig.price("100");
+    assert_eq!(rig.resting(), resting);
+    rig.configure(|config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten: true }));
+    rig.price("100");
+    assert!(rig.held().is_zero() && rig.resting().is_empty());
+}

@@ -148,7 +148,7 @@ pub const fn description(verb: Verb) -> Phrase {
         Verb::ClosePos => phrase("close the bots' positions of a symbol", "해당 심볼의 봇 포지션 청산"),
         Verb::Halt => phrase("open nothing until /resume", "/resume 까지 신규 진입 중지"),
         Verb::Flatten => phrase("halt and close everything", "중지하고 전부 청산"),
-        Verb::Resume => phrase("end a halt or a quarantine", "중지 또는 격리 해제"),
+        Verb::Resume => phrase("end a quarantine, or else a halt", "격리 해제, 아니면 중지 해제"),
         Verb::Help => phrase("this list", "이 도움말"),
     }
 }

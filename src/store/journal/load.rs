@@ -77,12 +77,27 @@ pub fn load_account(
     })
 }
 
-/// Bots that hold something, running or not.
-pub fn bots_with_positions(conn: &Connection) -> Result<BTreeSet<BotId>, StoreError> {
-    let mut statement = conn.prepare_cached(
-        "SELECT DISTINCT bot_id FROM bot_positions WHERE closed_at IS NULL AND bot_id IS NOT NULL",
-    )?;
-    let rows = statement.query_map([], |row| row.get(0).map(BotId::new))?;
+/// The symbols in which bots hold something or have an order that is not over; also of bots that were removed.
+pub fn engagements(conn: &Connection) -> Result<BTreeMap<BotId, BTreeSet<Symbol>>, StoreError> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT bot_id, symbol FROM bot_positions WHERE closed_at IS NULL AND bot_id IS NOT NULL
+         UNION SELECT bot_id, symbol FROM orders WHERE {IS_WORKING} AND bot_id IS NOT NULL"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut symbols: BTreeMap<BotId, BTreeSet<Symbol>> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        symbols.entry(BotId::new(row.get("bot_id")?)).or_default().insert(column::parsed(row, "symbol")?);
+    }
+    Ok(symbols)
+}
+
+/// Accounts of which something is left at their exchange that is traded with money: what a bot holds, or an order.
+pub fn at_stake(conn: &Connection) -> Result<BTreeSet<AccountId>, StoreError> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT account_id FROM bot_positions WHERE closed_at IS NULL AND bot_id IS NOT NULL AND dry_run = 0
+         UNION SELECT account_id FROM orders WHERE {IS_WORKING} AND dry_run = 0"
+    ))?;
+    let rows = statement.query_map([], |row| row.get(0).map(AccountId::new))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -8,7 +8,7 @@ pub(super) mod order_row;
 pub(super) mod position_row;
 mod state_row;
 
-pub use load::{LoadedAccount, bots_with_positions, engaged_accounts, external_of, load_account};
+pub use load::{LoadedAccount, at_stake, engaged_accounts, engagements, external_of, load_account};
 pub use state_row::StateRow;
 
 use std::collections::BTreeMap;
