@@ -136,7 +136,11 @@ pub(super) fn set_active(
     let action = if is_active { "activate_account" } else { "deactivate_account" };
     for row in turn.select(selection)? {
         accounts::set_active(turn.conn, row.id, is_active, turn.by.now)?;
-        turn.record(subject(action, &row), Diff::flag("active", row.is_active, is_active))?;
+        let mut changed = Diff::flag("active", row.is_active, is_active);
+        if !is_active && row.is_active {
+            note_what_is_left(turn, &row, &mut changed)?;
+        }
+        turn.record(subject(action, &row), changed)?;
     }
     Ok(())
 }
@@ -152,10 +156,20 @@ pub(super) fn remove(turn: &mut Turn<'_>, name: &str, force: bool) -> Result<(),
     accounts::remove(turn.conn, row.id, turn.by.now)?;
     let mut removed = Diff::default();
     removed.compare("exchange", Some(row.exchange.to_string()), None);
-    if open > 0 {
-        removed.compare("open_positions_left_to_operator", None, Some(open.to_string()));
-    }
+    note_what_is_left(turn, &row, &mut removed)?;
     turn.record(subject("remove_account", &row), removed)
+}
+
+/// What nobody looks after any more: orders that rest may still be filled.
+fn note_what_is_left(turn: &Turn<'_>, row: &AccountRow, changed: &mut Diff) -> Result<(), ControlError> {
+    let counts = [
+        ("open_positions_left_to_operator", holdings::open_of_account(turn.conn, row.id)?),
+        ("orders_left_to_operator", holdings::working_of_account(turn.conn, row.id)?),
+    ];
+    for (key, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+        changed.compare(key, None, Some(count.to_string()));
+    }
+    Ok(())
 }
 
 /// What diffs and the audit log show of a secret.

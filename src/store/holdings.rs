@@ -21,6 +21,12 @@ pub fn open_of_account(conn: &Connection, account: AccountId) -> Result<u32, Sto
     Ok(conn.prepare_cached(sql)?.query_row([account.get()], |row| row.get(0))?)
 }
 
+/// Orders of the account that are not over.
+pub fn working_of_account(conn: &Connection, account: AccountId) -> Result<u32, StoreError> {
+    let sql = format!("SELECT count(*) FROM orders WHERE account_id = ?1 AND {IS_WORKING}");
+    Ok(conn.prepare_cached(&sql)?.query_row([account.get()], |row| row.get(0))?)
+}
+
 /// Positions of the bot that are open.
 pub fn open_of_bot(conn: &Connection, bot: BotId) -> Result<u32, StoreError> {
     let sql = "SELECT count(*) FROM bot_positions WHERE bot_id = ?1 AND closed_at IS NULL";

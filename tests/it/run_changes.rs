@@ -75,6 +75,8 @@ async fn dry_run_begins_when_nothing_is_left_that_was_ordered_with_money() {
     home.run("account set a dry_run=off --yes").ok();
     let daemon = Daemon::at_work(home, "run");
     until(async || rehearsal.resting().await > 0).await;
+    let left = home.run("account deactivate a --dry-run").ok().stdout;
+    assert!(left.contains("orders_left_to_operator: (none) -> "), "{left}");
     home.run("account set a dry_run=on").ok();
     let on_paper = || home.count("SELECT count(*) FROM orders WHERE dry_run = 1 AND status = 'open'");
     until(async || on_paper() > 0).await;
