@@ -128,6 +128,11 @@ pub struct OrderAnswer {
     pub reduce_only: bool,
 }
 
+/// A number that a stranger's condition may leave out, or write as a word such as `None`.
+pub(super) fn if_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OptionalDecimal, D::Error> {
+    Ok(OptionalDecimal::deserialize(deserializer).unwrap_or_default())
+}
+
 /// A conditional order.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -139,8 +144,12 @@ pub struct AlgoAnswer {
     #[serde(default)]
     pub position_side: PositionSideWord,
     pub algo_status: AlgoState,
-    pub quantity: DecimalText,
-    pub trigger_price: DecimalText,
+    /// Missing where it closes a position whole; never of ours.
+    #[serde(default, deserialize_with = "if_number")]
+    pub quantity: OptionalDecimal,
+    /// Missing where it trails the price; never of ours.
+    #[serde(default, deserialize_with = "if_number")]
+    pub trigger_price: OptionalDecimal,
     #[serde(default)]
     pub reduce_only: bool,
     /// The order that it became.

@@ -149,6 +149,11 @@ pub fn order_report(order: &OrderAnswer, id: ClientOrderId) -> Result<OrderRepor
     })
 }
 
+/// A number that every condition of ours has.
+pub(super) fn told(number: OptionalDecimal, id: &ClientOrderId, what: &str) -> Result<Decimal, Unreadable> {
+    number.0.ok_or_else(|| Unreadable(format!("condition {id} tells no {what}")))
+}
+
 /// A conditional order of ours, with the order that it became, if it did.
 pub fn algo_report(
     algo: &AlgoAnswer,
@@ -166,8 +171,8 @@ pub fn algo_report(
         side,
         position_side: position_side_of(&id, side, algo.position_side),
         status,
-        price: price_if_any(algo.trigger_price.0)?,
-        qty: Qty::try_new(algo.quantity.0)?,
+        price: price_if_any(told(algo.trigger_price, &id, "trigger")?)?,
+        qty: Qty::try_new(told(algo.quantity, &id, "quantity")?)?,
         filled_qty: actual.map_or(Ok(Qty::ZERO), |order| Qty::try_new(order.executed_qty.0))?,
         filled_notional: actual.map_or(Ok(Quote::ZERO), filled_notional)?,
         reduce_only: algo.reduce_only,
@@ -188,14 +193,14 @@ pub fn external_order(order: &OrderAnswer) -> Result<Option<ExternalOrder>, Unre
     }))
 }
 
-/// A stranger's condition.
+/// A stranger's condition; one that closes a position whole tells no quantity.
 pub fn external_condition(algo: &AlgoAnswer) -> Result<Option<ExternalOrder>, Unreadable> {
     let Some(symbol) = symbol(&algo.symbol) else { return Ok(None) };
     Ok(Some(ExternalOrder {
         exchange_order_id: algo.algo_id.0.clone(),
         symbol,
         side: algo.side.side(),
-        qty: Qty::try_new(algo.quantity.0)?,
+        qty: Qty::try_new(algo.quantity.0.unwrap_or_default())?,
         price: price_if_any(algo.trigger_price.0)?,
     }))
 }

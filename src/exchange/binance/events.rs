@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::answers::{AlgoState, IdSpace, Unreadable};
-use super::convert::{Owner, algo_status, order_status, position_side_of};
+use super::convert::{Owner, algo_status, order_status, position_side_of, told};
 use super::frames::{AccountFrame, AlgoUpdate, Execution, OrderUpdate};
 use super::orders::space_of;
 use crate::domain::ids::ClientOrderId;
@@ -159,7 +159,7 @@ impl Translator {
             AlgoState::Triggering | AlgoState::Triggered => {}
             AlgoState::Finished => {
                 self.ended(&id);
-                if update.actual_qty.0.is_some_and(|filled| filled < update.quantity.0) {
+                if update.actual_qty.0.zip(update.quantity.0).is_some_and(|(filled, whole)| filled < whole) {
                     events.push_back(condition_ended(update, id)?);
                 }
             }
@@ -243,8 +243,8 @@ fn condition_seen(update: &AlgoUpdate, symbol: Symbol, id: ClientOrderId) -> Res
         side,
         position_side: position_side_of(&id, side, update.position_side),
         status: OrderStatus::Open,
-        price: Some(Price::try_new(update.trigger_price.0)?),
-        qty: Qty::try_new(update.quantity.0)?,
+        price: Some(Price::try_new(told(update.trigger_price, &id, "trigger")?)?),
+        qty: Qty::try_new(told(update.quantity, &id, "quantity")?)?,
         filled_qty: Qty::ZERO,
         filled_notional: Quote::ZERO,
         reduce_only: update.reduce_only,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::QUOTE_ASSET;
-use super::answers::{AlgoState, OrderState, PositionSideWord, SideWord, Unreadable, read};
+use super::answers::{AlgoState, OrderState, PositionSideWord, SideWord, Unreadable, if_number, read};
 use super::convert::{candle, symbol};
 use super::errors::ErrorBody;
 use super::trade::Trade;
@@ -220,8 +220,8 @@ pub struct AlgoUpdate {
     pub side: SideWord,
     #[serde(rename = "ps", default)]
     pub position_side: PositionSideWord,
-    #[serde(rename = "q")]
-    pub quantity: DecimalText,
+    #[serde(rename = "q", default, deserialize_with = "if_number")]
+    pub quantity: OptionalDecimal,
     #[serde(rename = "X")]
     pub state: AlgoState,
     /// The order that it became.
@@ -230,8 +230,8 @@ pub struct AlgoUpdate {
     /// What that order has filled.
     #[serde(rename = "aq", default)]
     pub actual_qty: OptionalDecimal,
-    #[serde(rename = "tp")]
-    pub trigger_price: DecimalText,
+    #[serde(rename = "tp", default, deserialize_with = "if_number")]
+    pub trigger_price: OptionalDecimal,
     #[serde(rename = "R", default)]
     pub reduce_only: bool,
     /// Why it was rejected.

@@ -2,7 +2,8 @@
 
 use super::calls::MARGIN_COIN;
 use super::fields::{
-    BadField, number, number_or_zero, order_status, position_side, some_number, some_price, symbol, time,
+    BadField, number, number_or_zero, order_status, order_symbol, position_side, some_number, some_price,
+    symbol, time,
 };
 use super::way::Way;
 use super::wire::{AccountRow, BillRow, OrderRow, PlanRow, PositionRow, Text};
@@ -39,22 +40,25 @@ pub fn our_id(text: &Text) -> Option<(ClientOrderId, OrderKey)> {
     Some((id, key))
 }
 
-pub fn order(row: &OrderRow) -> Result<ReadOrder, BadField> {
+/// `None` for an order of a symbol that nobody trades here.
+pub fn order(row: &OrderRow) -> Result<Option<ReadOrder>, BadField> {
+    let ours = our_id(&row.client_oid);
+    let Some(symbol) = order_symbol(&row.symbol, &row.inst_id, ours.is_some())? else { return Ok(None) };
     let common = Common {
         exchange_order_id: row.order_id.to_string(),
-        symbol: symbol(&row.symbol, &row.inst_id)?,
+        symbol,
         way: Way::read(&row.pos_mode, &row.pos_side, &row.side, &row.trade_side)?,
         price: some_price("price", &row.price)?,
         qty: number("size", &row.size)?,
     };
-    let Some((id, key)) = our_id(&row.client_oid) else { return Ok(ReadOrder::External(common.external())) };
+    let Some((id, key)) = ours else { return Ok(Some(ReadOrder::External(common.external()))) };
     let (filled_qty, filled_notional) = filled(row)?;
-    Ok(ReadOrder::Ours(OrderReport {
+    Ok(Some(ReadOrder::Ours(OrderReport {
         filled_qty,
         filled_notional,
         end_reason: row.cancel_reason.some().map(str::to_owned),
         ..common.ours(id, key.purpose, order_status(row.status())?)
-    }))
+    })))
 }
 
 /// What orders and plan orders have in common.
@@ -114,16 +118,19 @@ pub struct ReadPlan {
     pub executed_by: Option<String>,
 }
 
-pub fn plan(row: &PlanRow) -> Result<ReadPlan, BadField> {
+/// `None` for a plan order of a symbol that nobody trades here.
+pub fn plan(row: &PlanRow) -> Result<Option<ReadPlan>, BadField> {
+    let ours = our_id(&row.client_oid);
+    let Some(symbol) = order_symbol(&row.symbol, &row.inst_id, ours.is_some())? else { return Ok(None) };
     let common = Common {
         exchange_order_id: row.order_id.to_string(),
-        symbol: symbol(&row.symbol, &row.inst_id)?,
+        symbol,
         way: Way::read(&row.pos_mode, &row.pos_side, &row.side, &row.trade_side)?,
         price: some_price("triggerPrice", &row.trigger_price)?,
         qty: number_or_zero("size", &row.size)?,
     };
     let is_triggered = matches!(row.plan_status().as_str(), "executed" | "triggered");
-    let order = match our_id(&row.client_oid) {
+    let order = match ours {
         Some((id, key)) => {
             let status = if is_triggered { OrderStatus::Open } else { order_status(row.plan_status())? };
             let reason = (status == OrderStatus::Expired).then(|| "it could not be triggered".to_owned());
@@ -131,7 +138,8 @@ pub fn plan(row: &PlanRow) -> Result<ReadPlan, BadField> {
         }
         None => ReadOrder::External(common.external()),
     };
-    Ok(ReadPlan { order, is_triggered, executed_by: row.execute_order_id.some().map(str::to_owned) })
+    let executed_by = row.execute_order_id.some().map(str::to_owned);
+    Ok(Some(ReadPlan { order, is_triggered, executed_by }))
 }
 
 /// A plan order that was triggered, as far as the order that executes it has come.
@@ -142,8 +150,9 @@ pub fn executed(plan: OrderReport, by: &OrderRow) -> Result<OrderReport, BadFiel
     Ok(OrderReport { status, filled_qty, filled_notional, end_reason, ..plan })
 }
 
-/// `None` for a position of size zero.
+/// `None` for a position of size zero, or of a symbol that nobody trades here.
 pub fn position(row: &PositionRow) -> Result<Option<PositionReport>, BadField> {
+    let Some(symbol) = symbol(&row.symbol, &row.inst_id) else { return Ok(None) };
     let qty: Qty = number("total", &row.total)?;
     if qty.is_zero() {
         return Ok(None);
@@ -151,7 +160,7 @@ pub fn position(row: &PositionRow) -> Result<Option<PositionReport>, BadField> {
     let side = position_side(&row.hold_side)
         .ok_or_else(|| BadField::new("holdSide", &row.hold_side, "long or short"))?;
     Ok(Some(PositionReport {
-        symbol: symbol(&row.symbol, &row.inst_id)?,
+        symbol,
         side,
         qty,
         entry_price_avg: some_price("openPriceAvg", &row.open_price_avg)?,
@@ -229,13 +238,15 @@ fn is_margin_coin(text: &Text) -> bool {
     text.as_str().eq_ignore_ascii_case(MARGIN_COIN)
 }
 
-pub fn funding(row: &BillRow) -> Result<FundingPayment, BadField> {
-    Ok(FundingPayment {
+/// `None` for a symbol that nobody trades here.
+pub fn funding(row: &BillRow) -> Result<Option<FundingPayment>, BadField> {
+    let Some(symbol) = symbol(&row.symbol, &row.symbol) else { return Ok(None) };
+    Ok(Some(FundingPayment {
         id: row.bill_id.to_string(),
-        symbol: symbol(&row.symbol, &row.symbol)?,
+        symbol,
         amount: number("amount", &row.amount)?,
         at: time("cTime", &row.c_time)?,
-    })
+    }))
 }
 
 #[cfg(test)]

@@ -69,11 +69,22 @@ pub(super) fn time(field: &'static str, text: &Text) -> Result<Timestamp, BadFie
     Ok(Timestamp::from_ms(ms))
 }
 
-/// The symbol of a row, which the stream calls otherwise. A few answers write it in lower case.
-pub(super) fn symbol(rest: &Text, stream: &Text) -> Result<Symbol, BadField> {
-    let text = if rest.is_empty() { stream } else { rest };
-    Symbol::try_new(&text.as_str().to_ascii_uppercase())
-        .map_err(|_| BadField::new("symbol", text, "a symbol"))
+/// The symbol of a row, which the stream calls otherwise; `None` for one that this program cannot name: those are traded
+/// by nobody here. A few answers write it in lower case.
+pub(super) fn symbol(rest: &Text, stream: &Text) -> Option<Symbol> {
+    Symbol::try_new(&symbol_text(rest, stream).as_str().to_ascii_uppercase()).ok()
+}
+
+/// The same of an order, which always has one if it is ours.
+pub(super) fn order_symbol(rest: &Text, stream: &Text, is_ours: bool) -> Result<Option<Symbol>, BadField> {
+    match symbol(rest, stream) {
+        None if is_ours => Err(BadField::new("symbol", symbol_text(rest, stream), "a symbol")),
+        named => Ok(named),
+    }
+}
+
+const fn symbol_text<'a>(rest: &'a Text, stream: &'a Text) -> &'a Text {
+    if rest.is_empty() { stream } else { rest }
 }
 
 pub(super) fn side(text: &Text) -> Result<Side, BadField> {

@@ -3,7 +3,8 @@
 //! A fill names the order that executed. A plan order that was triggered executes as another order with an id of its
 //! own, so that whose a fill is may have to be asked for: [`Execution`] is a fill before that is known.
 
-use super::fields::{BadField, number, number_or_zero, symbol, time};
+use super::convert::our_id;
+use super::fields::{BadField, number, number_or_zero, order_symbol, symbol, time};
 use super::way::{Way, cause};
 use super::wire::{FillRow, OrderRow, Text};
 use crate::domain::fee::Fee;
@@ -30,15 +31,16 @@ pub struct Execution {
 }
 
 impl Execution {
-    pub fn from_rest(row: &FillRow) -> Result<Self, BadField> {
+    /// `None` for a symbol that nobody trades here.
+    pub fn from_rest(row: &FillRow) -> Result<Option<Self>, BadField> {
+        let Some(symbol) = symbol(&row.symbol, &row.symbol) else { return Ok(None) };
         let fees = row.fee_detail.as_deref().unwrap_or_default();
         let fee_asset = fees.first().map(|fee| fee.fee_coin.to_string()).unwrap_or_default();
         let mut fee = Quote::ZERO;
         for part in fees.iter().filter(|part| part.fee_coin.as_str() == fee_asset) {
             fee -= number_or_zero("totalFee", &part.total_fee)?;
         }
-        let symbol = symbol(&row.symbol, &row.symbol)?;
-        Ok(Self {
+        Ok(Some(Self {
             trade_id: TradeId(row.trade_id.to_string()),
             exchange_order_id: row.order_id.to_string(),
             way: Way::read(&row.pos_mode, &Text::default(), &row.side, &row.trade_side)?,
@@ -49,7 +51,7 @@ impl Execution {
             cause: cause(&row.trade_side),
             at: time("cTime", &row.c_time)?,
             symbol,
-        })
+        }))
     }
 
     /// The latest fill that a push of the stream tells; `None` when it is about something else.
@@ -58,7 +60,8 @@ impl Execution {
         if row.trade_id.is_empty() || qty.is_zero() {
             return Ok(None);
         }
-        let symbol = symbol(&row.symbol, &row.inst_id)?;
+        let is_ours = our_id(&row.client_oid).is_some();
+        let Some(symbol) = order_symbol(&row.symbol, &row.inst_id, is_ours)? else { return Ok(None) };
         let fee: Quote = number_or_zero("fillFee", &row.fill_fee)?;
         Ok(Some(Self {
             trade_id: TradeId(row.trade_id.to_string()),

@@ -21,7 +21,7 @@ pub fn instrument(row: &ContractRow) -> Result<Option<Instrument>, BadField> {
     let is_perpetual = matches!(row.symbol_type.as_str(), "perpetual" | "");
     let is_ours =
         row.quote_coin.as_str() == MARGIN_COIN && is_perpetual && row.symbol_status.as_str() == "normal";
-    let Ok(symbol) = symbol(&row.symbol, &row.symbol) else { return Ok(None) };
+    let Some(symbol) = symbol(&row.symbol, &row.symbol) else { return Ok(None) };
     if !is_ours {
         return Ok(None);
     }
@@ -43,11 +43,12 @@ fn decimal(field: &'static str, text: &Text) -> Result<Decimal, BadField> {
     json::decimal(text.as_str()).map_err(|_| BadField::new(field, text, "a decimal number"))
 }
 
-/// `None` for what has never been traded.
+/// `None` for what has never been traded, or is traded by nobody here.
 pub fn ticker(row: &TickerRow) -> Result<Option<Ticker>, BadField> {
+    let Some(symbol) = symbol(&row.symbol, &row.symbol) else { return Ok(None) };
     let Some(last) = some_price("lastPr", &row.last_pr)? else { return Ok(None) };
     let quote_volume_24h: Quote = number("quoteVolume", &row.quote_volume)?;
-    Ok(Some(Ticker { symbol: symbol(&row.symbol, &row.symbol)?, last, quote_volume_24h }))
+    Ok(Some(Ticker { symbol, last, quote_volume_24h }))
 }
 
 pub fn candle(row: &CandleRow) -> Result<Candle, BadField> {

@@ -4,6 +4,7 @@ use super::account::BitgetExchange;
 use super::calls::{self, Call, OrderName, PAGE_MAX};
 use super::convert::{self, ReadOrder, ReadPlan};
 use super::errors::is_not_found;
+use super::fields::BadField;
 use super::wire::{OrderRow, Page, PlanRow};
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
@@ -22,7 +23,7 @@ impl BitgetExchange {
         let Some(row) = self.order_row(symbol, OrderName::Client(id.as_str())).await? else {
             return Ok(None);
         };
-        let Some(report) = convert::order(&row)?.ours() else { return Ok(None) };
+        let Some(report) = convert::order(&row)?.and_then(ReadOrder::ours) else { return Ok(None) };
         self.links.note_ours(&report.exchange_order_id, id);
         Ok(Some(report))
     }
@@ -72,7 +73,19 @@ impl BitgetExchange {
             Err(error) => return Err(error),
         };
         let row = page.rows.iter().flatten().find(|row| row.client_oid.as_str() == id.as_str());
-        Ok(row.map(convert::plan).transpose()?)
+        Ok(row.map(convert::plan).transpose()?.flatten())
+    }
+
+    pub(super) fn note_plans<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = &'a PlanRow>,
+    ) -> Result<(), BadField> {
+        for row in rows {
+            if let Some(plan) = convert::plan(row)? {
+                self.note_plan(&plan);
+            }
+        }
+        Ok(())
     }
 
     /// Takes in what a plan order says of the orders it is, or became.
@@ -93,7 +106,7 @@ impl BitgetExchange {
             .all_pages(|before| calls::pending(symbol, before), |row: &OrderRow| row.order_id.as_str())
             .await?;
         for row in &orders {
-            let order = convert::order(row)?;
+            let Some(order) = convert::order(row)? else { continue };
             if let ReadOrder::Ours(report) = &order {
                 self.links.note_ours(&report.exchange_order_id, &report.client_order_id);
             }
@@ -106,7 +119,7 @@ impl BitgetExchange {
             )
             .await?;
         for row in &plans {
-            let plan = convert::plan(row)?;
+            let Some(plan) = convert::plan(row)? else { continue };
             self.note_plan(&plan);
             add(&mut open, plan.order, scope);
         }

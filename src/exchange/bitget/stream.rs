@@ -155,7 +155,7 @@ impl BitgetExchange {
     }
 
     fn take_in_order(&mut self, row: &OrderRow) -> Result<(), BadField> {
-        let order = convert::order(row)?;
+        let Some(order) = convert::order(row)? else { return Ok(()) };
         if let ReadOrder::Ours(report) = &order {
             self.links.note_ours(&report.exchange_order_id, &report.client_order_id);
             self.stream.echoes.heard(&report.client_order_id);
@@ -214,7 +214,7 @@ impl BitgetExchange {
     }
 
     fn take_in_plan(&mut self, row: &PlanRow) -> Result<(), BadField> {
-        let plan = convert::plan(row)?;
+        let Some(plan) = convert::plan(row)? else { return Ok(()) };
         self.note_plan(&plan);
         if let ReadOrder::Ours(report) = plan.order {
             self.stream.echoes.heard(&report.client_order_id);

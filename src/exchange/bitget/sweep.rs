@@ -45,7 +45,8 @@ impl BitgetExchange {
             let rows: Vec<FillRow> = self
                 .all_pages(|before| calls::fills(window, before), |row: &FillRow| row.trade_id.as_str())
                 .await?;
-            let read = rows.iter().map(Execution::from_rest).collect::<Result<Vec<_>, BadField>>()?;
+            let read = rows.iter().filter_map(|row| Execution::from_rest(row).transpose());
+            let read = read.collect::<Result<Vec<_>, BadField>>()?;
             executions.extend(read.into_iter().filter(|execution| execution.at >= sweep.since));
         }
         self.link(&executions, plans).await?;
@@ -77,9 +78,7 @@ impl BitgetExchange {
             }
             let name = Some(OrderName::Client(plan.as_str()));
             let page: Page<PlanRow> = self.rest.ask(&calls::plan_history(None, name, None, None)).await?;
-            for row in page.rows.iter().flatten() {
-                self.note_plan(&convert::plan(row)?);
-            }
+            self.note_plans(page.rows.iter().flatten())?;
         }
         for execution in unknown(&self.links) {
             self.identify(&execution).await?;
@@ -95,10 +94,8 @@ impl BitgetExchange {
             let page: Page<PlanRow> =
                 self.rest.ask(&calls::plan_history(None, None, None, before.as_deref())).await?;
             let rows = page.rows.unwrap_or_default();
-            for row in &rows {
-                self.note_plan(&convert::plan(row)?);
-                ended.extend(convert::our_id(&row.client_oid).map(|(id, _)| id));
-            }
+            self.note_plans(&rows)?;
+            ended.extend(rows.iter().filter_map(|row| convert::our_id(&row.client_oid)).map(|(id, _)| id));
             before = rows.last().map(|row| row.order_id.to_string());
             if rows.len() < calls::PAGE_MAX {
                 break;
@@ -150,7 +147,7 @@ impl BitgetExchange {
                 .all_pages(|before| calls::funding(window, before), |row: &BillRow| row.bill_id.as_str())
                 .await?;
             for row in rows.iter().filter(|row| row.business_type.as_str() == "contract_settle_fee") {
-                payments.push(convert::funding(row)?);
+                payments.extend(convert::funding(row)?);
             }
         }
         payments.retain(|payment| payment.at >= since);

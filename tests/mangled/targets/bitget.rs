@@ -60,7 +60,7 @@ fn seen<T: DeserializeOwned + Debug>(answer: &HttpAnswer, convert: impl FnOnce(T
 
 fn order(row: &OrderRow) {
     drop(Execution::from_push(row));
-    let Ok(convert::ReadOrder::Ours(report)) = convert::order(row) else { return };
+    let Ok(Some(convert::ReadOrder::Ours(report))) = convert::order(row) else { return };
     drop(convert::executed(report, row));
 }
 

@@ -10,7 +10,7 @@ use tradefleet::domain::fill::Liquidity;
 use tradefleet::domain::money::Price;
 use tradefleet::domain::order::{OrderStatus, Purpose};
 use tradefleet::domain::side::PositionSide;
-use tradefleet::exchange::bitget::convert;
+use tradefleet::exchange::bitget::convert::{self, ReadOrder};
 use tradefleet::exchange::bitget::errors::{class_of, failed, read};
 use tradefleet::exchange::bitget::fills::Execution;
 use tradefleet::exchange::bitget::market_rows;
@@ -123,7 +123,7 @@ fn order(row: &OrderRow, meant: &Value) -> Checked {
     let (mode, named) = (row.pos_mode.clone(), row.side.clone());
     let mut row = row.clone();
     row.client_oid = Text::from(id.as_str());
-    let ours = convert::order(&row).map_err(|error| error.to_string())?.ours().unwrap();
+    let ours = convert::order(&row).map_err(|error| error.to_string())?.and_then(ReadOrder::ours).unwrap();
     same("symbol", ours.symbol.clone(), symbol_of(&meant["symbol"]))?;
     same("id", Some(ours.exchange_order_id.as_str()), meant["id"].as_str())?;
     same("quantity", Some(ours.qty.decimal()), number(&meant["amount"]))?;
@@ -156,7 +156,7 @@ fn order(row: &OrderRow, meant: &Value) -> Checked {
 fn plan(row: &PlanRow, meant: &Value) -> Checked {
     let mut row = row.clone();
     row.client_oid = Text::from(our_id(Purpose::StopLoss).as_str());
-    let read = convert::plan(&row).map_err(|error| error.to_string())?;
+    let read = convert::plan(&row).map_err(|error| error.to_string())?.unwrap();
     let ours = read.order.ours().unwrap();
     same("symbol", ours.symbol, symbol_of(&meant["symbol"]))?;
     same("id", Some(ours.exchange_order_id.as_str()), meant["id"].as_str())?;
@@ -168,7 +168,7 @@ fn plan(row: &PlanRow, meant: &Value) -> Checked {
 
 fn fill(row: &FillRow, meant: &Value) -> Checked {
     let is_closing = row.trade_side.as_str() == "close";
-    let read = Execution::from_rest(row).map_err(|error| error.to_string())?;
+    let read = Execution::from_rest(row).map_err(|error| error.to_string())?.unwrap();
     same("id", Some(read.trade_id.0.as_str()), meant["id"].as_str())?;
     same("order", Some(read.exchange_order_id.as_str()), meant["order"].as_str())?;
     same("price", Some(read.price.decimal()), number(&meant["price"]))?;

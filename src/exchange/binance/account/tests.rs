@@ -1,7 +1,7 @@
 use super::super::testing::{NOW, id, order};
 use super::*;
 use crate::domain::kind::{ExchangeKind, MarginMode};
-use crate::domain::money::Leverage;
+use crate::domain::money::{Leverage, Qty};
 use crate::domain::order::{OrderKind, OrderStatus, Purpose};
 use crate::domain::secret::Secret;
 use crate::exchange::egress::Egress;
@@ -158,6 +158,19 @@ async fn an_order_that_does_not_exist_is_none_and_not_an_error() {
     let mut rig = rig(&[(400, "{\"code\":-2013,\"msg\":\"Order does not exist.\"}")]).await;
     let found = patiently(rig.exchange.order_by_client_id(&btc(), &id(Purpose::Entry, 0))).await;
     assert_eq!(found, Ok(None));
+}
+
+#[tokio::test]
+async fn a_condition_of_a_stranger_needs_neither_quantity_nor_trigger() {
+    let trailing = "{\"algoId\":1,\"clientAlgoId\":\"web_1\",\"symbol\":\"BTCUSDT\",\"side\":\"SELL\",\
+        \"algoStatus\":\"NEW\",\"closePosition\":true,\"triggerPrice\":\"None\"}";
+    let mut rig = rig(&[(200, "[]"), (200, &format!("[{trailing}]"))]).await;
+    let open = patiently(rig.exchange.open_orders(&Scope::All)).await.unwrap();
+    let [order] = &open.external[..] else { panic!("{open:?}") };
+    assert_eq!((order.qty, order.price), (Qty::ZERO, None));
+    let ours = trailing.replace("web_1", id(Purpose::StopLoss, 0).as_str());
+    let mut rig = self::rig(&[(200, "[]"), (200, &format!("[{ours}]"))]).await;
+    assert!(patiently(rig.exchange.open_orders(&Scope::All)).await.is_err(), "ours has both");
 }
 
 #[tokio::test]

@@ -54,6 +54,13 @@ fn fills_that_come_before_their_link_are_told_when_it_comes() {
 }
 
 #[test]
+fn a_condition_of_a_stranger_is_let_pass_whatever_it_leaves_out() {
+    let frame = "{\"e\":\"ALGO_UPDATE\",\"T\":1,\"E\":1,\"o\":{\"caid\":\"web_1\",\"aid\":9,\"s\":\"BTCUSDT\",\
+        \"S\":\"SELL\",\"ps\":\"BOTH\",\"X\":\"NEW\",\"tp\":\"\"}}";
+    assert!(told(&mut Translator::default(), &[frame.to_owned()]).is_empty());
+}
+
+#[test]
 fn fills_whose_link_does_not_come_make_us_ask() {
     let mut translator = Translator::default();
     translator.rests(&id(Purpose::StopLoss, 0), &"BTCUSDT".parse().unwrap(), Side::Sell);

@@ -18,6 +18,7 @@ fn a_triggered_plan_order_is_as_far_as_the_order_that_executes_it() {
         "planStatus": "executed", "symbol": "btcusdt", "size": "0.5", "triggerPrice": "90",
         "side": "buy", "posSide": "long", "tradeSide": "close", "posMode": "hedge_mode",
     })))
+    .unwrap()
     .unwrap();
     assert_eq!((plan.is_triggered, plan.executed_by.as_deref()), (true, Some("2")));
     let report = executed(
@@ -39,7 +40,7 @@ fn a_stop_that_cannot_be_triggered_has_expired() {
         "symbol": "BTCUSDT", "size": "1", "triggerPrice": "90", "side": "sell", "posSide": "net",
         "tradeSide": "sell_single", "posMode": "one_way_mode",
     });
-    let report = plan(&row(&json)).unwrap().order.ours().unwrap();
+    let report = plan(&row(&json)).unwrap().unwrap().order.ours().unwrap();
     assert_eq!((report.status, report.position_side), (OrderStatus::Expired, PositionSide::Long));
     assert!(report.end_reason.is_some());
 }
@@ -50,7 +51,7 @@ fn orders_of_others_are_left_alone_whatever_they_say() {
         "orderId": "1", "clientOid": "web-1", "status": "a new word", "symbol": "BTCUSDT", "size": "1",
         "price": "25000", "side": "sell", "posSide": "net", "posMode": "one_way_mode",
     });
-    let ReadOrder::External(order) = order(&row(&json)).unwrap() else { panic!("not ours") };
+    let Some(ReadOrder::External(order)) = order(&row(&json)).unwrap() else { panic!("not ours") };
     assert_eq!((order.side, order.price.unwrap().to_string()), (Side::Sell, "25000".to_owned()));
 }
 
@@ -71,7 +72,8 @@ fn the_wallet_is_the_equity_without_what_is_not_realised() {
 
 #[test]
 fn bad_fields_are_named() {
-    let error = position(&row(&json!({"total": "1e999", "holdSide": "long"}))).unwrap_err();
+    let error =
+        position(&row(&json!({"symbol": "BTCUSDT", "total": "1e999", "holdSide": "long"}))).unwrap_err();
     assert_eq!(error.to_string(), "total is `1e999`, which is not a decimal number that can be kept exactly");
     assert!(margin_mode(&"both".into()).is_err() && position_mode(&"".into()).is_err());
 }
@@ -86,4 +88,24 @@ fn isolated_sides_with_different_leverages_have_no_one_leverage() {
     };
     assert_eq!(account(20, 20).leverage.unwrap().get(), 20);
     assert_eq!(account(20, 3).leverage, None);
+}
+
+#[test]
+fn rows_of_symbols_that_cannot_be_ours_are_passed_over() {
+    let named = |symbol: &str, client_id: &str| {
+        json!({
+            "orderId": "1", "clientOid": client_id, "status": "live", "planStatus": "live", "symbol": symbol,
+            "size": "1", "price": "25000", "triggerPrice": "90", "side": "sell", "posSide": "net",
+            "posMode": "one_way_mode", "total": "1", "holdSide": "long", "billId": "1", "amount": "-1",
+            "cTime": "1700000000000",
+        })
+    };
+    let foreign = named("龙虾USDT", "web-1");
+    assert_eq!(order(&row(&foreign)), Ok(None));
+    assert_eq!(plan(&row(&foreign)), Ok(None));
+    assert_eq!(position(&row(&foreign)), Ok(None));
+    assert_eq!(funding(&row(&foreign)), Ok(None));
+    // What carries an id of ours must be understood.
+    let ours = named("龙虾USDT", id(3, Purpose::StopLoss).as_str());
+    assert!(order(&row(&ours)).is_err() && plan(&row(&ours)).is_err());
 }

@@ -50,6 +50,7 @@ fn fees_in_another_coin_are_no_fees_in_quote() {
         "side": "sell", "tradeSide": "burst_close_long", "posMode": "hedge_mode", "tradeScope": "taker",
         "cTime": "1627293509612",
     })))
+    .unwrap()
     .unwrap();
     assert_eq!(
         (execution.fee.amount().to_string().as_str(), execution.fee.asset()),
@@ -58,4 +59,18 @@ fn fees_in_another_coin_are_no_fees_in_quote() {
     let external = execution.external();
     assert_eq!((external.fee.cash(), external.cause), (Quote::ZERO, ExternalCause::Liquidation));
     assert_eq!((external.side, external.position_side), (Side::Sell, Some(PositionSide::Long)));
+}
+
+#[test]
+fn fills_of_symbols_that_cannot_be_ours_are_passed_over() {
+    let mut foreign = push();
+    foreign["instId"] = "龙虾USDT".into();
+    assert_eq!(Execution::from_push(&row(&foreign)), Ok(None));
+    foreign["clientOid"] = id(1, Purpose::Exit).as_str().into();
+    assert!(Execution::from_push(&row(&foreign)).is_err());
+    let told = json!({
+        "tradeId": "1", "symbol": "龙虾USDT", "orderId": "7", "price": "1900", "baseVolume": "1", "side": "sell",
+        "posMode": "one_way_mode", "tradeScope": "taker", "cTime": "1627293509612",
+    });
+    assert_eq!(Execution::from_rest(&row(&told)), Ok(None));
 }
