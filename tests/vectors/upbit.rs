@@ -201,7 +201,7 @@ fn answers_mean_what_was_recorded() {
 
 fn ticker(body: &str, meaning: &Value) -> Result<(), String> {
     let rows: Vec<TickerRow> = read(body);
-    let ours = convert::ticker(&rows[0]).map_err(|error| error.to_string())?;
+    let ours = convert::ticker(&rows[0]).map_err(|error| error.to_string())?.unwrap();
     same("last", Some(ours.last.decimal()), number(&meaning["last"]))?;
     same("volume", Some(ours.quote_volume_24h.decimal().normalize()), number(&meaning["quoteVolume"]))
 }

@@ -180,7 +180,8 @@ impl UpbitExchange {
                     let reason = format!("order {id} has been filled");
                     return Err(ExchangeError::Refused { code: "not_open".to_owned(), reason });
                 }
-                Some(OrderState::Wait | OrderState::Watch) | None => {
+                Some(OrderState::Wait | OrderState::Watch | OrderState::Prevented | OrderState::Other)
+                | None => {
                     self.rest.line().clock().sleep().sleep(SETTLING_PAUSE).await;
                 }
             }

@@ -56,6 +56,15 @@ pub fn symbol(market: &str) -> Result<Symbol, Unreadable> {
     Symbol::try_new(market).map_err(|error| Unreadable(error.to_string()))
 }
 
+/// The symbol of an order's market. `None` for a stranger's on a market that this program cannot name: those are traded by
+/// nobody here.
+pub fn order_symbol(market: &str, id: Option<&ClientOrderId>) -> Result<Option<Symbol>, Unreadable> {
+    match symbol(market) {
+        Err(_) if id.is_none() => Ok(None),
+        named => named.map(Some),
+    }
+}
+
 /// A time with its own offset, such as `2023-11-15T07:13:20+09:00`.
 pub fn time(text: &str) -> Result<Timestamp, Unreadable> {
     let instant: jiff::Timestamp =
@@ -74,7 +83,8 @@ pub fn our_id(identifier: Option<&str>) -> Option<ClientOrderId> {
 }
 
 /// What became of an order. A state never says whether anything was executed: an order to be filled at once or not
-/// ends as `cancel` when it was filled in part, and one that bought for a total when it was filled altogether.
+/// ends as `cancel` when it was filled in part, and one that bought for a total when it was filled altogether. `volume` is
+/// what the order was for; of one that bought for a total there is none.
 pub fn status(
     state: OrderState,
     volume: Option<Qty>,
@@ -82,18 +92,26 @@ pub fn status(
     time_in_force: Option<&str>,
 ) -> OrderStatus {
     match state {
-        OrderState::Wait | OrderState::Watch if executed.is_zero() => OrderStatus::Open,
-        OrderState::Wait | OrderState::Watch => OrderStatus::PartiallyFilled,
+        OrderState::Wait | OrderState::Watch | OrderState::Prevented | OrderState::Other
+            if executed.is_zero() =>
+        {
+            OrderStatus::Open
+        }
+        OrderState::Wait | OrderState::Watch | OrderState::Prevented | OrderState::Other => {
+            OrderStatus::PartiallyFilled
+        }
         OrderState::Done | OrderState::Cancel
             if volume.map_or(!executed.is_zero(), |volume| executed >= volume) =>
         {
             OrderStatus::Filled
         }
-        OrderState::Done | OrderState::Cancel if matches!(time_in_force, Some("ioc" | "fok")) => {
-            OrderStatus::Expired
-        }
-        OrderState::Done | OrderState::Cancel => OrderStatus::Cancelled,
+        OrderState::Done | OrderState::Cancel => unfilled(time_in_force),
     }
+}
+
+/// How an order ends of which a part was not filled.
+pub fn unfilled(time_in_force: Option<&str>) -> OrderStatus {
+    if matches!(time_in_force, Some("ioc" | "fok")) { OrderStatus::Expired } else { OrderStatus::Cancelled }
 }
 
 /// Why an order of that status ended with a part unfilled.
@@ -112,6 +130,9 @@ pub fn end_reason(status: OrderStatus) -> Option<&'static str> {
 }
 
 pub fn order_report(row: &OrderRow, id: ClientOrderId) -> Result<OrderReport, Unreadable> {
+    if row.state == OrderState::Other {
+        return Err(Unreadable(format!("order {id} has a state that is not documented")));
+    }
     let filled_qty = Qty::try_new(row.executed())?;
     let volume = quantity(row.volume)?;
     let status = status(row.state, volume, filled_qty, row.time_in_force.as_deref());
@@ -143,11 +164,10 @@ pub fn executed_funds(row: &OrderRow) -> Quote {
 pub fn open_orders(rows: &[OrderRow], is_wanted: impl Fn(&Symbol) -> bool) -> Result<OpenOrders, Unreadable> {
     let mut open = OpenOrders::default();
     for row in rows.iter().filter(|row| is_traded(&row.market)) {
-        let symbol = symbol(&row.market)?;
-        if !is_wanted(&symbol) {
-            continue;
-        }
-        match our_id(row.identifier.as_deref()) {
+        let id = our_id(row.identifier.as_deref());
+        let symbol = order_symbol(&row.market, id.as_ref())?;
+        let Some(symbol) = symbol.filter(&is_wanted) else { continue };
+        match id {
             Some(id) => open.ours.push(order_report(row, id)?),
             None => open.external.push(ExternalOrder {
                 exchange_order_id: row.uuid.clone(),
@@ -165,11 +185,12 @@ pub fn positions(rows: &[AccountRow]) -> Result<Vec<PositionReport>, Unreadable>
     let mut positions = Vec::new();
     for row in coins(rows) {
         let qty = held(row)?;
+        let Ok(symbol) = symbol(&format!("{QUOTE_ASSET}-{}", row.currency)) else { continue };
         if qty.is_zero() {
             continue;
         }
         positions.push(PositionReport {
-            symbol: symbol(&format!("{QUOTE_ASSET}-{}", row.currency))?,
+            symbol,
             side: PositionSide::Long,
             qty,
             entry_price_avg: Price::try_new(row.avg_buy_price.0).ok(),
@@ -208,8 +229,9 @@ pub fn instruments(markets: &[MarketRow], ticks: &[TickRow]) -> Result<Vec<Instr
     let step = Qty::try_new(VOLUME_STEP)?;
     let mut instruments = Vec::new();
     for tick in ticks.iter().filter(|tick| markets.iter().any(|row| row.market == tick.market)) {
+        let Ok(symbol) = symbol(&tick.market) else { continue };
         instruments.push(Instrument {
-            symbol: symbol(&tick.market)?,
+            symbol,
             tick: Price::try_new(tick.tick_size.0)?,
             step,
             min_qty: step,
@@ -219,12 +241,14 @@ pub fn instruments(markets: &[MarketRow], ticks: &[TickRow]) -> Result<Vec<Instr
     Ok(instruments)
 }
 
-pub fn ticker(row: &TickerRow) -> Result<Ticker, Unreadable> {
-    Ok(Ticker {
-        symbol: symbol(&row.market)?,
+/// `None` for a market that nobody trades here.
+pub fn ticker(row: &TickerRow) -> Result<Option<Ticker>, Unreadable> {
+    let Ok(symbol) = symbol(&row.market) else { return Ok(None) };
+    Ok(Some(Ticker {
+        symbol,
         last: Price::try_new(row.trade_price.0)?,
         quote_volume_24h: Quote::new(row.acc_trade_price_24h.0),
-    })
+    }))
 }
 
 pub fn candle(row: &CandleRow, timeframe: Timeframe) -> Result<Candle, Unreadable> {

@@ -14,10 +14,11 @@ use crate::domain::money::{Price, Qty, Quote};
 use crate::domain::side::PositionSide;
 use crate::exchange::report::{ExternalCause, ExternalFill, ReportedFill};
 
-/// The fills of an order that was asked for by itself: ours, or somebody else's.
+/// The fills of an order that was asked for by itself: ours, or somebody else's; none of a market that nobody trades here.
 pub fn of_order(row: &OrderRow) -> Result<Vec<ReportedFill>, Unreadable> {
     let client_order_id = convert::our_id(row.identifier.as_deref());
-    let symbol = convert::symbol(&row.market)?;
+    let symbol = convert::order_symbol(&row.market, client_order_id.as_ref())?;
+    let Some(symbol) = symbol else { return Ok(Vec::new()) };
     let side = row.side.into();
     let mut fills = Vec::with_capacity(row.trades.len());
     for (trade, fee) in row.trades.iter().zip(fees(row)?) {

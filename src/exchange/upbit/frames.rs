@@ -119,6 +119,8 @@ enum Step {
     Cancel,
     /// A part was not executed since it would have been with an order of the same account.
     Prevented,
+    #[serde(other)]
+    Other,
 }
 
 /// Where `state` is `trade`, `price` and `volume` are those of the execution; else those of the order.
@@ -137,6 +139,9 @@ struct MyOrder {
     executed_volume: OptionalDecimal,
     #[serde(default)]
     executed_funds: OptionalDecimal,
+    /// What was taken out of the order since it would have met another one of the same account.
+    #[serde(default)]
+    prevented_volume: OptionalDecimal,
     time_in_force: Option<String>,
     trade_fee: Option<DecimalText>,
     is_maker: Option<bool>,
@@ -153,7 +158,8 @@ pub fn private_frame(text: &str) -> Result<PrivateFrame, Unreadable> {
         return Ok(PrivateFrame::Other);
     }
     let order: MyOrder = read(text)?;
-    if !convert::is_traded(&order.code) {
+    let id = convert::our_id(order.identifier.as_deref());
+    if !convert::is_traded(&order.code) || convert::order_symbol(&order.code, id.as_ref())?.is_none() {
         return Ok(PrivateFrame::Other);
     }
     let event = match order.state {
@@ -161,7 +167,11 @@ pub fn private_frame(text: &str) -> Result<PrivateFrame, Unreadable> {
         Step::Trade => Some(trade(&order)?),
         Step::Done => ended(&order, OrderState::Done)?,
         Step::Cancel => ended(&order, OrderState::Cancel)?,
-        Step::Prevented => None,
+        Step::Other => None,
+        // What is left of it, and whether it has ended, is asked for.
+        Step::Prevented => id.map(|id| ExchangeEvent::Resync {
+            reason: format!("a part of order {id} would have met an order of the same account"),
+        }),
     };
     Ok(event.map_or(PrivateFrame::Other, |event| PrivateFrame::Event(Box::new(event))))
 }
@@ -220,8 +230,18 @@ fn trade(order: &MyOrder) -> Result<ExchangeEvent, Unreadable> {
 fn ended(order: &MyOrder, state: OrderState) -> Result<Option<ExchangeEvent>, Unreadable> {
     let Some(client_order_id) = convert::our_id(order.identifier.as_deref()) else { return Ok(None) };
     let executed = Qty::try_new(order.executed_volume.0.unwrap_or_default())?;
-    let volume = convert::quantity(order.remaining_volume)?.map(|remaining| executed.plus(remaining));
-    let status = convert::status(state, volume, executed, order.time_in_force.as_deref());
+    let remaining = convert::quantity(order.remaining_volume)?;
+    let volume = convert::quantity(order.volume)?;
+    // Nothing remains of an order, too, whose last part was taken out of it.
+    let is_cut = order.prevented_volume.0.is_some_and(|volume| !volume.is_zero())
+        || state == OrderState::Cancel && (volume.is_none() || remaining.is_some_and(|rest| !rest.is_zero()));
+    let volume = volume.or_else(|| remaining.map(|rest| executed.plus(rest)));
+    let time_in_force = order.time_in_force.as_deref();
+    let status = if is_cut {
+        convert::unfilled(time_in_force)
+    } else {
+        convert::status(state, volume, executed, time_in_force)
+    };
     if status == OrderStatus::Filled {
         return Ok(None);
     }

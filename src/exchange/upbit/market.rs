@@ -117,7 +117,8 @@ impl MarketData for UpbitMarket {
     fn tickers(&self) -> Answer<'_, Vec<Ticker>> {
         Box::pin(async {
             let rows = self.all_tickers().await?;
-            Ok(rows.iter().map(convert::ticker).collect::<Result<_, _>>()?)
+            let tickers = rows.iter().filter_map(|row| convert::ticker(row).transpose());
+            Ok(tickers.collect::<Result<_, _>>()?)
         })
     }
 

@@ -28,6 +28,11 @@ pub enum OrderState {
     Watch,
     Done,
     Cancel,
+    /// A part was not executed since it would have been with an order of the same account.
+    Prevented,
+    /// A word that we do not know.
+    #[serde(other)]
+    Other,
 }
 
 impl OrderRow {

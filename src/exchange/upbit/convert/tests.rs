@@ -38,6 +38,8 @@ fn what_an_order_has_become_is_decided_by_what_was_executed() {
         (OrderState::Wait, volume, "1", None, OrderStatus::PartiallyFilled),
         (OrderState::Watch, volume, "0", None, OrderStatus::Open),
         (OrderState::Done, volume, "2", None, OrderStatus::Filled),
+        (OrderState::Done, volume, "1", None, OrderStatus::Cancelled),
+        (OrderState::Prevented, volume, "1", None, OrderStatus::PartiallyFilled),
         (OrderState::Cancel, volume, "2", None, OrderStatus::Filled),
         (OrderState::Cancel, volume, "1", None, OrderStatus::Cancelled),
         (OrderState::Cancel, volume, "1", Some("ioc"), OrderStatus::Expired),
@@ -69,4 +71,35 @@ fn times_are_read_in_their_own_zone() {
     assert_eq!(time("2023-11-15T07:13:20+09:00").unwrap().ms(), 1_700_000_000_000);
     assert_eq!(utc_time("2023-11-14T22:13:20").unwrap().ms(), 1_700_000_000_000);
     assert_eq!(time("yesterday").unwrap_err().to_string(), "time `yesterday` is not ISO 8601");
+}
+
+#[test]
+fn markets_that_cannot_be_ours_are_passed_over() {
+    let order = |identifier: &str| -> OrderRow {
+        let row = serde_json::json!({
+            "uuid": "o1", "side": "bid", "ord_type": "limit", "price": "100", "state": "wait", "market": "KRW-龙虾",
+            "created_at": "2026-11-24T09:00:00+09:00", "volume": "2", "identifier": identifier,
+        });
+        serde_json::from_str(&row.to_string()).unwrap()
+    };
+    assert_eq!(open_orders(&[order("by-hand")], |_| true), Ok(OpenOrders::default()));
+    assert!(open_orders(&[order(crate::matching::fixtures::id(0).as_str())], |_| true).is_err());
+    let coins =
+        r#"[{"currency":"龙虾","balance":"1","locked":"0","avg_buy_price":"5","unit_currency":"KRW"}]"#;
+    assert_eq!(positions(&serde_json::from_str::<Vec<AccountRow>>(coins).unwrap()), Ok(Vec::new()));
+    let row = r#"{"market":"KRW-龙虾","trade_price":1,"acc_trade_price_24h":1,"timestamp":1}"#;
+    assert_eq!(ticker(&serde_json::from_str(row).unwrap()), Ok(None));
+}
+
+#[test]
+fn a_state_that_is_not_documented_ends_no_list() {
+    let row = |identifier: Option<&str>| -> OrderRow {
+        let row = serde_json::json!({
+            "uuid": "o1", "side": "bid", "ord_type": "limit", "price": "100", "state": "resting", "market": "KRW-BTC",
+            "created_at": "2026-11-24T09:00:00+09:00", "volume": "2", "identifier": identifier,
+        });
+        serde_json::from_str(&row.to_string()).unwrap()
+    };
+    assert_eq!(open_orders(&[row(None)], |_| true).unwrap().external.len(), 1);
+    assert!(open_orders(&[row(Some(crate::matching::fixtures::id(0).as_str()))], |_| true).is_err());
 }

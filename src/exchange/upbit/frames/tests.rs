@@ -58,11 +58,33 @@ fn a_filled_order_ends_with_its_fills_whatever_its_state_is_called() {
 }
 
 #[test]
+fn an_order_that_met_one_of_the_same_account_is_not_filled() {
+    let ours = id(0);
+    // What the exchange took out of it does not remain.
+    let rest = json!({"executed_volume": 0.01, "remaining_volume": 0.0, "prevented_volume": 0.01});
+    let untold = json!({"executed_volume": 0.01, "remaining_volume": 0.0, "volume": null});
+    for (state, more) in [
+        ("cancel", &rest),
+        ("done", &rest),
+        ("cancel", &json!({"remaining_volume": 0.0})),
+        ("cancel", &untold),
+    ] {
+        let told = event(&frame(state, ours.as_str(), more));
+        assert!(matches!(&told, Some(ExchangeEvent::OrderEnded { .. })), "{state} {more}: {told:?}");
+    }
+    let told = event(&frame("prevented", ours.as_str(), &rest));
+    assert!(matches!(&told, Some(ExchangeEvent::Resync { .. })), "{told:?}");
+}
+
+#[test]
 fn orders_of_others_are_told_by_their_fills_alone() {
     for state in ["wait", "watch", "done", "cancel", "prevented"] {
         assert_eq!(event(&frame(state, "by-hand", &json!({}))), None, "{state}");
     }
     let traded = json!({"trade_uuid": "t1", "trade_fee": 1, "trade_timestamp": 5});
+    let mut unnamed = traded.clone();
+    unnamed["code"] = json!("KRW-龙虾");
+    assert_eq!(event(&frame("trade", "by-hand", &unnamed)), None);
     let told = event(&frame("trade", "by-hand", &traded));
     assert!(matches!(told, Some(ExchangeEvent::ExternalFill(_))), "{told:?}");
 }
