@@ -22,7 +22,8 @@ pub enum Liquidity {
 
 words!(Liquidity { Maker => "maker", Taker => "taker" });
 
-/// One execution. Booked exactly once: `trade_id` is unique per account and symbol.
+/// One execution of an order. Booked exactly once: `trade_id` is unique per account, symbol and order; two orders of one
+/// account that trade with each other share one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fill {
     pub trade_id: TradeId,

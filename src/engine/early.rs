@@ -30,10 +30,11 @@ pub(super) struct Early {
 impl AccountMachine {
     /// Keeps an exit that closes more than is booked, while an entry of its position may have fills that are not here.
     pub(super) fn keep_early(&mut self, fill: &Fill) -> bool {
-        if !self.is_early(fill, false) || self.booked.has(&fill.symbol, &fill.trade_id) {
+        let (symbol, trade, order) = (&fill.symbol, &fill.trade_id, &fill.client_order_id);
+        if !self.is_early(fill, false) || self.booked.has(symbol, trade, Some(order)) {
             return false;
         }
-        let trade = (fill.symbol.clone(), fill.trade_id.clone());
+        let trade = (symbol.clone(), trade.clone(), order.clone());
         if let Entry::Vacant(place) = self.early.entry(trade) {
             place.insert(Early { fill: fill.clone(), kept_at: self.now, is_swept: false });
             self.ask_for_fills();

@@ -45,6 +45,7 @@ impl AccountMachine {
         let trade = BookedTrade {
             symbol: fill.symbol.clone(),
             trade_id: fill.trade_id.clone(),
+            order: None,
             at: fill.at,
             moved: None,
         };
@@ -78,8 +79,8 @@ impl AccountMachine {
             let trade = (fill.symbol.clone(), fill.trade_id.clone());
             // One that was told to be somebody else's, with all fills of before it booked, is not put off again: it comes
             // again with each answer.
-            let is_done =
-                self.booked.has_part_of(&trade.0, &trade.1) || self.heard_external.has(&trade.0, &trade.1);
+            let is_done = self.booked.has_part_of(&trade.0, &trade.1)
+                || self.heard_external.has(&trade.0, &trade.1, None);
             if !is_done && !self.put_off.contains_key(&trade) {
                 self.put_off.insert(trade, PutOff { fill: fill.clone(), since: self.now });
                 self.ask_for_fills();

@@ -83,7 +83,7 @@ pub struct AccountMachine {
     /// Forced closes that waited for the fills before them.
     pub(super) put_off: BTreeMap<(Symbol, TradeId), PutOff>,
     /// Exits that wait for the fills of the entry that they close.
-    pub(super) early: BTreeMap<(Symbol, TradeId), Early>,
+    pub(super) early: BTreeMap<(Symbol, TradeId, ClientOrderId), Early>,
     pub(super) now: Timestamp,
     pub(super) turn: Turn,
     pub(super) words: Words,

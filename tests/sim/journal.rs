@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tradefleet::domain::ids::{BotId, ClientOrderId};
 use tradefleet::domain::order::{Order, OrderStatus};
 use tradefleet::domain::time::Timestamp;
-use tradefleet::engine::booked::{BOOKED_MIN, BookedTrade};
+use tradefleet::engine::booked::{BOOKED_MIN, BookedTrade, kept_since};
 use tradefleet::engine::grid::rows::{GridFill, GridLineRow};
 use tradefleet::engine::grid::state::GridState;
 use tradefleet::engine::orders::{ENDED_MAX, ENDED_MIN};
@@ -17,7 +17,7 @@ use tradefleet::engine::turn::{BookedFill, CashAdjustment, PositionRow, Record};
 pub(crate) struct Journal {
     pub orders: BTreeMap<ClientOrderId, Order>,
     pub fills: Vec<BookedFill>,
-    keys: BTreeSet<(String, String)>,
+    keys: BTreeSet<(String, String, String)>,
     pub positions: BTreeMap<ClientOrderId, PositionRow>,
     pub grid_fills: Vec<GridFill>,
     /// The lines of each grid as they were last told.
@@ -58,7 +58,9 @@ impl Journal {
                 *row = order.clone();
             }
             Record::Fill(booked) => {
-                let key = (booked.fill.symbol.to_string(), booked.fill.trade_id.0.clone());
+                let fill = &booked.fill;
+                let key =
+                    (fill.symbol.to_string(), fill.trade_id.0.clone(), fill.client_order_id.to_string());
                 if !self.keys.insert(key) {
                     return Err(format!("fill {} is booked twice", booked.fill.trade_id));
                 }
@@ -115,6 +117,7 @@ impl Journal {
         let durable: DurableState = serde_json::from_str(&json).unwrap();
         let since = durable.retold_since();
         let retold = |at: Timestamp| since.is_some_and(|since| at >= since);
+        let kept = |at: Timestamp| kept_since(since).is_some_and(|since| at >= since);
         let mut ended: Vec<Order> =
             self.orders.values().filter(|order| order.times.finished_at.is_some()).cloned().collect();
         ended.sort_by_key(|order| std::cmp::Reverse((order.times.decided_at, order.client_order_id.clone())));
@@ -130,8 +133,8 @@ impl Journal {
             let id = &booked.fill.trade_id.0;
             std::cmp::Reverse((booked.fill.at, id.len(), id.clone()))
         });
-        let kept = fills.iter().enumerate().filter(|(age, row)| *age < BOOKED_MIN || retold(row.fill.at));
-        let mut booked: Vec<BookedTrade> = kept.map(|(_, row)| BookedTrade::of(&row.fill)).collect();
+        let remembered = fills.iter().enumerate().filter(|(age, row)| *age < BOOKED_MIN || kept(row.fill.at));
+        let mut booked: Vec<BookedTrade> = remembered.map(|(_, row)| BookedTrade::of(&row.fill)).collect();
         booked.reverse();
         let is_open = |row: &&PositionRow| row.position.is_open() && row.position.bot.is_some();
         let is_working = |order: &&Order| !order.status.is_final();

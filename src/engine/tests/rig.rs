@@ -18,7 +18,7 @@ use crate::domain::order::{Order, Purpose};
 use crate::domain::scope::Scope;
 use crate::domain::side::PositionMode;
 use crate::domain::time::{DurationMs, Timestamp};
-use crate::engine::booked::{BOOKED_MIN, BookedTrade};
+use crate::engine::booked::{BOOKED_MIN, BookedTrade, kept_since};
 use crate::engine::config::AccountConfig;
 use crate::engine::cycle::Cycle;
 use crate::engine::decision::{Action, Decision};
@@ -358,12 +358,13 @@ impl Rig {
         ended.sort_by_key(|order| (order.times.decided_at, order.client_order_id.clone()));
         let state: DurableState = serde_json::from_str(&json).unwrap();
         let retold = |at: Timestamp| state.retold_since().is_some_and(|since| at >= since);
+        let kept = |at: Timestamp| kept_since(state.retold_since()).is_some_and(|since| at >= since);
         let count = self.fills.len();
         let booked = self
             .fills
             .iter()
             .enumerate()
-            .filter(|(index, booked)| index + BOOKED_MIN >= count || retold(booked.fill.at));
+            .filter(|(index, booked)| index + BOOKED_MIN >= count || kept(booked.fill.at));
         let booked = booked.map(|(_, booked)| BookedTrade::of(&booked.fill)).collect();
         let count = ended.len();
         let mut index = 0;

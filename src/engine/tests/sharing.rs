@@ -3,7 +3,7 @@
 use super::fixtures::*;
 use super::rig::Rig;
 use crate::domain::fill::Fill;
-use crate::domain::ids::TradeId;
+use crate::domain::ids::{ClientOrderId, OrderKey, TradeId};
 use crate::domain::money::Quote;
 use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::side::PositionSide::{self, Long, Short};
@@ -54,6 +54,31 @@ fn one_bot_closes_while_the_other_opens() {
         assert_eq!(rig.machine.wallet(), Some(rig.book.balance().wallet), "flat: the exchange agrees");
         assert!(rig.resting().is_empty());
     }
+}
+
+#[test]
+fn bots_that_trade_with_each_other_both_have_their_fill() {
+    let mut rig = Rig::new(two_bots(false));
+    rig.open_long();
+    rig.enter(2, Long);
+    rig.price("100");
+    let [first, second] = &rig.fills[..] else { panic!("{:?}", rig.fills) };
+    let trade_id = TradeId("both".to_owned());
+    let stop = OrderKey { purpose: Purpose::StopLoss, ..first.fill.client_order_id.key().unwrap() };
+    let sold = Fill {
+        trade_id: trade_id.clone(),
+        client_order_id: ClientOrderId::new(&stop),
+        side: Long.exit_side(),
+        ..first.fill.clone()
+    };
+    let bought = Fill { trade_id, ..second.fill.clone() };
+    let before = rig.position(TWO, BTC).unwrap().qty;
+    for fill in [&sold, &bought, &sold, &bought] {
+        rig.handle(Event::Fill(fill.clone()));
+    }
+    assert_eq!(rig.fills.len(), 4);
+    assert!(rig.position(ONE, BTC).is_none());
+    assert_eq!(rig.position(TWO, BTC).unwrap().qty, before.plus(bought.qty));
 }
 
 #[test]

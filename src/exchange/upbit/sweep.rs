@@ -65,11 +65,13 @@ pub(super) async fn fills_since(rest: &Rest, sweep: &FillSweep) -> Result<Vec<Re
             row.identifier = Some(id.to_string());
         }
         for fill in fills::of_order(&row)? {
-            found.insert(time_and_id(&fill), fill);
+            // Two orders of the account that trade with each other share the trade.
+            let (at, trade_id) = time_and_id(&fill);
+            found.insert((at, trade_id, uuid.clone()), fill);
         }
     }
     let from = sweep.since.ms().div_euclid(SECOND) * SECOND;
-    let wanted = found.into_iter().filter(|((at, _), _)| at.ms() >= from);
+    let wanted = found.into_iter().filter(|((at, ..), _)| at.ms() >= from);
     Ok(wanted.map(|(_, fill)| fill).collect())
 }
 

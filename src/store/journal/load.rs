@@ -12,7 +12,7 @@ use crate::domain::instrument::Symbol;
 use crate::domain::order::Order;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
-use crate::engine::booked::{BOOKED_MIN, BookedTrade, Moved};
+use crate::engine::booked::{BOOKED_MIN, BookedTrade, Moved, kept_since};
 use crate::engine::orders::{ENDED_MAX, ENDED_MIN};
 use crate::engine::state::{DurableState, External, SavedAccount};
 use crate::engine::turn::PositionRow;
@@ -67,7 +67,7 @@ pub fn load_account(
             positions: rows.positions()?,
             working: rows.working()?,
             ended: rows.ended(durable.retold_since())?,
-            booked: rows.booked(durable.retold_since())?,
+            booked: rows.booked(kept_since(durable.retold_since()))?,
             durable,
         },
         last_cycle_at: last_cycle_at
@@ -184,6 +184,7 @@ impl LifeRows<'_> {
                 Ok(BookedTrade {
                     symbol: column::parsed(row, "symbol")?,
                     trade_id: TradeId(row.get("trade_id")?),
+                    order: Some(order.clone()),
                     at: column::timestamp(row, "at")?,
                     moved: Moved::by_fill(&order, side, position_side, column::parsed(row, "qty")?),
                 })

@@ -139,7 +139,7 @@ fn record_one(
     }
 }
 
-/// Refused by the primary key when the trade was booked before: the turn fails rather than booking it twice.
+/// Refused by the primary key when the trade was booked for its order before: the turn fails rather than booking it twice.
 fn write_fill(conn: &Connection, account: AccountId, booked: &BookedFill) -> Result<(), StoreError> {
     let fill = &booked.fill;
     let (in_kind, fee_price) = match fill.fee.paid() {

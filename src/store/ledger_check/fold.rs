@@ -209,9 +209,10 @@ fn booked(conn: &Connection, account: &AccountRow) -> Result<Vec<Booked>, StoreE
     })?;
     let mut fills = rows.collect::<Result<Vec<_>, _>>()?;
     if let Some(Ok(book)) = &account.book {
-        let known: BTreeSet<(Symbol, TradeId)> =
-            fills.iter().map(|booked| (booked.fill.symbol.clone(), booked.fill.trade_id.clone())).collect();
-        let is_pending = |fill: &&Fill| !known.contains(&(fill.symbol.clone(), fill.trade_id.clone()));
+        let key = |fill: &Fill| (fill.symbol.clone(), fill.trade_id.clone(), fill.client_order_id.clone());
+        let known: BTreeSet<(Symbol, TradeId, ClientOrderId)> =
+            fills.iter().map(|booked| key(&booked.fill)).collect();
+        let is_pending = |fill: &&Fill| !known.contains(&key(fill));
         let pending = book.fills.iter().filter(is_pending);
         fills.extend(pending.map(|fill| Booked {
             fill: fill.clone(),

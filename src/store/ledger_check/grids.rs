@@ -44,8 +44,8 @@ impl LineRow {
     }
 }
 
-/// The history by trade: a trade that opened several lines has a row for each.
-type History = BTreeMap<String, Vec<LineRow>>;
+/// The history by trade and order: a trade that opened several lines has a row for each.
+type History = BTreeMap<(String, ClientOrderId), Vec<LineRow>>;
 
 fn history(conn: &Connection, bot: u32) -> Result<History, StoreError> {
     let mut statement =
@@ -53,7 +53,8 @@ fn history(conn: &Connection, bot: u32) -> Result<History, StoreError> {
     let mut rows = statement.query([bot])?;
     let mut history = History::new();
     while let Some(row) = rows.next()? {
-        history.entry(row.get("trade_id")?).or_default().push(LineRow::read(row)?);
+        let of_line = LineRow::read(row)?;
+        history.entry((row.get("trade_id")?, of_line.order.clone())).or_default().push(of_line);
     }
     Ok(history)
 }
@@ -160,13 +161,14 @@ impl Findings<'_> {
             let key = booked.fill.client_order_id.key();
             match key.and_then(|key| Some((key.purpose, key.line()?))) {
                 Some((purpose, line)) => {
-                    let rows = history.remove(&booked.fill.trade_id.0).unwrap_or_default();
+                    let trade = (booked.fill.trade_id.0.clone(), booked.fill.client_order_id.clone());
+                    let rows = history.remove(&trade).unwrap_or_default();
                     self.line_fill(&bot.name, &booked.fill, (purpose, line), &rows, &mut replay);
                 }
                 None => replay.trim(booked.fill.position_side),
             }
         }
-        for trade in history.into_keys() {
+        for (trade, _) in history.into_keys() {
             self.add(
                 GRIDS,
                 &format!("fill {trade} of grid {}", bot.name),

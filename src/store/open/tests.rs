@@ -178,6 +178,61 @@ fn orders_keep_their_steps_and_accounts_their_state_when_orders_get_numbers() {
 }
 
 #[test]
+fn fills_keep_all_they_say_when_both_sides_of_a_trade_may_be_ours() {
+    let scratch = Scratch::empty();
+    let path = old_database(&scratch, 16);
+    let conn = connect(&path, OpenMode::ReadWrite).unwrap();
+    let insert = |trade: &str, order: &str| {
+        format!(
+            "INSERT INTO fills VALUES (1, 'BTCUSDT', '{trade}', '{order}', NULL, 'p', 'buy', 'long', '100', '1', '0.1',
+                 'BNB', 'maker', '2', 0, 7, 3, 1, '600')"
+        )
+    };
+    conn.execute_batch(&format!("{}; {}", insert("T1", "tfa"), insert("P9/2", "tfb"))).unwrap();
+    let bot = crate::store::bots::NewBot {
+        account_id: crate::domain::ids::AccountId::new(1),
+        strategy_id: None,
+        name: "ladder".to_owned(),
+        bot_type: crate::domain::kind::BotType::Grid,
+        settings: crate::engine::settings::BotSettings::default(),
+    };
+    let bot = crate::store::bots::insert(&conn, &bot, Timestamp::from_ms(1)).unwrap();
+    let grid = crate::engine::grid::fixtures::plain(("90", "110"), 5, "200");
+    crate::store::grid_configs::put(&conn, bot, &grid, "50".parse().unwrap()).unwrap();
+    let insert_line = |order: &str| {
+        format!(
+            "INSERT INTO grid_fills (grid_config_id, grid_index, client_order_id, trade_id, side, price, qty, fee, profit,
+                 dry_run, at) VALUES ({bot}, 1, '{order}', 'T1', 'buy', '95', '1', '0.1', '4', 0, 7)"
+        )
+    };
+    conn.execute_batch(&insert_line("tfa")).unwrap();
+    let text =
+        |conn: &Connection, sql: &str| -> String { conn.query_row(sql, [], |row| row.get(0)).unwrap() };
+    let rows = "SELECT (SELECT json_group_array(concat_ws(',', account_id, symbol, trade_id, client_order_id, bot_id,
+            position_id, side, position_side, price, qty, fee, fee_asset, liquidity, realized_pnl, dry_run, at, number,
+            fee_in_kind, fee_price)) FROM fills)
+        || (SELECT json_group_array(concat_ws(',', id, grid_config_id, grid_index, client_order_id, trade_id, side, price,
+            qty, fee, profit, dry_run, at)) FROM grid_fills)";
+    let indexes = "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema
+        WHERE (tbl_name = 'fills' OR tbl_name = 'grid_fills') AND sql IS NOT NULL AND name <> 'fills_forced' ORDER BY name)";
+    let before = (text(&conn, rows), text(&conn, indexes));
+    drop(conn);
+
+    Store::migrate(&path).unwrap();
+    let store = Store::open(&path, OpenMode::ReadWrite).unwrap();
+    let conn = store.conn();
+    assert_eq!((text(conn, rows), text(conn, indexes)), before);
+    let is_taken = |sql: &str| conn.execute_batch(sql).is_ok();
+    assert!(is_taken(&insert("T1", "tfb")) && is_taken(&insert_line("tfb")), "the other side of the trade");
+    assert!(!is_taken(&insert("T1", "tfa")) && !is_taken(&insert_line("tfa")), "a repeat");
+    assert!(!is_taken(&insert("P9/2", "tfc")), "a forced close has another order each time");
+    assert!(!is_taken("UPDATE grid_fills SET profit = '9'"), "append-only");
+    assert_eq!(text(conn, "SELECT group_concat(integrity_check) FROM pragma_integrity_check"), "ok");
+    conn.execute_batch("DELETE FROM accounts").unwrap();
+    assert_eq!(text(conn, "SELECT CAST(count(*) AS TEXT) FROM fills"), "0", "fills go with their account");
+}
+
+#[test]
 fn a_killed_migration_can_be_run_again() {
     let scratch = Scratch::empty();
     let path = old_database(&scratch, 2);

@@ -249,6 +249,29 @@ async fn fills_are_asked_for_order_by_order() {
 }
 
 #[tokio::test]
+async fn two_orders_of_the_account_that_trade_with_each_other_both_have_their_fill() {
+    let trade = r#"{"uuid":"t1","price":"50000000","volume":"0.02","funds":"1000000",
+        "created_at":"2023-11-15T07:13:20+09:00"}"#;
+    let other = row("done", "0.02", trade)
+        .replace(id(0).as_str(), id(1).as_str())
+        .replace("\"u1\"", "\"u2\"")
+        .replace("bid", "ask");
+    let (mut account, script) = account(vec![
+        ("GET /v1/orders/open?market=KRW-BTC&", 200, "[]".to_owned()),
+        ("GET /v1/orders/closed?market=KRW-BTC&", 200, format!("[{},{other}]", row("done", "0.02", ""))),
+        ("GET /v1/order?uuid=u1", 200, row("done", "0.02", trade)),
+        ("GET /v1/order?uuid=u2", 200, other.clone()),
+    ])
+    .await;
+    let since = Timestamp::from_ms(NOW - 500);
+    let sweep = FillSweep { since, symbols: [symbol("KRW-BTC")].into(), ..FillSweep::default() };
+    let fills = account.fills_since(&sweep).await.unwrap();
+    let of = |fill: &ReportedFill, leg| matches!(fill, ReportedFill::Ours(fill) if fill.client_order_id == id(leg));
+    assert!(matches!(&fills[..], [one, two] if of(one, 0) && of(two, 1)), "{fills:?}");
+    script.done();
+}
+
+#[tokio::test]
 async fn the_owner_hears_in_time_that_a_key_ends() {
     let keys =
         |until: &str| ("GET /v1/api_keys", 200, format!(r#"[{{"access_key":"key","expire_at":"{until}"}}]"#));
