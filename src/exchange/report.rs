@@ -61,7 +61,7 @@ pub struct OpenOrders {
 /// Which fills are asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FillSweep {
-    /// Everything from here on is wanted, by the exchange's time.
+    /// Everything from here on is wanted, by our clock: each exchange is asked by its own.
     pub since: Timestamp,
     /// The last fill that was booked, for an exchange that tells fills in one order and forgets none.
     pub after: Option<TradeId>,

@@ -27,8 +27,9 @@ impl BinanceExchange {
             }
         }
         let mut fills = Vec::new();
+        let since = self.rest.line().clock().to_server(sweep.since);
         for symbol in &sweep.symbols {
-            let trades = self.trades_since(symbol, sweep.since).await?;
+            let trades = self.trades_since(symbol, since).await?;
             self.attribute(symbol, trades, sweep, &mut fills).await?;
         }
         fills.sort_by_key(|(at, _)| *at);

@@ -39,15 +39,16 @@ impl BitgetExchange {
                 self.links.note_ours(exchange_order_id, id);
             }
         }
-        let now = self.rest.line().clock().now();
+        let clock = self.rest.line().clock();
+        let (since, now) = (clock.to_server(sweep.since), clock.now());
         let mut executions = Vec::new();
-        for window in Window::since(sweep.since, now, FILLS_SPAN) {
+        for window in Window::since(since, now, FILLS_SPAN) {
             let rows: Vec<FillRow> = self
                 .all_pages(|before| calls::fills(window, before), |row: &FillRow| row.trade_id.as_str())
                 .await?;
             let read = rows.iter().filter_map(|row| Execution::from_rest(row).transpose());
             let read = read.collect::<Result<Vec<_>, BadField>>()?;
-            executions.extend(read.into_iter().filter(|execution| execution.at >= sweep.since));
+            executions.extend(read.into_iter().filter(|execution| execution.at >= since));
         }
         self.link(&executions, plans).await?;
         executions.sort_by(|a, b| (a.at, &a.trade_id).cmp(&(b.at, &b.trade_id)));

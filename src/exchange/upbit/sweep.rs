@@ -48,11 +48,12 @@ pub(super) fn only_market(symbols: &BTreeSet<Symbol>) -> Option<&str> {
 
 pub(super) async fn fills_since(rest: &Rest, sweep: &FillSweep) -> Result<Vec<ReportedFill>, ExchangeError> {
     let market = only_market(&sweep.symbols);
+    let since = rest.line().clock().to_server(sweep.since);
     let ours: BTreeMap<&str, &ClientOrderId> =
         sweep.orders.iter().map(|((_, id), uuid)| (uuid.as_str(), id)).collect();
     let mut candidates: BTreeSet<String> = sweep.orders.values().cloned().collect();
     let open = open_rows(rest, market).await?;
-    let ended = ended_rows(rest, market, sweep.since).await?;
+    let ended = ended_rows(rest, market, since).await?;
     let is_filled = |row: &&OrderRow| !row.executed().is_zero() && convert::is_traded(&row.market);
     candidates.extend(open.iter().chain(&ended).filter(is_filled).map(|row| row.uuid.clone()));
     let mut found = BTreeMap::new();
@@ -70,7 +71,7 @@ pub(super) async fn fills_since(rest: &Rest, sweep: &FillSweep) -> Result<Vec<Re
             found.insert((at, trade_id, uuid.clone()), fill);
         }
     }
-    let from = sweep.since.ms().div_euclid(SECOND) * SECOND;
+    let from = since.ms().div_euclid(SECOND) * SECOND;
     let wanted = found.into_iter().filter(|((at, ..), _)| at.ms() >= from);
     Ok(wanted.map(|(_, fill)| fill).collect())
 }

@@ -194,6 +194,19 @@ async fn fills_of_a_triggered_condition_are_attributed_to_it() {
 }
 
 #[tokio::test]
+async fn fills_are_asked_for_by_the_exchanges_clock() {
+    let mut rig = rig(&[(200, "[]")]).await;
+    // Ours is five minutes ahead.
+    let now = Timestamp::from_ms(NOW);
+    rig.exchange.rest.line().clock().learn(now, now, Timestamp::from_ms(NOW - 300_000));
+    let since = Timestamp::from_ms(NOW - 120_000);
+    let sweep = FillSweep { since, symbols: [btc()].into(), ..FillSweep::default() };
+    assert_eq!(patiently(rig.exchange.fills_since(&sweep)).await, Ok(Vec::new()));
+    let requests = rig.server.requests();
+    assert!(requests[0].contains(&format!("startTime={}&", NOW - 420_000)), "{}", requests[0]);
+}
+
+#[tokio::test]
 async fn an_order_of_another_symbol_or_a_condition_of_the_same_number_takes_no_fill() {
     let trade = "[{\"id\":5,\"orderId\":77,\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"price\":\"44990\",\
         \"qty\":\"0.01\",\"commission\":\"0.2\",\"commissionAsset\":\"USDT\",\"maker\":false,\"time\":1699999999000}]";

@@ -71,6 +71,20 @@ async fn fills_are_told_apart_and_those_of_a_triggered_stop_are_ours() {
     assert_eq!(counterpart.asked("/order/detail").len(), 1);
 }
 
+#[tokio::test]
+async fn fills_are_asked_for_by_the_exchanges_clock() {
+    let fills = success(&json!({"fillList": [fill("1", "100", "open")]}));
+    let (mut exchange, counterpart) = account(PositionMode::Hedge, answers([("/order/fills", fills)])).await;
+    // Ours is five minutes ahead: the fill, two minutes ago by the exchange's, was three minutes from now by ours.
+    let now = Timestamp::from_ms(NOW);
+    exchange.rest.line().clock().learn(now, now, Timestamp::from_ms(NOW - 300_000));
+    let entry = id(0, Purpose::Entry);
+    let sweep = FillSweep { since: now.minus(DurationMs::from_secs(60)), ..sweep_of([(&entry, "100")]) };
+    assert_eq!(exchange.fills_since(&sweep).await.unwrap().len(), 1);
+    let asked = counterpart.asked("/order/fills");
+    assert!(asked[0].contains(&format!("startTime={}", NOW - 360_000)), "{asked:?}");
+}
+
 /// What our orders are called, of the symbol of the fills.
 fn sweep_of<const N: usize>(orders: [(&ClientOrderId, &str); N]) -> FillSweep {
     let symbol = Symbol::try_new("BTCUSDT").unwrap();

@@ -272,6 +272,26 @@ async fn two_orders_of_the_account_that_trade_with_each_other_both_have_their_fi
 }
 
 #[tokio::test]
+async fn fills_are_asked_for_by_the_exchanges_clock() {
+    let trade = r#"{"uuid":"t1","price":"50000000","volume":"0.02","funds":"1000000",
+        "created_at":"2023-11-15T07:13:20+09:00"}"#;
+    let done = row("done", "0.02", trade);
+    let (mut account, script) = account(vec![
+        ("GET /v1/orders/open?", 200, "[]".to_owned()),
+        ("GET /v1/orders/closed?", 200, format!("[{done}]")),
+        ("GET /v1/order?uuid=u1", 200, done.clone()),
+    ])
+    .await;
+    // Ours is five minutes ahead, and says so much more.
+    let now = Timestamp::from_ms(NOW);
+    account.rest.line().clock().learn(now, now, Timestamp::from_ms(NOW - 300_000));
+    let since = Timestamp::from_ms(NOW + 240_000);
+    let sweep = FillSweep { since, symbols: [symbol("KRW-BTC")].into(), ..FillSweep::default() };
+    assert_eq!(account.fills_since(&sweep).await.unwrap().len(), 1);
+    script.done();
+}
+
+#[tokio::test]
 async fn the_owner_hears_in_time_that_a_key_ends() {
     let keys =
         |until: &str| ("GET /v1/api_keys", 200, format!(r#"[{{"access_key":"key","expire_at":"{until}"}}]"#));
