@@ -60,8 +60,11 @@ pub trait SocketProtocol: Send {
     fn is_ready_at_once(&self) -> bool;
 
     /// Takes in one text frame (or a binary one that holds text). Frames that mean nothing to us are `Ok` and add
-    /// nothing; one that cannot be read is an error: it is counted and told, and the connection goes on.
+    /// nothing; one that cannot be read is an error: it is counted and logged, and the connection goes on.
     fn hear(&mut self, text: &str, heard: &mut Vec<Heard<Self::Event>>) -> Result<(), BadFrame>;
+
+    /// Whether each frame counts: one that cannot be read is then told to the owner as something lost.
+    fn tells_all(&self) -> bool;
 
     /// What must be done besides from time to time (renewing a listen key); called about every minute. An error makes
     /// the connection be renewed.

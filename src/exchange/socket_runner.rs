@@ -153,6 +153,12 @@ impl<E> Shared<E> {
         }
     }
 
+    /// The connection goes on, but something that was told on it is not known.
+    fn lost(&self, reason: &str) {
+        self.inbox.push(SocketNews::Down { reason: reason.to_owned() });
+        self.inbox.push(SocketNews::Up);
+    }
+
     fn down(&self, reason: String) {
         self.is_up.store(false, Ordering::Relaxed);
         self.inbox.push(SocketNews::Down { reason });

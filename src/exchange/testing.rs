@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -73,6 +74,26 @@ impl Sleep for ManualClock {
 
     fn now(&self) -> Timestamp {
         self.0.lock().unwrap().now
+    }
+}
+
+/// Each look at it is a second later than the one before.
+pub(crate) struct PassingTime(AtomicI64);
+
+impl PassingTime {
+    /// The first look is at this time.
+    pub(crate) fn from(ms: i64) -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(ms)))
+    }
+}
+
+impl Sleep for PassingTime {
+    fn sleep(&self, _duration: DurationMs) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(self.0.fetch_add(1_000, Ordering::Relaxed))
     }
 }
 

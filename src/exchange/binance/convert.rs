@@ -297,14 +297,14 @@ pub fn ticker(answer: &TickerAnswer) -> Result<Option<Ticker>, Unreadable> {
     Ok(Some(Ticker { symbol, last, quote_volume_24h: Quote::try_new(answer.quote_volume.0)? }))
 }
 
-/// A candle that has closed by `now`; the last one of an answer is normally still open.
+/// A candle that has closed by `at`; the last one of an answer is normally still open.
 pub fn closed_candle(
     kline: &KlineAnswer,
     timeframe: Timeframe,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Option<Result<Candle, Unreadable>> {
     let open_time = kline.open_time.0;
-    let is_closed = open_time.plus(timeframe.duration()) <= now;
+    let is_closed = open_time.plus(timeframe.duration()) <= at;
     is_closed.then(|| candle(open_time, kline.prices, kline.volume))
 }
 

@@ -38,9 +38,10 @@ impl BinanceMarket {
         let bars = until.since(*from).ms().div_euclid(length.ms().max(1)).saturating_add(1);
         let limit = usize::try_from(bars).unwrap_or(0).clamp(1, KLINES_MAX);
         let call = calls::klines(symbol, *timeframe, limit, Some((*from, until)));
+        // What closed while the answer was on its way is not closed in it.
+        let asked_at = self.rest.line().clock().now();
         let klines: Vec<KlineAnswer> = self.rest.ask(call).await?;
-        let now = self.rest.line().clock().now();
-        let closed = klines.iter().filter_map(|kline| convert::closed_candle(kline, *timeframe, now));
+        let closed = klines.iter().filter_map(|kline| convert::closed_candle(kline, *timeframe, asked_at));
         Ok(closed.collect::<Result<_, _>>()?)
     }
 }
@@ -99,5 +100,42 @@ impl MarketData for BinanceMarket {
             Box::new(CandleSocket::new(&self.socket_url, part))
         };
         series.chunks(STREAMS_MAX).map(socket).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::time::DurationMs;
+    use crate::exchange::Sleep;
+    use crate::exchange::egress::Egress;
+    use crate::exchange::governor::Governor;
+    use crate::exchange::http::HttpClient;
+    use crate::exchange::server_clock::ServerClock;
+    use crate::exchange::testing::{LoopbackServer, PassingTime, Reply, patiently};
+
+    #[tokio::test]
+    async fn a_candle_that_closes_while_it_is_asked_for_is_not_closed() {
+        const NOW: i64 = 1_700_000_040_000;
+        let body = r#"[[1699999920000,"1","1","1","1","5"],[1699999980000,"1","1","1","1","5"]]"#;
+        let server = LoopbackServer::start(vec![Reply::text(200, "", body)]).await;
+        let http = HttpClient::new(&Egress::Direct, &server.url(), DurationMs::from_secs(5)).unwrap();
+        let time: Arc<dyn Sleep> = PassingTime::from(NOW - 60_000);
+        let governor = Governor::new(ExchangeKind::Binance, "direct", calls::LIMITS, Arc::clone(&time));
+        let line =
+            |time| Line::new(http.clone(), Arc::clone(&governor), Arc::new(ServerClock::new(time)), None);
+        // It is half a second before the minute ends, and later with each look at the clock.
+        let market = BinanceMarket::new(line(PassingTime::from(NOW - 500)), "ws://127.0.0.1:9");
+        let query = CandleQuery {
+            symbol: "BTCUSDT".parse().unwrap(),
+            timeframe: Timeframe::M1,
+            from: Timestamp::from_ms(NOW - 120_000),
+            until: Timestamp::from_ms(NOW),
+        };
+        let candles = patiently(market.candles(&query)).await.unwrap();
+        let opened: Vec<i64> = candles.iter().map(|candle| candle.open_time.ms()).collect();
+        assert_eq!(opened, [NOW - 120_000]);
     }
 }

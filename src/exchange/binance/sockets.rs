@@ -9,6 +9,7 @@ use super::frames::{AccountFrame, MarketFrame, account_frame, market_frame};
 use super::rest::{Done, Rest};
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::Answer;
+use crate::exchange::error::ExchangeError;
 use crate::exchange::market_data::{MarketEvent, Series};
 use crate::exchange::socket::{BadFrame, Heard, Keepalive, Ping, SocketProtocol, SocketTarget};
 
@@ -23,8 +24,8 @@ const KEEPALIVE: Keepalive = Keepalive {
     lifetime_max: DurationMs::from_secs(23 * 3_600),
 };
 
-/// A listen key is valid for an hour and prolonged at half of it. While it is valid, a failure to prolong it is no
-/// reason to give the connection up.
+/// A listen key is valid for an hour and prolonged at half of it. While it is valid, that the exchange does not answer is
+/// no reason to give the connection up.
 const PROLONG_AFTER: DurationMs = DurationMs::from_secs(30 * 60);
 const VALID_FOR: DurationMs = DurationMs::from_secs(55 * 60);
 
@@ -67,6 +68,10 @@ impl SocketProtocol for CandleSocket {
             MarketFrame::Other => {}
         }
         Ok(())
+    }
+
+    fn tells_all(&self) -> bool {
+        false
     }
 
     fn tend(&mut self) -> Answer<'_, ()> {
@@ -122,6 +127,10 @@ impl SocketProtocol for AccountSocket {
         Ok(())
     }
 
+    fn tells_all(&self) -> bool {
+        true
+    }
+
     fn tend(&mut self) -> Answer<'_, ()> {
         Box::pin(async move {
             let age = self.rest.now().since(self.prolonged_at);
@@ -130,6 +139,10 @@ impl SocketProtocol for AccountSocket {
             }
             match self.rest.ask::<Done>(calls::prolong_listen_key()).await {
                 Ok(Done {}) => self.prolonged_at = self.rest.now(),
+                // It is of no more use, however long it should be: the connection tells nothing from here on.
+                Err(failure) if matches!(failure.error, ExchangeError::Refused { .. }) => {
+                    return Err(failure.error);
+                }
                 Err(failure) if age >= VALID_FOR => return Err(failure.error),
                 // Tried again the next time.
                 Err(_) => {}
@@ -140,5 +153,44 @@ impl SocketProtocol for AccountSocket {
 
     fn keepalive(&self) -> Keepalive {
         KEEPALIVE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::ids::AccountId;
+    use crate::domain::kind::ExchangeKind;
+    use crate::domain::secret::Secret;
+    use crate::exchange::binance::sign::{Credentials, Signer};
+    use crate::exchange::egress::Egress;
+    use crate::exchange::governor::Governor;
+    use crate::exchange::http::HttpClient;
+    use crate::exchange::line::Line;
+    use crate::exchange::server_clock::ServerClock;
+    use crate::exchange::testing::{LoopbackServer, ManualClock, Reply, patiently};
+
+    #[tokio::test]
+    async fn a_listen_key_that_is_not_prolonged_is_given_up_only_when_it_is_refused() {
+        let gone = r#"{"code":-1125,"msg":"This listenKey does not exist."}"#;
+        let answers = [(200, r#"{"listenKey":"k"}"#), (502, "<html>"), (400, gone)];
+        let replies = answers.iter().map(|(status, body)| Reply::text(*status, "", body)).collect();
+        let server = LoopbackServer::start(replies).await;
+        let clock = ManualClock::at(0);
+        let http = HttpClient::new(&Egress::Direct, &server.url(), DurationMs::from_secs(5)).unwrap();
+        let governor = Governor::new(ExchangeKind::Binance, "direct", calls::LIMITS, clock.clone());
+        let server_clock = Arc::new(ServerClock::new(clock.clone()));
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let credentials = Credentials { api_key: secret("key"), api_secret: secret("secret") };
+        let signer = Signer::try_new(&credentials).unwrap();
+        let rest = Rest::new(Line::new(http, governor, server_clock, Some(AccountId::new(7))), Some(signer));
+        let mut socket = AccountSocket::new(rest, "ws://127.0.0.1:9".to_owned());
+        assert!(patiently(socket.target()).await.unwrap().url.ends_with("listenKey=k"));
+        clock.advance(PROLONG_AFTER.ms());
+        assert_eq!(patiently(socket.tend()).await, Ok(()), "it is still valid");
+        assert!(matches!(patiently(socket.tend()).await, Err(ExchangeError::Refused { .. })));
+        assert_eq!(server.requests().len(), 3);
     }
 }

@@ -98,6 +98,10 @@ impl SocketProtocol for MarketSocket {
         Ok(())
     }
 
+    fn tells_all(&self) -> bool {
+        false
+    }
+
     fn tend(&mut self) -> Answer<'_, ()> {
         Box::pin(ready(Ok(())))
     }
@@ -152,6 +156,10 @@ impl SocketProtocol for PrivateSocket {
             Frame::Pong => {}
         }
         Ok(())
+    }
+
+    fn tells_all(&self) -> bool {
+        true
     }
 
     fn tend(&mut self) -> Answer<'_, ()> {

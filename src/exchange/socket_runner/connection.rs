@@ -191,6 +191,10 @@ impl<E: Send + 'static> Runner<E> {
                 say(&*self.sleep, socket, ping).await
             }
             Duty::Tend => self.protocol.tend().await.map_err(|error| End::failed(error.to_string())),
+            Duty::TellLoss => {
+                self.shared.lost("a frame could not be read");
+                Ok(())
+            }
             Duty::GiveUp { reason } => Err(End::failed(reason)),
             Duty::Renew => {
                 Err(End { reason: "renewed before the exchange ends it".to_owned(), is_renewal: true })
@@ -205,10 +209,13 @@ impl<E: Send + 'static> Runner<E> {
         schedule: &mut Schedule,
     ) -> Result<(), End> {
         match frame.ok_or_else(|| End::failed("the connection was closed"))?? {
-            Message::Text(text) => self.hear(&text),
+            Message::Text(text) => self.hear(&text, schedule),
             Message::Binary(bytes) => match std::str::from_utf8(&bytes) {
-                Ok(text) => self.hear(text),
-                Err(_) => self.note_bad_frame(&BadFrame { reason: "a binary frame is not UTF-8".to_owned() }),
+                Ok(text) => self.hear(text, schedule),
+                Err(_) => {
+                    let bad = BadFrame { reason: "a binary frame is not UTF-8".to_owned() };
+                    self.note_bad_frame(&bad, schedule);
+                }
             },
             Message::Close(frame) => {
                 let told =
@@ -233,14 +240,17 @@ impl<E: Send + 'static> Runner<E> {
         Ok(())
     }
 
-    fn hear(&mut self, text: &str) {
+    fn hear(&mut self, text: &str, schedule: &mut Schedule) {
         if let Err(bad) = self.protocol.hear(text, &mut self.heard) {
-            self.note_bad_frame(&bad);
+            self.note_bad_frame(&bad, schedule);
         }
     }
 
     /// Told in the log, ever more rarely: a changed format makes every frame a bad one.
-    fn note_bad_frame(&mut self, bad: &BadFrame) {
+    fn note_bad_frame(&self, bad: &BadFrame, schedule: &mut Schedule) {
+        if self.protocol.tells_all() {
+            schedule.lost(self.sleep.now());
+        }
         let count = self.shared.bad_frames.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         if count.is_power_of_two() {
             tracing::warn!(count, "{bad}");

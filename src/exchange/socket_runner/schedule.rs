@@ -6,6 +6,8 @@ use crate::exchange::socket::Keepalive;
 /// Logging in and subscribing take at most so long.
 const READY_WITHIN: DurationMs = DurationMs::from_secs(30);
 const TEND_EVERY: DurationMs = DurationMs::from_secs(60);
+/// A loss has its owner ask for everything: where every frame is one, that must not be all it does.
+const LOSS_TOLD_EVERY: DurationMs = DurationMs::from_secs(10);
 /// Part of the lifetime by which connections that began together are spread.
 const LIFETIME_SPREAD: i64 = 8;
 
@@ -20,13 +22,21 @@ pub(super) struct Schedule {
     ends_at: Timestamp,
     /// `None`: it is ready.
     ready_by: Option<Timestamp>,
+    /// When it is told that something was lost; `None`: nothing was.
+    loss_at: Option<Timestamp>,
+    /// Not earlier than then.
+    loss_from: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Duty {
     Ping,
     Tend,
-    GiveUp { reason: &'static str },
+    /// Something that was heard could not be read.
+    TellLoss,
+    GiveUp {
+        reason: &'static str,
+    },
     Renew,
 }
 
@@ -45,6 +55,8 @@ impl Schedule {
             tend_at: now.plus(TEND_EVERY).minus(part(TEND_EVERY)),
             ends_at: now.plus(lifetime),
             ready_by: Some(now.plus(READY_WITHIN)),
+            loss_at: None,
+            loss_from: now,
         }
     }
 
@@ -56,11 +68,18 @@ impl Schedule {
         self.ready_by = None;
     }
 
+    /// Something that was heard could not be read. Before it is ready nobody relies on it.
+    pub(super) fn lost(&mut self, now: Timestamp) {
+        if self.ready_by.is_none() {
+            self.loss_at = self.loss_at.or(Some(self.loss_from.max(now)));
+        }
+    }
+
     /// When there is something to do at the earliest, if nothing is heard until then.
     pub(super) fn next(&self) -> Timestamp {
         let silent_at = self.heard_at.plus(self.keepalive.silence_max);
         let next = self.ping_at.min(self.tend_at).min(self.ends_at).min(silent_at);
-        self.ready_by.map_or(next, |ready_by| next.min(ready_by))
+        [self.ready_by, self.loss_at].into_iter().flatten().fold(next, Timestamp::min)
     }
 
     /// One thing that is due now; asked again until there is none.
@@ -74,6 +93,11 @@ impl Schedule {
         }
         if self.ends_at <= now {
             return Some(Duty::Renew);
+        }
+        if self.loss_at.is_some_and(|loss_at| loss_at <= now) {
+            self.loss_at = None;
+            self.loss_from = now.plus(LOSS_TOLD_EVERY);
+            return Some(Duty::TellLoss);
         }
         if self.ping_at <= now {
             self.ping_at = now.plus(self.keepalive.every);
@@ -93,6 +117,8 @@ impl Schedule {
         self.tend_at = self.tend_at.min(now.plus(TEND_EVERY));
         self.ends_at = self.ends_at.min(now.plus(self.lifetime));
         self.ready_by = self.ready_by.map(|ready_by| ready_by.min(now.plus(READY_WITHIN)));
+        self.loss_from = self.loss_from.min(now.plus(LOSS_TOLD_EVERY));
+        self.loss_at = self.loss_at.map(|loss_at| loss_at.min(now.plus(LOSS_TOLD_EVERY)));
     }
 }
 

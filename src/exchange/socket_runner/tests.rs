@@ -22,6 +22,7 @@ struct FewWords {
     keepalive: Keepalive,
     is_ready_at_once: bool,
     tend_fails: bool,
+    tells_all: bool,
     connections: u32,
 }
 
@@ -54,6 +55,10 @@ impl SocketProtocol for FewWords {
         Ok(())
     }
 
+    fn tells_all(&self) -> bool {
+        self.tells_all
+    }
+
     fn tend(&mut self) -> Answer<'_, ()> {
         let fails = self.tend_fails;
         Box::pin(async move {
@@ -83,13 +88,22 @@ impl Rig {
         let keepalive =
             Keepalive { every: day, ping: Ping::Text("ping"), silence_max: day, lifetime_max: day };
         let http = HttpClient::new(&Egress::Direct, "http://unused.test", DurationMs::from_secs(10)).unwrap();
-        let protocol = FewWords { url, keepalive, is_ready_at_once: true, tend_fails: false, connections: 0 };
+        let protocol = FewWords {
+            url,
+            keepalive,
+            is_ready_at_once: true,
+            tend_fails: false,
+            tells_all: false,
+            connections: 0,
+        };
         Self { clock: ManualClock::at(0), listener, http, gate: None, protocol }
     }
 
     fn spawn(&self) -> SocketHandle<String> {
-        let FewWords { ref url, keepalive, is_ready_at_once, tend_fails, connections } = self.protocol;
-        let protocol = FewWords { url: url.clone(), keepalive, is_ready_at_once, tend_fails, connections };
+        let FewWords { ref url, keepalive, is_ready_at_once, tend_fails, tells_all, connections } =
+            self.protocol;
+        let url = url.clone();
+        let protocol = FewWords { url, keepalive, is_ready_at_once, tend_fails, tells_all, connections };
         let sleep = Arc::clone(&self.clock) as Arc<dyn Sleep>;
         SocketRunner::spawn(self.http.clone(), Box::new(protocol), sleep, self.gate.as_ref())
     }
@@ -152,6 +166,21 @@ async fn it_is_up_when_the_exchange_has_confirmed_and_carries_events() {
     assert_eq!(text(&mut served).await, "subscribe");
     assert!(handle.is_up());
     assert_eq!(handle.bad_frames(), 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_where_each_frame_counts_has_the_owner_ask_anew() {
+    let mut rig = Rig::new().await;
+    rig.protocol.tells_all = true;
+    let mut handle = rig.spawn();
+    let mut served = rig.greeted("hello 1").await;
+    assert_eq!(rig.news(&mut handle).await, SocketNews::Up);
+    say(&mut served, &["?"]).await;
+    assert_eq!(rig.down(&mut handle).await, "a frame could not be read");
+    assert_eq!(rig.news(&mut handle).await, SocketNews::Up);
+    say(&mut served, &["still here"]).await;
+    assert_eq!(rig.news(&mut handle).await, event("still here"));
+    assert!(handle.is_up());
 }
 
 #[tokio::test]

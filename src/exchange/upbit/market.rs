@@ -77,12 +77,13 @@ impl UpbitMarket {
             code: "no_such_candles".to_owned(),
             reason: format!("timeframe {} is none of this exchange's", query.timeframe),
         })?;
+        // What closed while the answer was on its way is not closed in it.
+        let asked_at = self.rest.line().clock().now();
         let rows: Vec<CandleRow> = self.rest.ask(&call).await?;
-        let now = self.rest.line().clock().now();
         let mut candles = Vec::with_capacity(rows.len());
         for row in rows.iter().rev() {
             let candle = convert::candle(row, query.timeframe)?;
-            let is_closed = candle.close_time(query.timeframe) <= now;
+            let is_closed = candle.close_time(query.timeframe) <= asked_at;
             if is_closed && (query.from..to).contains(&candle.open_time) {
                 candles.push(candle);
             }
@@ -150,5 +151,51 @@ impl MarketData for UpbitMarket {
 impl From<Unreadable> for ExchangeError {
     fn from(error: Unreadable) -> Self {
         Self::Malformed { reason: error.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::domain::time::DurationMs;
+    use crate::exchange::Sleep;
+    use crate::exchange::egress::Egress;
+    use crate::exchange::governor::Governor;
+    use crate::exchange::http::HttpClient;
+    use crate::exchange::server_clock::ServerClock;
+    use crate::exchange::testing::{LoopbackServer, PassingTime, Reply, patiently};
+
+    #[tokio::test]
+    async fn a_candle_that_closes_while_it_is_asked_for_is_not_closed() {
+        const NOW: i64 = 1_700_000_040_000;
+        let body = r#"[
+            {"candle_date_time_utc":"2023-11-14T22:13:00","opening_price":1,"high_price":1,"low_price":1,"trade_price":1,
+             "candle_acc_trade_volume":5},
+            {"candle_date_time_utc":"2023-11-14T22:12:00","opening_price":1,"high_price":1,"low_price":1,"trade_price":1,
+             "candle_acc_trade_volume":5}]"#;
+        let server = LoopbackServer::start(vec![Reply::text(200, "", body)]).await;
+        let http = HttpClient::new(&Egress::Direct, &server.url(), DurationMs::from_secs(5)).unwrap();
+        let time: Arc<dyn Sleep> = PassingTime::from(NOW - 60_000);
+        let governor = Governor::new(
+            ExchangeKind::Upbit,
+            "direct",
+            crate::exchange::upbit::rest::limits(),
+            Arc::clone(&time),
+        );
+        let line =
+            |time| Line::new(http.clone(), Arc::clone(&governor), Arc::new(ServerClock::new(time)), None);
+        // It is half a second before the minute ends, and later with each look at the clock.
+        let market = UpbitMarket::new(line(PassingTime::from(NOW - 500)), "ws://127.0.0.1:9");
+        let query = CandleQuery {
+            symbol: "KRW-BTC".parse().unwrap(),
+            timeframe: Timeframe::M1,
+            from: Timestamp::from_ms(NOW - 120_000),
+            until: Timestamp::from_ms(NOW),
+        };
+        let candles = patiently(market.candles(&query)).await.unwrap();
+        let opened: Vec<i64> = candles.iter().map(|candle| candle.open_time.ms()).collect();
+        assert_eq!(opened, [NOW - 120_000]);
     }
 }

@@ -73,6 +73,10 @@ impl SocketProtocol for MarketSocket {
         Ok(())
     }
 
+    fn tells_all(&self) -> bool {
+        false
+    }
+
     fn tend(&mut self) -> Answer<'_, ()> {
         Box::pin(ready(Ok(())))
     }
@@ -118,6 +122,10 @@ impl SocketProtocol for PrivateSocket {
             PrivateFrame::Other => {}
         }
         Ok(())
+    }
+
+    fn tells_all(&self) -> bool {
+        true
     }
 
     fn tend(&mut self) -> Answer<'_, ()> {

@@ -75,3 +75,18 @@ fn a_clock_that_was_set_back_delays_nothing() {
     assert!(schedule.next() <= at(-100_000 + 20));
     assert!(matches!(schedule.due(at(-100_000 + 51)), Some(Duty::GiveUp { .. })));
 }
+
+#[test]
+fn losses_are_told_at_once_and_then_together() {
+    let mut schedule = Schedule::new(KEEPALIVE, 0, at(0));
+    schedule.lost(at(0));
+    assert_eq!(schedule.due(at(0)), None, "nobody relies on it yet");
+    schedule.ready();
+    for secs in [1, 2, 3] {
+        schedule.lost(at(secs));
+        assert_eq!(schedule.due(at(secs)), (secs == 1).then_some(Duty::TellLoss), "{secs}");
+    }
+    assert_eq!(schedule.next(), at(11));
+    assert_eq!(schedule.due(at(11)), Some(Duty::TellLoss));
+    assert_eq!(schedule.due(at(11)), None);
+}
