@@ -13,6 +13,7 @@ use super::rest::{Done, Rest};
 use super::sign::{BadCredentials, Credentials, Signer};
 use super::sockets::AccountSocket;
 use super::stream::Stream;
+use super::sweep::Strangers;
 use super::{QUOTE_ASSET, convert};
 use crate::domain::ids::ClientOrderId;
 use crate::domain::instrument::Symbol;
@@ -70,6 +71,7 @@ pub struct BinanceExchange {
     pub(super) signer: Signer,
     pub(super) position_mode: PositionMode,
     pub(super) stream: Stream,
+    pub(super) strangers: Strangers,
     capabilities: Capabilities,
     /// What symbols were set to, until somebody changes it.
     terms: BTreeMap<Symbol, SymbolTerms>,
@@ -90,6 +92,7 @@ impl BinanceExchange {
             signer,
             position_mode,
             stream: Stream::new(socket),
+            strangers: Strangers::default(),
             capabilities: capabilities(position_mode),
             terms: BTreeMap::new(),
         })

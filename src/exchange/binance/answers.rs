@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::side::Side;
 use crate::exchange::error::ExchangeError;
-use crate::exchange::json::{DecimalText, IdText, OptionalDecimal, OptionalId, OptionalTime, TimeText};
+use crate::exchange::json::{self, DecimalText, IdText, OptionalDecimal, OptionalId, OptionalTime, TimeText};
 use crate::exchange::socket::BadFrame;
 
 /// Text of the exchange that does not say what it should.
@@ -130,7 +130,8 @@ pub struct OrderAnswer {
 
 /// A number that a stranger's condition may leave out, or write as a word such as `None`.
 pub(super) fn if_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OptionalDecimal, D::Error> {
-    Ok(OptionalDecimal::deserialize(deserializer).unwrap_or_default())
+    let text = OptionalId::deserialize(deserializer)?;
+    Ok(OptionalDecimal(text.0.and_then(|text| json::decimal(&text).ok())))
 }
 
 /// A conditional order.

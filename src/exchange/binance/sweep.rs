@@ -1,6 +1,6 @@
 //! Fills and funding from the exchange's history.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::IdSpace;
 use super::account::BinanceExchange;
@@ -14,6 +14,37 @@ use crate::domain::instrument::Symbol;
 use crate::domain::time::{DurationMs, Timestamp};
 use crate::exchange::error::ExchangeError;
 use crate::exchange::report::{ExternalCause, FillSweep, FundingPayment, ReportedFill};
+
+/// So long after a fill the exchange may not yet tell which condition has become its order.
+const LINK_DELAY_MAX: DurationMs = DurationMs::from_secs(60);
+/// Orders that are remembered.
+const STRANGERS_MAX: usize = 4_096;
+
+/// Orders in the book that are certainly not ours: asked for once, so that a sweep which is broken off goes on where it was.
+#[derive(Debug, Default)]
+pub(super) struct Strangers {
+    causes: BTreeMap<(Symbol, String), ExternalCause>,
+    /// The oldest first.
+    ages: VecDeque<(Symbol, String)>,
+}
+
+impl Strangers {
+    fn cause(&self, symbol: &Symbol, order_id: &str) -> Option<ExternalCause> {
+        self.causes.get(&(symbol.clone(), order_id.to_owned())).copied()
+    }
+
+    fn note(&mut self, symbol: &Symbol, order_id: &str, cause: ExternalCause) {
+        let key = (symbol.clone(), order_id.to_owned());
+        if self.causes.insert(key.clone(), cause).is_none() {
+            self.ages.push_back(key);
+        }
+        if self.ages.len() > STRANGERS_MAX
+            && let Some(oldest) = self.ages.pop_front()
+        {
+            self.causes.remove(&oldest);
+        }
+    }
+}
 
 impl BinanceExchange {
     pub(super) async fn sweep_fills(
@@ -72,6 +103,7 @@ impl BinanceExchange {
     ) -> Result<(), ExchangeError> {
         let mut strangers = BTreeMap::<String, ExternalCause>::new();
         let mut asked = BTreeSet::new();
+        let now = self.rest.line().clock().now();
         for trade in trades {
             let owner = match strangers.get(&trade.order_id) {
                 Some(cause) => Owner::External(*cause),
@@ -84,6 +116,10 @@ impl BinanceExchange {
                     Owner::Ours(id) => ReportedFill::Ours(trade.into_fill(id)),
                     Owner::External(cause) => {
                         strangers.insert(trade.order_id.clone(), cause);
+                        // One that a condition of ours has become may be told to be ours only later.
+                        if cause != ExternalCause::Manual || now.since(at) >= LINK_DELAY_MAX {
+                            self.strangers.note(symbol, &trade.order_id, cause);
+                        }
                         ReportedFill::External(trade.into_external(cause))
                     }
                 },
@@ -103,6 +139,9 @@ impl BinanceExchange {
     ) -> Result<Owner, ExchangeError> {
         if let Some(id) = self.stream.translator.owner(symbol, order_id) {
             return Ok(Owner::Ours(id.clone()));
+        }
+        if let Some(cause) = self.strangers.cause(symbol, order_id) {
+            return Ok(Owner::External(cause));
         }
         let order = self.order_by_id(symbol, order_id).await?;
         let owner =

@@ -25,6 +25,15 @@ pub(super) struct Links {
     orders: BTreeMap<String, Whose>,
     /// Plan orders of ours that may be triggered.
     waiting: BTreeSet<ClientOrderId>,
+    round: Round,
+}
+
+/// What was asked already, to find out whose some executions are: asking may be broken off and goes on there.
+#[derive(Debug, Default)]
+struct Round {
+    /// The newest plan orders that have ended.
+    has_searched: bool,
+    asked: BTreeSet<ClientOrderId>,
 }
 
 impl Links {
@@ -61,6 +70,28 @@ impl Links {
     /// The plan order has ended, or the order that executes it is known.
     pub(super) fn note_settled(&mut self, plan: &ClientOrderId) {
         self.waiting.remove(plan);
+    }
+
+    /// Executions are looked at that what was asked before does not tell of.
+    pub(super) fn begin_round(&mut self) {
+        self.round = Round::default();
+    }
+
+    pub(super) const fn has_searched(&self) -> bool {
+        self.round.has_searched
+    }
+
+    pub(super) const fn note_searched(&mut self) {
+        self.round.has_searched = true;
+    }
+
+    pub(super) fn note_asked(&mut self, plan: ClientOrderId) {
+        self.round.asked.insert(plan);
+    }
+
+    /// Those of `plans`, and of the waiting ones, that were not asked about yet.
+    pub(super) fn unasked(&self, plans: &BTreeSet<ClientOrderId>) -> Vec<ClientOrderId> {
+        plans.union(&self.waiting).filter(|plan| !self.round.asked.contains(plan)).cloned().collect()
     }
 
     /// Plan orders that an unknown order may execute.

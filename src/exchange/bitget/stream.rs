@@ -4,7 +4,7 @@
 //! push was lost. A fill of an order that is not known may be that of a plan order of ours: it is held back until that
 //! has been asked for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::account::BitgetExchange;
 use super::convert::{self, ReadOrder};
@@ -32,7 +32,10 @@ const VOLUMES_MAX: usize = 1_024;
 pub(super) struct Stream {
     socket: SocketHandle<AccountNews>,
     ready: VecDeque<ExchangeEvent>,
-    unlinked: Vec<Execution>,
+    /// Executions of which it is not known whose they are.
+    held_back: Vec<Execution>,
+    /// Those of them that are being asked about.
+    linking: VecDeque<Execution>,
     link_at: Timestamp,
     link_attempts: u8,
     /// What has been filled, by the exchange's order id.
@@ -47,7 +50,8 @@ impl Stream {
         Self {
             socket,
             ready: VecDeque::new(),
-            unlinked: Vec::new(),
+            held_back: Vec::new(),
+            linking: VecDeque::new(),
             link_at: Timestamp::default(),
             link_attempts: 0,
             volumes: BTreeMap::new(),
@@ -99,7 +103,7 @@ impl BitgetExchange {
     /// Resolves when there is something to tell.
     pub(super) async fn has_news(&mut self) {
         while self.stream.ready.is_empty() {
-            if self.stream.unlinked.is_empty() {
+            if !self.begin_linking() {
                 return self.stream.socket.changed().await;
             }
             let clock = self.rest.line().clock();
@@ -115,6 +119,7 @@ impl BitgetExchange {
     }
 
     pub(super) fn next_news(&mut self) -> Option<ExchangeEvent> {
+        self.tell_linked();
         loop {
             if let Some(event) = self.stream.ready.pop_front() {
                 return Some(event);
@@ -179,11 +184,7 @@ impl BitgetExchange {
             self.tell(execution);
             return;
         }
-        if self.stream.unlinked.is_empty() {
-            self.stream.link_at = self.now();
-            self.stream.link_attempts = 0;
-        }
-        self.stream.unlinked.push(execution);
+        self.stream.held_back.push(execution);
     }
 
     fn tell(&mut self, execution: Execution) {
@@ -250,21 +251,46 @@ impl BitgetExchange {
         Ok(())
     }
 
-    /// Asks whose the fills are that were held back, and tells them. Nothing is lost when it is dropped half-way.
+    /// False when nothing is held back. What comes while some are asked about has its turn after them.
+    fn begin_linking(&mut self) -> bool {
+        if self.stream.linking.is_empty() && !self.stream.held_back.is_empty() {
+            self.stream.linking = std::mem::take(&mut self.stream.held_back).into();
+            self.stream.link_at = self.now();
+            self.stream.link_attempts = 0;
+            self.links.begin_round();
+        }
+        !self.stream.linking.is_empty()
+    }
+
+    /// Tells what was held back and is known by now.
+    fn tell_linked(&mut self) {
+        let is_known = |execution: &Execution| self.links.whose(&execution.exchange_order_id).is_some();
+        let (known, unknown): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.stream.linking).into_iter().partition(is_known);
+        self.stream.linking = unknown;
+        for execution in known {
+            self.tell(execution);
+        }
+    }
+
+    /// Asks whose the first of the fills is that were held back, and tells it. When it is dropped half-way, nothing is
+    /// lost, and it goes on with what it has not asked yet.
     async fn link_held_back(&mut self) {
-        let held_back = self.stream.unlinked.clone();
-        let linked = self.link(&held_back, std::collections::BTreeSet::new()).await;
+        let Some(first) = self.stream.linking.front().cloned() else { return };
+        let linked = self.link(std::slice::from_ref(&first), &BTreeSet::new()).await;
         match linked {
             Ok(()) => {
-                for execution in std::mem::take(&mut self.stream.unlinked) {
-                    self.tell(execution);
-                }
+                self.stream.linking.pop_front();
+                self.stream.link_attempts = 0;
+                self.tell(first);
             }
             Err(error) if self.stream.link_attempts >= LINK_ATTEMPTS => {
-                self.stream.unlinked.clear();
+                self.stream.linking.clear();
                 self.stream.resync(format!("the fills of some order cannot be told apart: {error}"));
             }
             Err(_) => {
+                // What was asked may be answered otherwise by then.
+                self.links.begin_round();
                 self.stream.link_attempts = self.stream.link_attempts.saturating_add(1);
                 self.stream.link_at = self.now().plus(LINK_EVERY);
             }

@@ -50,16 +50,18 @@ impl BitgetExchange {
             let read = read.collect::<Result<Vec<_>, BadField>>()?;
             executions.extend(read.into_iter().filter(|execution| execution.at >= since));
         }
-        self.link(&executions, plans).await?;
+        self.links.begin_round();
+        self.link(&executions, &plans).await?;
         executions.sort_by(|a, b| (a.at, &a.trade_id).cmp(&(b.at, &b.trade_id)));
         Ok(executions.into_iter().map(|execution| self.reported(execution)).collect())
     }
 
-    /// Finds out whose orders these are executions of. `plans` are orders of ours that may have been triggered.
+    /// Finds out whose orders these are executions of. `plans` are orders of ours that may have been triggered. What was
+    /// asked in this round is not asked again.
     pub(super) async fn link(
         &mut self,
         executions: &[Execution],
-        plans: BTreeSet<ClientOrderId>,
+        plans: &BTreeSet<ClientOrderId>,
     ) -> Result<(), ExchangeError> {
         let unknown = |links: &super::links::Links| -> Vec<Execution> {
             let is_unknown = |execution: &&Execution| {
@@ -71,15 +73,18 @@ impl BitgetExchange {
         if unknown(&self.links).is_empty() {
             return Ok(());
         }
-        let searched = self.search_history().await?;
-        let candidates: BTreeSet<_> = plans.union(self.links.waiting()).cloned().collect();
-        for plan in candidates.difference(&searched) {
+        if !self.links.has_searched() {
+            self.search_history().await?;
+            self.links.note_searched();
+        }
+        for plan in self.links.unasked(plans) {
             if unknown(&self.links).is_empty() {
                 return Ok(());
             }
             let name = Some(OrderName::Client(plan.as_str()));
             let page: Page<PlanRow> = self.rest.ask(&calls::plan_history(None, name, None, None)).await?;
             self.note_plans(page.rows.iter().flatten())?;
+            self.links.note_asked(plan);
         }
         for execution in unknown(&self.links) {
             self.identify(&execution).await?;
@@ -87,22 +92,23 @@ impl BitgetExchange {
         Ok(())
     }
 
-    /// Takes in the newest plan orders that have ended, and names them.
-    async fn search_history(&mut self) -> Result<BTreeSet<ClientOrderId>, ExchangeError> {
+    /// Takes in the newest plan orders that have ended.
+    async fn search_history(&mut self) -> Result<(), ExchangeError> {
         let mut before: Option<String> = None;
-        let mut ended = BTreeSet::new();
         for _ in 0..HISTORY_PAGES {
             let page: Page<PlanRow> =
                 self.rest.ask(&calls::plan_history(None, None, None, before.as_deref())).await?;
             let rows = page.rows.unwrap_or_default();
             self.note_plans(&rows)?;
-            ended.extend(rows.iter().filter_map(|row| convert::our_id(&row.client_oid)).map(|(id, _)| id));
+            for (ended, _) in rows.iter().filter_map(|row| convert::our_id(&row.client_oid)) {
+                self.links.note_asked(ended);
+            }
             before = rows.last().map(|row| row.order_id.to_string());
             if rows.len() < calls::PAGE_MAX {
                 break;
             }
         }
-        Ok(ended)
+        Ok(())
     }
 
     /// Asks for an order that no plan order of ours is known to have become.

@@ -1,6 +1,7 @@
 //! The task of a socket: connections one after another, and what happens on one.
 
 use std::convert::Infallible;
+use std::str::Utf8Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -210,12 +211,9 @@ impl<E: Send + 'static> Runner<E> {
     ) -> Result<(), End> {
         match frame.ok_or_else(|| End::failed("the connection was closed"))?? {
             Message::Text(text) => self.hear(&text, schedule),
-            Message::Binary(bytes) => match std::str::from_utf8(&bytes) {
+            Message::Binary(bytes) => match std::str::from_utf8(&bytes).map_err(not_text) {
                 Ok(text) => self.hear(text, schedule),
-                Err(_) => {
-                    let bad = BadFrame { reason: "a binary frame is not UTF-8".to_owned() };
-                    self.note_bad_frame(&bad, schedule);
-                }
+                Err(bad) => self.note_bad_frame(&bad, schedule),
             },
             Message::Close(frame) => {
                 let told =
@@ -256,6 +254,10 @@ impl<E: Send + 'static> Runner<E> {
             tracing::warn!(count, "{bad}");
         }
     }
+}
+
+fn not_text(_: Utf8Error) -> BadFrame {
+    BadFrame { reason: "a binary frame is not UTF-8".to_owned() }
 }
 
 /// Says something; a connection that takes nothing any more is dead.

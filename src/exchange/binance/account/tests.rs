@@ -194,6 +194,32 @@ async fn fills_of_a_triggered_condition_are_attributed_to_it() {
 }
 
 #[tokio::test]
+async fn the_order_of_a_stranger_is_asked_for_once_when_it_is_certainly_one() {
+    let trade = |ago: i64| {
+        let at = NOW - ago;
+        format!(
+            "[{{\"id\":5,\"orderId\":77,\"symbol\":\"BTCUSDT\",\"side\":\"SELL\",\"price\":\"44990\",\"qty\":\"0.01\",\
+             \"commission\":\"0.2\",\"commissionAsset\":\"USDT\",\"maker\":false,\"time\":{at}}}]"
+        )
+    };
+    // A fresh one may be what a condition of ours has become, and is not told yet.
+    for (ago, requests) in [(59_000, 4), (60_000, 3)] {
+        let (trade, order) = (trade(ago), (200, FILLED));
+        let trades = (200, trade.as_str());
+        let replies =
+            if requests == 4 { vec![trades, order, trades, order] } else { vec![trades, order, trades] };
+        let mut rig = rig(&replies).await;
+        let since = Timestamp::from_ms(NOW - 120_000);
+        let sweep = FillSweep { since, symbols: [btc()].into(), ..FillSweep::default() };
+        for _ in 0..2 {
+            let fills = patiently(rig.exchange.fills_since(&sweep)).await.unwrap();
+            assert!(matches!(&fills[..], [ReportedFill::External(_)]), "{fills:?}");
+        }
+        assert_eq!(rig.server.requests().len(), requests);
+    }
+}
+
+#[tokio::test]
 async fn fills_are_asked_for_by_the_exchanges_clock() {
     let mut rig = rig(&[(200, "[]")]).await;
     // Ours is five minutes ahead.

@@ -79,6 +79,44 @@ async fn the_fill_of_a_triggered_stop_is_held_back_until_it_is_known_whose_it_is
 }
 
 #[tokio::test]
+async fn each_fill_is_told_as_soon_as_it_is_known_whose_it_is() {
+    let history = success(&json!({"entrustedList": []}));
+    let manual = success(&json!({"orderId": "1", "clientOid": "web", "state": "filled"}));
+    let waiting = id(1, Purpose::StopLoss);
+    let list = answers([("/orders-plan-history", history), ("/order/detail", manual)]);
+    let (mut exchange, counterpart) = account(PositionMode::Hedge, list).await;
+    exchange.links.note_waiting(&waiting);
+    let fill = |order: &str| AccountNews::Orders(vec![push(order, "web", "filled", "3", "3", order)]);
+    exchange.take_in(&fill("200"));
+    exchange.take_in(&fill("300"));
+    for told in 1..=2 {
+        exchange.changed().await;
+        assert!(matches!(exchange.next_news(), Some(ExchangeEvent::ExternalFill(_))));
+        assert_eq!(counterpart.asked("/order/detail").len(), told);
+        // Of what they may have come from it is asked once: among the newest, and about the one that waits.
+        assert_eq!(counterpart.asked("/orders-plan-history").len(), 2);
+    }
+    // What comes later may come from what was asked about before.
+    exchange.take_in(&fill("400"));
+    exchange.changed().await;
+    assert_eq!(counterpart.asked("/orders-plan-history").len(), 4);
+}
+
+#[tokio::test]
+async fn what_became_known_while_it_was_asked_about_is_told_though_nobody_waited_for_the_answer() {
+    let (mut exchange, _counterpart) = account(PositionMode::Hedge, answers([])).await;
+    let stop = id(1, Purpose::StopLoss);
+    exchange.take_in(&AccountNews::Orders(vec![push("200", "generated", "filled", "3", "3", "11")]));
+    assert!(exchange.begin_linking());
+    exchange.links.note_ours("200", &stop);
+    let told = exchange.next_news();
+    assert!(
+        matches!(&told, Some(ExchangeEvent::Fill(Fill { client_order_id, .. })) if *client_order_id == stop),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_liquidation_is_told_at_once() {
     let (mut exchange, _counterpart) = account(PositionMode::Hedge, answers([])).await;
     let mut row = json!({
