@@ -76,7 +76,7 @@ pub trait Exchange: Send {
     fn open_orders<'a>(&'a mut self, scope: &'a Scope) -> Answer<'a, OpenOrders>;
 
     /// Fills that may not be booked yet, oldest first. It may repeat fills that the stream has reported: they are
-    /// booked by trade id.
+    /// booked by trade id and order.
     fn fills_since<'a>(&'a mut self, sweep: &'a FillSweep) -> Answer<'a, Vec<ReportedFill>>;
 
     /// Funding paid and received since then, oldest first.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::order::Purpose;
 use crate::domain::side::{PositionSide, Side};
+use crate::exchange::bitget::market_rows;
 use crate::exchange::bitget::testing::id;
 
 fn row<T: serde::de::DeserializeOwned>(json: &Value) -> T {
@@ -105,6 +106,8 @@ fn rows_of_symbols_that_cannot_be_ours_are_passed_over() {
     assert_eq!(plan(&row(&foreign)), Ok(None));
     assert_eq!(position(&row(&foreign)), Ok(None));
     assert_eq!(funding(&row(&foreign)), Ok(None));
+    let ticker = json!({"symbol": "龙虾USDT", "lastPr": "1", "quoteVolume": "1"});
+    assert_eq!(market_rows::ticker(&row(&ticker)), Ok(None));
     // What carries an id of ours must be understood.
     let ours = named("龙虾USDT", id(3, Purpose::StopLoss).as_str());
     assert!(order(&row(&ours)).is_err() && plan(&row(&ours)).is_err());
