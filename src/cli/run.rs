@@ -64,7 +64,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<(), CliError> {
     let logs = logging::start(context.config()?, &progress)?;
     let levels = logs.levels.clone();
     let logging = Arc::new(move |config: &LogConfig| levels.set(config));
-    options.reload = Some(Reload::new(context.config_path(), logging));
+    options.reload = Some(Reload::new(context.config_path(), context.loaded_config()?, logging));
     let report = drive(options, None, &mut progress)?;
     progress.finish();
     summarise(context, &report)

@@ -135,12 +135,16 @@ impl Default for Config {
 pub struct LoadedConfig {
     pub config: Config,
     pub from_file: BTreeSet<String>,
+    /// There is a file; without one these are the defaults.
+    pub has_file: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     #[error("{} cannot be read: {detail}", path.display())]
     Unreadable { path: PathBuf, detail: String },
+    #[error("{} is gone", path.display())]
+    Gone { path: PathBuf },
     #[error("{} has {} {}:{}", path.display(), problems.len(), noun(problems.len()), listed(problems))]
     Invalid { path: PathBuf, problems: Vec<Problem> },
 }
@@ -171,7 +175,14 @@ impl LoadedConfig {
                 return Err(ConfigError::Unreadable { path: path.to_owned(), detail: error.to_string() });
             }
         };
-        Self::parse(&text).map_err(|problems| ConfigError::Invalid { path: path.to_owned(), problems })
+        let invalid = |problems| ConfigError::Invalid { path: path.to_owned(), problems };
+        Ok(Self { has_file: true, ..Self::parse(&text).map_err(invalid)? })
+    }
+
+    /// Reads a file that was there before: an absent one is a mishap, and no wish for the defaults.
+    pub fn load_again(path: &Path) -> Result<Self, ConfigError> {
+        let loaded = Self::load(path)?;
+        if loaded.has_file { Ok(loaded) } else { Err(ConfigError::Gone { path: path.to_owned() }) }
     }
 
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {

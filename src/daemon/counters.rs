@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::monitor::vitals::Vitals;
 use crate::domain::time::Timestamp;
+use crate::engine::settings::PolicyLimits;
 use crate::engine::turn::Record;
 use crate::store::StoreError;
 use crate::store::journal::TurnRows;
@@ -19,6 +20,8 @@ pub struct Counters {
     signals: AtomicU64,
     store_failures: AtomicU64,
     store_error: Mutex<Option<StoreError>>,
+    /// As the configuration that was read again says.
+    limits: Mutex<Option<PolicyLimits>>,
     /// What the monitor reads.
     pub vitals: Arc<Vitals>,
 }
@@ -100,6 +103,15 @@ impl Counters {
     pub(super) fn store_error(&self) -> StoreError {
         let last = self.store_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
         last.unwrap_or(StoreError::WriterStopped)
+    }
+
+    pub(super) fn set_limits(&self, limits: PolicyLimits) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = Some(limits);
+    }
+
+    /// The limits in force; `None`: still those of the start.
+    pub(super) fn limits(&self) -> Option<PolicyLimits> {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn read(&self) -> Counts {

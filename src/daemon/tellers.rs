@@ -42,7 +42,9 @@ pub(super) fn start(
     let mut tasks = JoinSet::new();
     let reader = || Store::open(database, OpenMode::ReadOnly).map(Reader::new);
     if let Some(vault) = vault {
-        tasks.spawn(Switchboard::new(config, vault, reader()?, writer.clone())?.run());
+        let (counters, at_start) = (Arc::clone(counters), config.limits);
+        let limits = Arc::new(move || counters.limits().unwrap_or(at_start));
+        tasks.spawn(Switchboard::new(config, limits, vault, reader()?, writer.clone())?.run());
     }
     let lang = Lang::from_word(&config.telegram.language).unwrap_or_default();
     tasks.spawn(Teller::new(reader()?, writer.clone(), lang).run());

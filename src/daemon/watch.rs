@@ -13,7 +13,6 @@ use super::monitor::vitals::{LimitVitals, Phase};
 use super::reload::Reload;
 use super::timer::WallTimer;
 use crate::clock::wall_now;
-use crate::config::LoadedConfig;
 use crate::store::audit::{self, AuditEntry};
 use crate::store::{StoreError, Writer};
 
@@ -93,12 +92,14 @@ impl Fleet {
         self.config.engine.enabled && self.watch.troubles.allow_entries(market)
     }
 
-    /// A file that is wrong changes nothing; of one that is right, what can change now does, and the rest is named.
+    /// A file that is wrong or gone changes nothing; of one that is right, what can change now does, and the rest is named.
     async fn read_configuration_again(&mut self) -> Result<(), StoreError> {
         let Some(reload) = self.watch.reload.clone() else { return Ok(()) };
         self.watch.monitor.service().reloading();
-        match LoadedConfig::load(&reload.path) {
-            Err(error) => tracing::error!(%error, "the configuration is wrong; the old one stays in force"),
+        match reload.read() {
+            Err(error) => {
+                tracing::error!(%error, "the configuration is wrong or gone; the old one stays in force");
+            }
             Ok(loaded) => {
                 let reloaded = self.config.take_over(&loaded.config);
                 for change in &reloaded.taken_over {
@@ -112,6 +113,7 @@ impl Fleet {
                 }
                 (reload.logging)(&self.config.log);
                 self.counters.vitals.set_watch(&self.config.watch);
+                self.counters.set_limits(self.config.limits);
                 self.terms.take_over(&self.config);
                 self.recorder.set_retention(&self.config.retention);
                 record(&self.writer, reloaded.taken_over).await;

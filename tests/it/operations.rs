@@ -211,15 +211,21 @@ fn systemd_hears_of_progress_of_reloads_and_of_the_end() {
     daemon.signal("HUP");
     manager.wait_for("RELOADING=1");
     manager.wait_for("READY=1");
+    fs::remove_file(home.file("config.toml")).unwrap();
+    daemon.signal("HUP");
+    manager.wait_for("RELOADING=1");
+    manager.wait_for("READY=1");
     daemon.signal("TERM");
     manager.wait_for("STOPPING=1");
     let told = daemon.finish().ok().stderr;
+    assert_eq!(told.matches("taken over: log.level").count(), 1, "{told}");
     for words in [
         "taken over: log.level: \"info\" -> \"debug\"",
         "taken over: retention.signals: 50000 -> 1234",
         "takes effect with the next start: log.format",
         "the old one stays in force",
         "log.level = `loud` is not allowed",
+        "config.toml is gone",
     ] {
         assert!(told.contains(words), "no {words:?} in {told}");
     }

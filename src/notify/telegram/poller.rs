@@ -19,6 +19,7 @@ use super::pace::Paces;
 use super::{menu, views};
 use crate::clock::wall_now;
 use crate::domain::time::DurationMs;
+use crate::engine::settings::PolicyLimits;
 use crate::notify::text::{Lang, chat};
 use crate::store::telegram_replies::ReplyKind;
 use crate::store::{Reader, StoreError, Writer};
@@ -31,6 +32,9 @@ const UNAUTHORIZED_PAUSE: Duration = Duration::from_mins(5);
 const TRIES_MAX: u32 = 5;
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
+/// The limits in force: they change when the configuration is read again.
+pub type Limits = Arc<dyn Fn() -> PolicyLimits + Send + Sync>;
+
 /// What all pollers share.
 #[derive(Clone)]
 pub struct Shared {
@@ -38,6 +42,7 @@ pub struct Shared {
     pub writer: Writer,
     pub poll: DurationMs,
     pub default_lang: Lang,
+    pub limits: Limits,
 }
 
 pub struct Poller {
@@ -98,8 +103,10 @@ impl Poller {
         }
     }
 
+    /// As it stands now, with the limits of now.
     fn desk(&self) -> Desk {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Desk { limits: (self.shared.limits)(), ..desk }
     }
 
     /// One question for updates, and what comes of them.
@@ -259,5 +266,38 @@ impl Poller {
             tracing::warn!(%error, account = member.name, "Telegram: a view could not be read");
             Answer::plain(chat::NOT_NOW.text(lang))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::*;
+    use crate::domain::money::Leverage;
+    use crate::domain::secret::Secret;
+    use crate::notify::telegram::api::Line;
+    use crate::store::scratch::Scratch;
+
+    #[tokio::test]
+    async fn a_limit_that_is_read_again_counts_for_the_next_command() {
+        let scratch = Scratch::new();
+        let most = Arc::new(AtomicU8::new(20));
+        let shown = Arc::clone(&most);
+        let limits: Limits = Arc::new(move || PolicyLimits {
+            max_leverage: Leverage::try_new(shown.load(Ordering::Relaxed)).unwrap(),
+        });
+        let shared = Shared {
+            reader: Reader::new(scratch.open()),
+            writer: Writer::start(scratch.open()).unwrap(),
+            poll: DurationMs::from_secs(1),
+            default_lang: Lang::default(),
+            limits: Arc::clone(&limits),
+        };
+        let desk = Desk { bot_id: 1, own_name: None, members: Vec::new(), limits: limits() };
+        let api = Line::open("http://127.0.0.1:9").unwrap().bot(&Secret::new("1:a".to_owned()));
+        let poller = Poller::new(api, shared, Arc::new(Mutex::new(desk)));
+        most.store(5, Ordering::Relaxed);
+        assert_eq!(poller.desk().limits.max_leverage, Leverage::try_new(5).unwrap());
     }
 }

@@ -199,13 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_harmless_stays_without_a_question() {
-        for key in [
-            "long_tp_pct",
-            "short_tp_pct",
-            "take_profit_percent",
-            "description",
-            "telegram_notify",
-        ] {
+        for key in ["long_tp_pct", "short_tp_pct", "take_profit_percent", "description", "telegram_notify"] {
             assert!(!raises(key, "1", "2") && !raises(key, "2", "1"), "{key}");
         }
         let bots = || BotSelection { accounts: Selection::one("a"), name: None };

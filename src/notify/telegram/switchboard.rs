@@ -10,10 +10,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::api::Line;
 use super::desk::Desk;
 use super::gate::Member;
-use super::poller::{Poller, Shared};
+use super::poller::{Limits, Poller, Shared};
 use crate::config::Config;
 use crate::domain::secret::Secret;
-use crate::engine::settings::PolicyLimits;
 use crate::notify::text::Lang;
 use crate::store::telegram_bots::{self, TelegramBotRow};
 use crate::store::{Reader, Store, StoreError, Writer, accounts};
@@ -25,7 +24,6 @@ pub struct Switchboard {
     line: Line,
     shared: Shared,
     vault: Arc<Vault>,
-    limits: PolicyLimits,
     pollers: JoinSet<()>,
     /// By token.
     served: BTreeMap<String, Served>,
@@ -45,6 +43,7 @@ type Entry = (TelegramBotRow, String, Vec<i64>);
 impl Switchboard {
     pub fn new(
         config: &Config,
+        limits: Limits,
         vault: Arc<Vault>,
         reader: Reader,
         writer: Writer,
@@ -58,9 +57,9 @@ impl Switchboard {
                 writer,
                 poll: config.telegram.poll,
                 default_lang: Lang::from_word(&config.telegram.language).unwrap_or_default(),
+                limits,
             },
             vault,
-            limits: config.limits,
             pollers: JoinSet::new(),
             served: BTreeMap::new(),
             known: Vec::new(),
@@ -112,7 +111,8 @@ impl Switchboard {
                 served.desk.lock().unwrap_or_else(PoisonError::into_inner).members = members;
                 continue;
             }
-            let desk = Desk { bot_id: bot_number(&token), own_name: None, members, limits: self.limits };
+            let limits = (self.shared.limits)();
+            let desk = Desk { bot_id: bot_number(&token), own_name: None, members, limits };
             let desk = Arc::new(Mutex::new(desk));
             let api = self.line.bot(&Secret::new(token.clone()));
             let poller = Poller::new(api, self.shared.clone(), Arc::clone(&desk));
