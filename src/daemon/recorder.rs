@@ -12,13 +12,15 @@ use crate::config::{Config, RetentionConfig};
 use crate::domain::time::Timestamp;
 use crate::store::lease::Lease;
 use crate::store::market_log::{self, RunRow};
-use crate::store::{StoreError, Writer};
+use crate::store::{StoreError, Writer, outbox, telegram_replies};
 use crate::vault::{Vault, audit_seal};
 
 /// Between two writes.
 const KEEP_EVERY: Duration = Duration::from_millis(500);
 /// Between two prunings of the bounded tables.
 const PRUNE_EVERY: Duration = Duration::from_mins(1);
+/// Rows of messages that one pruning forgets at most: it keeps the writer from its work.
+const PRUNE_MAX: u32 = 2_000;
 
 pub struct Recorder {
     writer: Writer,
@@ -66,9 +68,7 @@ impl Recorder {
         self.writer.post(job).await;
         if self.prune.is_due() {
             let retention = self.retention.clone();
-            self.writer
-                .post(move |conn| market_log::prune(conn, retention.decisions, retention.signals))
-                .await;
+            self.writer.post(move |conn| prune(conn, &retention)).await;
         }
     }
 
@@ -86,7 +86,7 @@ impl Recorder {
         self.writer
             .run(move |conn| {
                 job(conn)?;
-                market_log::prune(conn, retention.decisions, retention.signals)
+                prune(conn, &retention)
             })
             .await
     }
@@ -128,4 +128,12 @@ impl Recorder {
             Lease::heartbeat(conn, run.epoch, now)
         }
     }
+}
+
+/// Forgets what has been kept for its time.
+fn prune(conn: &rusqlite::Connection, retention: &RetentionConfig) -> Result<(), StoreError> {
+    market_log::prune(conn, retention.decisions, retention.signals)?;
+    let now = wall_now();
+    outbox::prune(conn, now, PRUNE_MAX)?;
+    telegram_replies::prune(conn, now, PRUNE_MAX)
 }

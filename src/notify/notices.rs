@@ -27,6 +27,8 @@ use digest::Told;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Notices that are read at once.
 const AT_ONCE: u32 = 2_000;
+/// Accounts that are told with one job of the writer: trading waits for no more of them.
+const ACCOUNTS_AT_ONCE: usize = 25;
 
 /// The one who tells.
 pub struct Teller {
@@ -57,13 +59,8 @@ impl Teller {
             return Ok(());
         }
         let lang = self.default_lang;
-        self.writer
-            .run(move |conn| {
-                let now = wall_now();
-                tell_waiting(conn, lang, now)?;
-                daily::tell_due(conn, lang, now)
-            })
-            .await
+        while self.writer.run(move |conn| tell_waiting(conn, lang, wall_now())).await? == Rest::Waits {}
+        self.writer.run(move |conn| daily::tell_due(conn, lang, wall_now())).await
     }
 
     /// Whether there is anything to do, without keeping the writer from its work.
@@ -77,11 +74,23 @@ impl Teller {
     }
 }
 
-/// Makes messages of what waits, account by account.
-fn tell_waiting(conn: &Connection, default_lang: Lang, now: Timestamp) -> Result<(), StoreError> {
+/// Whether there is more to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Waits,
+    Nothing,
+}
+
+/// Makes messages of what waits, account by account: of those that have waited longest, and not of too many.
+fn tell_waiting(conn: &Connection, default_lang: Lang, now: Timestamp) -> Result<Rest, StoreError> {
     let mut by_account: BTreeMap<AccountId, Vec<NoticeRow>> = BTreeMap::new();
+    let mut rest = Rest::Nothing;
     for row in outbox::waiting(conn, AT_ONCE)? {
-        by_account.entry(row.account).or_default().push(row);
+        if by_account.len() < ACCOUNTS_AT_ONCE || by_account.contains_key(&row.account) {
+            by_account.entry(row.account).or_default().push(row);
+        } else {
+            rest = Rest::Waits;
+        }
     }
     for (account, rows) in by_account {
         let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
@@ -94,7 +103,7 @@ fn tell_waiting(conn: &Connection, default_lang: Lang, now: Timestamp) -> Result
         }
         outbox::settle(conn, &ids, None, now)?;
     }
-    Ok(())
+    Ok(rest)
 }
 
 /// What the account wants to hear, with how, and the names of bots.

@@ -35,3 +35,12 @@ impl Scratch {
         Store::open(&self.database(), OpenMode::ReadWrite).unwrap()
     }
 }
+
+impl Store {
+    /// How SQLite would answer, step by step.
+    pub(crate) fn plan(&self, sql: &str) -> String {
+        let mut statement = self.conn().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = statement.raw_query().mapped(|row| row.get::<_, String>("detail"));
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+    }
+}

@@ -44,6 +44,22 @@ fn a_few_notices_are_told_one_by_one_and_only_once() {
 }
 
 #[test]
+fn many_accounts_are_told_a_part_at_a_time_whoever_has_waited_longest_first() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let conn = store.conn();
+    let ids: Vec<_> = (0..=ACCOUNTS_AT_ONCE).map(|number| account(conn, &format!("a{number}"))).collect();
+    for id in ids.iter().rev().chain(&ids) {
+        notify(conn, *id, NoticeKind::Entry, Severity::Info, "BTCUSDT");
+    }
+    assert_eq!(tell_waiting(conn, Lang::En, NOW).unwrap(), Rest::Waits);
+    let told = |id: &AccountId| texts(conn, *id).len();
+    assert_eq!((told(&ids[0]), told(&ids[1]), told(&ids[ACCOUNTS_AT_ONCE])), (0, 2, 2));
+    assert_eq!(tell_waiting(conn, Lang::En, NOW).unwrap(), Rest::Nothing);
+    assert!(ids.iter().all(|id| told(id) == 2));
+}
+
+#[test]
 fn a_flood_becomes_a_digest_in_which_everything_counts() {
     let scratch = Scratch::new();
     let store = scratch.open();

@@ -56,7 +56,7 @@ const QUESTIONS: [(&str, Severity, &str); 6] = [
         "undelivered",
         Severity::Warning,
         "SELECT account_id, '', count(*) || ' messages could not be delivered: ' || max(last_error)
-         FROM telegram_replies WHERE status = 'dead' AND created_at > :now - :shown GROUP BY account_id",
+         FROM telegram_replies WHERE status <> 'pending' AND status = 'dead' AND created_at > :now - :shown GROUP BY account_id",
     ),
 ];
 

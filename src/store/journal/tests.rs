@@ -196,11 +196,6 @@ fn cash_without_fills_is_part_of_the_result_and_of_the_check() {
 fn recovery_and_the_life_of_an_order_search_indexes() {
     let scratch = Scratch::new();
     let store = scratch.open();
-    let plan = |sql: &str| -> String {
-        let mut statement = store.conn().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let steps = statement.query_map([], |row| row.get::<_, String>("detail")).unwrap();
-        steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
-    };
     let working = order_row::IS_WORKING;
     for (sql, index) in [
         (format!("SELECT * FROM orders WHERE account_id = 1 AND {working}"), "orders_working (account_id=?)"),
@@ -212,7 +207,8 @@ fn recovery_and_the_life_of_an_order_search_indexes() {
         ),
         ("SELECT * FROM orders ORDER BY decided_at DESC LIMIT 1".to_owned(), "orders_decided"),
     ] {
-        assert!(plan(&sql).contains(index), "{sql}: {}", plan(&sql));
+        let plan = store.plan(&sql);
+        assert!(plan.contains(index), "{sql}: {plan}");
     }
     // No table is built to check the words of a row.
     for sql in [
