@@ -32,6 +32,8 @@ const TRIES_MAX: u32 = 150;
 /// Seconds between tries, doubled each time, at most 2^this.
 const DOUBLINGS_MAX: u32 = 9;
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// A channel that wants to hear nothing is believed for so long: something critical may have come up.
+const HELD_MAX: Duration = Duration::from_mins(10);
 
 /// Why a channel cannot be used, or did not take a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -192,14 +194,16 @@ impl AlertDesk {
             return;
         }
         loop {
-            if let Err(error) = self.deliver(channel).await {
+            let pause = self.deliver(channel).await.unwrap_or_else(|error| {
                 tracing::error!(%error, %channel, "alerts cannot be read or noted");
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
+                LOOK_EVERY
+            });
+            tokio::time::sleep(pause).await;
         }
     }
 
-    async fn deliver(&self, channel: Channel) -> Result<(), StoreError> {
+    /// Sends what is due, and says after which time to look again.
+    async fn deliver(&self, channel: Channel) -> Result<Duration, StoreError> {
         let waiting = self.reader.read(move |store| alerts::waiting(store.conn(), channel, AT_ONCE)).await?;
         for message in waiting {
             let now = wall_now();
@@ -217,11 +221,24 @@ impl AlertDesk {
                     let reason = error.to_string();
                     self.writer.run(move |conn| alerts::failed(conn, id, &reason, again)).await?;
                     // Those behind it would meet the same.
-                    return Ok(());
+                    return Ok(held(&error));
                 }
             }
         }
-        Ok(())
+        Ok(LOOK_EVERY)
+    }
+}
+
+/// How long nothing is sent by a channel after this: what it cannot take now is not one message.
+fn held(error: &ChannelError) -> Duration {
+    match error {
+        ChannelError::Throttled { after } => {
+            let after = Duration::from_millis(u64::try_from(after.ms()).unwrap_or(0));
+            after.clamp(LOOK_EVERY, HELD_MAX)
+        }
+        ChannelError::Configuration { .. }
+        | ChannelError::Refused { .. }
+        | ChannelError::Unavailable { .. } => LOOK_EVERY,
     }
 }
 
@@ -250,3 +267,6 @@ fn words(message: &AlertMessage) -> (String, String) {
     let since = crate::domain::calendar::minute(message.alert.raised_at);
     (headline, format!("{}\nsince {since} UTC", finding.detail))
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,13 +136,14 @@ pub fn list(conn: &Connection, limit: u32) -> Result<Vec<AlertRow>, StoreError> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// What of a channel has not left yet, oldest first.
+/// What of a channel has not left yet: the most severe first, of those the oldest.
 pub fn waiting(conn: &Connection, channel: Channel, limit: u32) -> Result<Vec<AlertMessage>, StoreError> {
     let mut statement = conn.prepare_cached(
         "SELECT m.id AS message_id, m.phase, m.not_before, m.attempts, accounts.name AS account_name, alerts.*
          FROM alert_messages m JOIN alerts ON alerts.id = m.alert_id
          LEFT JOIN accounts ON accounts.id = alerts.account_id
-         WHERE m.channel = ?1 AND m.status = 'pending' ORDER BY m.id LIMIT ?2",
+         WHERE m.channel = ?1 AND m.status = 'pending'
+         ORDER BY CASE alerts.severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, m.id LIMIT ?2",
     )?;
     let rows = statement.query_map(params![channel.as_str(), limit], |row| {
         Ok(AlertMessage {
@@ -216,7 +217,7 @@ mod tests {
         assert_eq!(open(conn).unwrap().len(), 1);
         let told: Vec<_> =
             messages(Channel::Slack).iter().map(|it| (it.alert.finding.key.clone(), it.is_clear)).collect();
-        assert_eq!(told, [("a".to_owned(), false), ("b".to_owned(), false), ("a".to_owned(), true)]);
+        assert_eq!(told, [("b".to_owned(), false), ("a".to_owned(), false), ("a".to_owned(), true)]);
         // What comes back is news again.
         reconcile(conn, &found, &routes, at(6)).unwrap();
         assert_eq!((messages(Channel::Slack).len(), list(conn, 10).unwrap().len()), (4, 3));
@@ -224,5 +225,23 @@ mod tests {
         sent(conn, first, at(7)).unwrap();
         failed(conn, messages(Channel::Slack)[0].id, "no", None).unwrap();
         assert_eq!(messages(Channel::Slack).len(), 2);
+    }
+
+    #[test]
+    fn what_is_critical_goes_before_all_warnings_that_wait() {
+        let scratch = Scratch::new();
+        let store = scratch.open();
+        let (conn, at) = (store.conn(), Timestamp::from_ms);
+        let routes = Routes::from([(Channel::Slack, Severity::Info)]);
+        let mut found: Vec<_> =
+            (0..60).map(|number| finding(&number.to_string(), Severity::Warning)).collect();
+        found.insert(0, finding("i", Severity::Info));
+        reconcile(conn, &found, &routes, at(1)).unwrap();
+        found.extend(["x", "y"].map(|key| finding(key, Severity::Critical)));
+        reconcile(conn, &found, &routes, at(2)).unwrap();
+        let first = waiting(conn, Channel::Slack, 50).unwrap();
+        let keys: Vec<_> = first.iter().map(|it| it.alert.finding.key.as_str()).collect();
+        assert_eq!(keys[..4], ["x", "y", "0", "1"]);
+        assert_eq!(waiting(conn, Channel::Slack, 100).unwrap().last().unwrap().alert.finding.key, "i");
     }
 }
