@@ -79,9 +79,7 @@ impl Executor {
         self.is_told_engaged = false;
         self.tell_engaged();
         let (account, uid, mode) = (self.account, profile.uid, profile.position_mode);
-        self.writer
-            .run(move |conn| accounts::identify(conn, account, uid.as_deref(), mode, wall_now()))
-            .await?;
+        self.insist(move |conn| accounts::identify(conn, account, uid.as_deref(), mode, wall_now())).await?;
         Ok(true)
     }
 

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::Connection;
+
 use super::Executor;
 use crate::domain::time::Timestamp;
 use crate::engine::turn::{Record, Turn};
 use crate::exchange::Sleep;
-use crate::store::StoreError;
 use crate::store::journal::{self, StateRow, TurnRows};
+use crate::store::{StoreError, Writer};
 
 /// Wall time between two tries to write what the database did not take.
 const WRITE_RETRY: Duration = Duration::from_millis(500);
@@ -31,21 +33,23 @@ impl Executor {
             state: Some(self.state_row()?),
             paper_book: if book_changed { self.handle.exchange().snapshot() } else { None },
         });
-        loop {
-            let job = Arc::clone(&rows);
-            match self.writer.run_repeatable(move |conn| journal::record_turn(conn, &job)).await {
-                Ok(()) => break,
-                Err(error) if error.is_passing() => {
-                    self.counters.store_failed(&error);
-                    tracing::error!(account = self.name, %error, "the database does not take the account's turn");
-                    tokio::time::sleep(WRITE_RETRY).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let job = Arc::clone(&rows);
+        self.insist(move |conn| journal::record_turn(conn, &job)).await?;
         self.counters.committed(&rows);
         self.committed_revision = Some(revision);
         Ok(())
+    }
+
+    /// Writes until the database takes it: one that is busy or full for a while is no reason to stop an account.
+    pub(super) async fn insist<F>(&mut self, work: F) -> Result<(), StoreError>
+    where
+        F: FnMut(&Connection) -> Result<(), StoreError> + Clone + Send + 'static,
+    {
+        insist(&self.writer, work, |error| {
+            self.counters.store_failed(error);
+            tracing::error!(account = self.name, %error, "the database does not take what the account writes");
+        })
+        .await
     }
 
     /// Writes with the next group what nothing waits for. A crash may lose it; the replay brings it back.
@@ -80,5 +84,49 @@ impl Executor {
         self.records.push(Record::StateChanged);
         let now = self.now();
         self.commit(now).await
+    }
+}
+
+async fn insist<F>(writer: &Writer, work: F, refused: impl Fn(&StoreError)) -> Result<(), StoreError>
+where
+    F: FnMut(&Connection) -> Result<(), StoreError> + Clone + Send + 'static,
+{
+    loop {
+        match writer.run_repeatable(work.clone()).await {
+            Err(error) if error.is_passing() => {
+                refused(&error);
+                tokio::time::sleep(WRITE_RETRY).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::store::scratch::Scratch;
+
+    #[tokio::test]
+    async fn what_the_database_does_not_take_now_is_tried_again_and_what_it_never_will_is_not() {
+        let scratch = Scratch::new();
+        let writer = Writer::start(scratch.open()).unwrap();
+        let tries = Arc::new(AtomicU32::new(0));
+        let work = |outcomes: [StoreError; 2]| {
+            let tries = Arc::clone(&tries);
+            move |_: &Connection| {
+                let number = usize::try_from(tries.fetch_add(1, Ordering::Relaxed)).unwrap();
+                outcomes.get(number).map_or(Ok(()), |error| Err(error.clone()))
+            }
+        };
+        let told = AtomicU32::new(0);
+        let tell = |_: &StoreError| told.store(told.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        insist(&writer, work([StoreError::Busy, StoreError::DiskFull]), tell).await.unwrap();
+        assert_eq!((tries.swap(0, Ordering::Relaxed), told.load(Ordering::Relaxed)), (3, 2));
+        let lasting = StoreError::corrupt("x");
+        let outcome = insist(&writer, work([lasting.clone(), StoreError::Busy]), tell).await;
+        assert_eq!((outcome, tries.load(Ordering::Relaxed)), (Err(lasting), 1));
     }
 }
