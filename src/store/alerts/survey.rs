@@ -14,7 +14,8 @@ const UNPROTECTED_AFTER: DurationMs = DurationMs::from_secs(60);
 const UNDELIVERED_FOR: DurationMs = DurationMs::from_secs(86_400);
 
 /// Kind, severity, and a query for account, what distinguishes several of it, and the detail. `:now` is the time,
-/// `:grace` and `:shown` the two constants. No question may find the same twice: two bots may be bare on one symbol.
+/// `:grace` and `:shown` the two constants. Of an account that the fleet has let go nothing is wrong: nobody would ever
+/// see it cleared. No question may find the same twice: two bots may be bare on one symbol.
 const QUESTIONS: [(&str, Severity, &str); 6] = [
     (
         "quarantined",
@@ -45,18 +46,23 @@ const QUESTIONS: [(&str, Severity, &str); 6] = [
          LEFT JOIN grid_bot_configs g ON g.bot_id = p.bot_id
          WHERE p.closed_at IS NULL AND p.bot_id IS NOT NULL AND p.protected = 0 AND p.dry_run = 0
              AND CASE WHEN g.bot_id IS NULL THEN t.auto_exit ELSE g.exchange_stop END = 1
-             AND a.exchange IN ('binance', 'bitget') AND a.is_active = 1 AND p.opened_at < s.last_cycle_at - :grace",
+             AND a.exchange IN ('binance', 'bitget') AND a.is_active = 1 AND a.removed_at IS NULL
+             AND p.opened_at < s.last_cycle_at - :grace",
     ),
     (
         "out_of_sync",
         Severity::Critical,
-        "SELECT account_id, b.key, b.key || ': ' || b.value FROM account_state, json_each(account_state.state, '$.blocked') b",
+        "SELECT account_id, b.key, b.key || ': ' || b.value
+         FROM account_state JOIN accounts ON accounts.id = account_id, json_each(account_state.state, '$.blocked') b
+         WHERE is_active = 1 AND removed_at IS NULL",
     ),
     (
         "undelivered",
         Severity::Warning,
         "SELECT account_id, '', count(*) || ' messages could not be delivered: ' || max(last_error)
-         FROM telegram_replies WHERE status <> 'pending' AND status = 'dead' AND created_at > :now - :shown GROUP BY account_id",
+         FROM telegram_replies r JOIN accounts ON accounts.id = account_id
+         WHERE status <> 'pending' AND status = 'dead' AND r.created_at > :now - :shown AND removed_at IS NULL
+         GROUP BY account_id",
     ),
 ];
 
@@ -113,4 +119,49 @@ fn finding(row: &Row<'_>, kind: &str, severity: Severity) -> rusqlite::Result<Fi
         account: Some(AccountId::new(account)),
         detail: row.get::<_, Option<String>>(2)?.unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::kind::ExchangeKind;
+    use crate::store::accounts;
+    use crate::store::scratch::Scratch;
+
+    /// Everything is wrong with an account.
+    const WRONG: &str = "
+        INSERT INTO account_state (account_id, state, last_cycle_at, quarantined_at, quarantine_reason, breaker,
+            last_error, updated_at) VALUES (1, '{\"blocked\": {\"BTCUSDT\": \"lost\"}}', 1000000, 1, 'q', 'open',
+            'unauthorized', 1);
+        INSERT INTO bot_instances (id, account_id, name, created_at, updated_at) VALUES (1, 1, 'b', 1, 1);
+        UPDATE account_settings SET auto_exit = 1;
+        INSERT INTO bot_positions (id, account_id, bot_id, symbol, side, leverage, qty, cost, first_entry_qty,
+            last_entry_price, entered_qty, entered_notional, exited_qty, exited_notional, realized_pnl, fees, dry_run,
+            opened_at) VALUES ('p', 1, 1, 'BTCUSDT', 'long', 1, '1', '1', '1', '1', '1', '1', '0', '0', '0', '0', 0, 1);
+        INSERT INTO telegram_replies (account_id, chat_id, kind, body, created_at, not_before, status, last_error)
+            VALUES (1, 7, 'text', '{}', 900000, 900000, 'dead', 'no');";
+
+    #[test]
+    fn nothing_is_wrong_with_an_account_that_was_let_go() {
+        let scratch = Scratch::new();
+        let store = scratch.open();
+        let (conn, now) = (store.conn(), Timestamp::from_ms(1_000_000));
+        let account = accounts::insert(conn, "a", ExchangeKind::Binance, now).unwrap();
+        conn.execute_batch(WRONG).unwrap();
+        let kinds = || {
+            let found = survey(conn, now).unwrap();
+            found.into_iter().map(|finding| finding.kind).collect::<Vec<_>>()
+        };
+        let all = ["quarantined", "unauthorized", "unprotected", "out_of_sync", "undelivered"];
+        assert_eq!(kinds(), all);
+        conn.execute_batch("UPDATE account_state SET last_error = NULL").unwrap();
+        assert_eq!(kinds()[1], "exchange_down");
+        // Its chat is still there, and does not hear.
+        accounts::set_active(conn, account, false, now).unwrap();
+        assert_eq!(kinds(), ["undelivered"]);
+        accounts::set_active(conn, account, true, now).unwrap();
+        assert_eq!(kinds().len(), all.len());
+        accounts::remove(conn, account, now).unwrap();
+        assert_eq!(kinds(), Vec::<String>::new());
+    }
 }
