@@ -5,3 +5,6 @@ CREATE INDEX telegram_replies_left ON telegram_replies (created_at) WHERE status
 -- The oldest is asked for each second; what was there was ordered by a time that nobody asks for.
 DROP INDEX outbox_pending;
 CREATE INDEX outbox_pending ON outbox (id) WHERE status = 'pending';
+
+-- When a day was summed up last: the next summary begins there. Beside the day, which alone says whether one is due.
+ALTER TABLE telegram_bots ADD COLUMN daily_told_at INTEGER;

@@ -71,7 +71,11 @@ fn planned(before: &DailyPlan, wanted: &Assignment) -> Result<DailyPlan, Control
     if wanted.key == DAILY_HOUR {
         let hour = wanted.value.parse::<u8>().ok().filter(|hour| *hour < 24);
         after.hour = match (wanted.value.as_str(), hour) {
-            ("off", _) => None,
+            ("off", _) => {
+                // Whoever wants them again wants to hear of a day, not of the time without.
+                after.told_at = None;
+                None
+            }
             (_, Some(hour)) => Some(hour),
             (_, None) => return Err(bad(DAILY_HOUR, "0 to 23, or off")),
         };

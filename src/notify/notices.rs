@@ -60,7 +60,8 @@ impl Teller {
         }
         let lang = self.default_lang;
         while self.writer.run(move |conn| tell_waiting(conn, lang, wall_now())).await? == Rest::Waits {}
-        self.writer.run(move |conn| daily::tell_due(conn, lang, wall_now())).await
+        while self.writer.run(move |conn| daily::tell_due(conn, lang, wall_now())).await? == Rest::Waits {}
+        Ok(())
     }
 
     /// Whether there is anything to do, without keeping the writer from its work.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{StoreError, column};
 use crate::domain::ids::AccountId;
+use crate::domain::time::Timestamp;
 use crate::domain::words::words;
 
 /// How a kind of notice is told.
@@ -30,6 +31,8 @@ pub struct DailyPlan {
     pub time_zone: String,
     /// The last day that was summed up, in that zone.
     pub told_on: Option<String>,
+    /// When that was: from there on the next one counts.
+    pub told_at: Option<Timestamp>,
 }
 
 /// What differs from `on`, by kind.
@@ -63,18 +66,30 @@ pub fn set_mode(
 /// `None` for an account without a chat.
 pub fn daily(conn: &Connection, account: AccountId) -> Result<Option<DailyPlan>, StoreError> {
     let mut statement = conn.prepare_cached(
-        "SELECT daily_hour, time_zone, daily_told_on FROM telegram_bots WHERE account_id = ?1",
+        "SELECT daily_hour, time_zone, daily_told_on, daily_told_at FROM telegram_bots WHERE account_id = ?1",
     )?;
     let plan = statement.query_row([account.get()], |row| {
-        Ok(DailyPlan { hour: row.get(0)?, time_zone: row.get(1)?, told_on: row.get(2)? })
+        Ok(DailyPlan {
+            hour: row.get(0)?,
+            time_zone: row.get(1)?,
+            told_on: row.get(2)?,
+            told_at: column::timestamp_opt(row, "daily_told_at")?,
+        })
     });
     Ok(plan.optional()?)
 }
 
 pub fn set_daily(conn: &Connection, account: AccountId, plan: &DailyPlan) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "UPDATE telegram_bots SET daily_hour = ?2, time_zone = ?3, daily_told_on = ?4 WHERE account_id = ?1",
+        "UPDATE telegram_bots SET daily_hour = ?2, time_zone = ?3, daily_told_on = ?4, daily_told_at = ?5
+         WHERE account_id = ?1",
     )?
-    .execute(params![account.get(), plan.hour, plan.time_zone, plan.told_on])?;
+    .execute(params![
+        account.get(),
+        plan.hour,
+        plan.time_zone,
+        plan.told_on,
+        plan.told_at.map(Timestamp::ms)
+    ])?;
     Ok(())
 }

@@ -121,3 +121,55 @@ fn a_summary_is_written_once_a_day() {
     );
     assert!(!daily::is_any_due(conn, NOW).unwrap());
 }
+
+#[test]
+fn a_summary_sums_from_the_one_before_on_whatever_the_day_of_utc() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let conn = store.conn();
+    conn.execute_batch(include_str!("../../../tests/fixtures/ledger.sql")).unwrap();
+    let bot = |language: &str| TelegramBotRow {
+        account_id: AccountId::new(1),
+        bot_token: "sealed".to_owned(),
+        chat_id: 7,
+        language: Some(language.to_owned()),
+    };
+    // 2022-06-15T04:30Z: the long of 03:00 is closed half an hour later, for 77 less the fee, 1.3325.
+    let before = Timestamp::from_ms(1_655_267_400_000);
+    let now = Timestamp::from_ms(before.ms() + 86_400_000);
+    for (lang, words) in [
+        ("en", ["PnL (period)", "period: from 2022-06-15 13:30 (Asia/Seoul) on", "+75.67"]),
+        ("ko", ["손익(기간)", "기간: 2022-06-15 13:30 (Asia/Seoul)부터", "+75.67"]),
+    ] {
+        telegram_bots::put(conn, &bot(lang)).unwrap();
+        let plan = notice_preferences::DailyPlan {
+            hour: Some(13),
+            time_zone: "Asia/Seoul".to_owned(),
+            told_on: Some("2022-06-15".to_owned()),
+            told_at: Some(before),
+        };
+        notice_preferences::set_daily(conn, AccountId::new(1), &plan).unwrap();
+        assert_eq!(daily::tell_due(conn, Lang::En, now).unwrap(), Rest::Nothing);
+        let told = texts(conn, AccountId::new(1));
+        let summary = told.iter().find(|text| text.contains(words[0])).unwrap();
+        assert!(words.iter().all(|word| summary.contains(word)), "{summary}");
+        let plan = notice_preferences::daily(conn, AccountId::new(1)).unwrap().unwrap();
+        assert_eq!((plan.told_on.as_deref(), plan.told_at), (Some("2022-06-16"), Some(now)));
+    }
+}
+
+#[test]
+fn days_that_are_due_together_are_summed_up_a_few_at_a_time() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let conn = store.conn();
+    let ids: Vec<_> = (0..6).map(|number| account(conn, &format!("a{number}"))).collect();
+    for id in &ids {
+        let plan = notice_preferences::daily(conn, *id).unwrap().unwrap();
+        let plan = notice_preferences::DailyPlan { hour: Some(0), ..plan };
+        notice_preferences::set_daily(conn, *id, &plan).unwrap();
+    }
+    let told = || ids.iter().filter(|id| !texts(conn, **id).is_empty()).count();
+    assert_eq!((daily::tell_due(conn, Lang::En, NOW).unwrap(), told()), (Rest::Waits, 5));
+    assert_eq!((daily::tell_due(conn, Lang::En, NOW).unwrap(), told()), (Rest::Nothing, 6));
+}

@@ -5,6 +5,8 @@ mod grid;
 mod history;
 mod trading;
 
+pub(in crate::notify) use account::Period;
+
 use rusqlite::Connection;
 use rust_decimal::Decimal;
 
@@ -22,7 +24,7 @@ use crate::store::queries::{Filter, snapshot};
 pub(in crate::notify) fn show(conn: &Connection, member: &Member, view: &View) -> Result<Answer, StoreError> {
     let conn = snapshot(conn)?;
     let answer = match view {
-        View::Status => account::status(&conn, member)?,
+        View::Status => account::status(&conn, member, &Period::Today)?,
         View::Balance => account::balance(&conn, member)?,
         View::Bots => account::bots(&conn, member)?,
         View::Positions => trading::positions(&conn, member)?,
@@ -35,6 +37,16 @@ pub(in crate::notify) fn show(conn: &Connection, member: &Member, view: &View) -
         View::Help => help(member.lang),
     };
     Ok(answer.refreshable(view, member.lang))
+}
+
+/// As [`View::Status`] shows it, with the result of a period in place of the day's.
+pub(in crate::notify) fn summary(
+    conn: &Connection,
+    member: &Member,
+    period: &Period,
+) -> Result<Answer, StoreError> {
+    let conn = snapshot(conn)?;
+    Ok(account::status(&conn, member, period)?.refreshable(&View::Status, member.lang))
 }
 
 fn help(lang: Lang) -> Answer {

@@ -34,7 +34,8 @@ pub const ALLOCATION: Phrase = phrase("Allocation", "배분");
 pub const BOTS: Phrase = phrase("Bots", "봇");
 pub const POSITIONS: Phrase = phrase("Positions", "포지션");
 pub const PROTECTED: Phrase = phrase("Protected", "보호됨");
-pub const PNL_TODAY: Phrase = phrase("PnL today", "오늘 손익");
+pub const PNL_TODAY: Phrase = phrase("PnL today (UTC)", "오늘 손익(UTC)");
+pub const PNL_PERIOD: Phrase = phrase("PnL (period)", "손익(기간)");
 pub const PNL_TOTAL: Phrase = phrase("PnL total", "누적 손익");
 pub const UNREALIZED: Phrase = phrase("Unrealized", "미실현");
 pub const REALIZED: Phrase = phrase("Realized", "실현");
@@ -177,6 +178,11 @@ pub enum Sentence<'a> {
     },
     More(usize),
     HaltedBecause(&'a str),
+    /// From when on a summary counts, with the time zone.
+    PeriodFrom {
+        from: &'a str,
+        zone: &'a str,
+    },
     NotAGrid(&'a str),
     NoDecisionsOn(&'a str),
     KeyNotHere {
@@ -240,6 +246,9 @@ impl Sentence<'_> {
             ),
             Self::More(count) => (format!("... {count} more"), format!("... 외 {count}건")),
             Self::HaltedBecause(reason) => (format!("halted: {reason}"), format!("중지 사유: {reason}")),
+            Self::PeriodFrom { from, zone } => {
+                (format!("period: from {from} ({zone}) on"), format!("기간: {from} ({zone})부터"))
+            }
             Self::NotAGrid(name) => {
                 (format!("Bot {name} is no grid bot."), format!("{name} 은(는) 그리드 봇이 아닙니다."))
             }
@@ -301,6 +310,7 @@ mod tests {
             Sentence::AskConfirm { seconds: 60 },
             Sentence::More(3),
             Sentence::HaltedBecause("x"),
+            Sentence::PeriodFrom { from: "x", zone: "y" },
             Sentence::NotAGrid("x"),
             Sentence::NoDecisionsOn("x"),
             Sentence::KeyNotHere { key: "x", allowed: "y" },

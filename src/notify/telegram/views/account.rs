@@ -17,7 +17,35 @@ use crate::store::{StoreError, accounts};
 
 const DAY_MS: i64 = 86_400_000;
 
-pub(super) fn status(conn: &Connection, member: &Member) -> Result<Answer, StoreError> {
+/// Over which time results are summed beside those in all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::notify) enum Period {
+    /// Since midnight UTC of the market's time.
+    Today,
+    /// Since then, which is written so on the clock of this time zone.
+    Since { at: Timestamp, text: String, zone: String },
+}
+
+impl Period {
+    const fn label(&self) -> chat::Phrase {
+        match self {
+            Self::Today => chat::PNL_TODAY,
+            Self::Since { .. } => chat::PNL_PERIOD,
+        }
+    }
+
+    /// What the label does not say.
+    fn note(&self, lang: Lang) -> Option<String> {
+        match self {
+            Self::Today => None,
+            Self::Since { text, zone, .. } => {
+                Some(chat::Sentence::PeriodFrom { from: text, zone }.text(lang))
+            }
+        }
+    }
+}
+
+pub(super) fn status(conn: &Connection, member: &Member, period: &Period) -> Result<Answer, StoreError> {
     let Some(account) = standing(conn, member)? else { return Ok(sheet(member, "", &[], &[])) };
     let lang = member.lang;
     let settings = accounts::get(conn, member.account)?.settings;
@@ -36,7 +64,7 @@ pub(super) fn status(conn: &Connection, member: &Member) -> Result<Answer, Store
         ),
         (label(chat::POSITIONS), format!("{}/{}", tally.open_positions, settings.max_positions)),
         (label(chat::PROTECTED), format!("{}/{}", tally.protected_positions, tally.open_positions)),
-        (label(chat::PNL_TODAY), profit(today(conn, member, &account)?)),
+        (label(period.label()), profit(realized(conn, member, &account, period)?)),
         (label(chat::PNL_TOTAL), profit(tally.net_pnl)),
         (label(chat::UNREALIZED), profit(tally.unrealized_pnl)),
         (label(chat::UNKNOWN_ORDERS), account.unknown_orders.to_string()),
@@ -52,8 +80,8 @@ pub(super) fn status(conn: &Connection, member: &Member) -> Result<Answer, Store
         let net = profit(bot.tally.net_pnl);
         body.push(format!("{sign} {} {} {} % {state} {net}", bot.bot, bot.symbol, bot.allocation_pct));
     }
-    let footer: Vec<String> =
-        account.halt_reason.iter().map(|reason| chat::Sentence::HaltedBecause(reason).text(lang)).collect();
+    let halted = account.halt_reason.iter().map(|reason| chat::Sentence::HaltedBecause(reason).text(lang));
+    let footer: Vec<String> = period.note(lang).into_iter().chain(halted).collect();
     Ok(sheet(member, "", &body, &footer))
 }
 
@@ -150,11 +178,18 @@ fn book_of(account: &AccountStatus) -> BookKind {
     if account.mode == "live" { BookKind::Real } else { BookKind::Paper }
 }
 
-/// Realized since midnight UTC of the market's time.
-fn today(conn: &Connection, member: &Member, account: &AccountStatus) -> Result<Quote, StoreError> {
-    let Some(now) = account.last_cycle_at else { return Ok(Quote::ZERO) };
-    let midnight = Timestamp::from_ms(now.ms().div_euclid(DAY_MS).saturating_mul(DAY_MS));
-    let days = daily::daily(conn, &Filter { since: Some(midnight), ..own(member) })?;
+fn realized(
+    conn: &Connection,
+    member: &Member,
+    account: &AccountStatus,
+    period: &Period,
+) -> Result<Quote, StoreError> {
+    let since = match (period, account.last_cycle_at) {
+        (Period::Since { at, .. }, _) => *at,
+        (Period::Today, Some(now)) => Timestamp::from_ms(now.ms().div_euclid(DAY_MS).saturating_mul(DAY_MS)),
+        (Period::Today, None) => return Ok(Quote::ZERO),
+    };
+    let days = daily::daily(conn, &Filter { since: Some(since), ..own(member) })?;
     let own =
         days.iter().filter(|day| day.book == book_of(account) && day.quote_asset == account.quote_asset);
     Ok(own.map(|day| day.net_pnl).sum())
