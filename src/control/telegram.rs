@@ -9,6 +9,7 @@ use crate::store::accounts::{self, AccountRow};
 use crate::store::telegram_bots::{self, TelegramBotRow};
 use crate::vault::Field;
 
+const TOKENS: &str = "the token that @BotFather gave: digits, a colon, then letters, digits, `_` or `-`";
 const LANGUAGES: &str = "en, ko, or default for what the configuration says";
 
 pub(super) fn set(turn: &mut Turn<'_>, name: &str, values: &TelegramValues) -> Result<(), ControlError> {
@@ -84,6 +85,10 @@ fn token(
 ) -> Result<String, ControlError> {
     let given = turn.by.keys.and_then(|(vault, keys)| Some((vault, keys.bot_token.as_ref()?)));
     match (given, before) {
+        (Some((_, token)), _) if !is_token(token.expose()) => {
+            // It may be some other secret: it is not repeated.
+            Err(ControlError::BadValue { key: "bot_token", value: "…".to_owned(), allowed: TOKENS })
+        }
         (Some((vault, token)), before) => {
             let was = before.map(|_| REPLACED.to_owned());
             changed.compare("telegram.bot_token", was, Some(SEALED.to_owned()));
@@ -92,6 +97,14 @@ fn token(
         (None, Some(before)) => Ok(before.bot_token.clone()),
         (None, None) => Err(ControlError::TokenMissing { account: account.name.clone() }),
     }
+}
+
+fn is_token(text: &str) -> bool {
+    let is_secret = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    text.split_once(':').is_some_and(|(number, secret)| {
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && !secret.is_empty() && secret.bytes().all(is_secret)
+    })
 }
 
 /// A command from a chat must concern one account.
@@ -126,4 +139,20 @@ fn bad_chat(value: &str) -> ControlError {
 fn listed(users: &[i64]) -> Option<String> {
     let texts: Vec<_> = users.iter().map(ToString::to_string).collect();
     (!users.is_empty()).then(|| texts.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_told_from_what_is_none() {
+        for token in ["700:AA-canary_token_of_a_bot", "1:a"] {
+            assert!(is_token(token), "{token}");
+        }
+        for text in ["", ":", "1:", ":a", "bot1:a", "1:a b", "1:a\nb", "1:a:b", "{\"token\":\"1:a\"}", "１:a"]
+        {
+            assert!(!is_token(text), "{text}");
+        }
+    }
 }

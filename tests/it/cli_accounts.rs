@@ -195,6 +195,10 @@ fn telegram_set_takes_notices_too_and_all_or_nothing() {
         (&"9".into(), &"Asia/Seoul".into(), &"off".into())
     );
     let before = (home.fingerprint(), shown);
+    let page = home.write("token.txt", "<html>not-a-token</html>\n");
+    let refused = home.run(&format!("telegram set a --token-file {page}"));
+    assert!(!format!("{refused:?}").contains("not-a-token"), "{refused:?}");
+    refused.fails(2, &["bot_token", "digits, a colon"]);
     home.run("telegram set a --chat 1002 --notify dcs=off").fails(2, &["dcs", "dca"]);
     home.run("telegram set a --chat 1002 --notify dca=loud").fails(2, &["on, silent or off"]);
     home.run("telegram set a --chat 1002 --daily-hour 24").fails(2, &["0 to 23, or off"]);

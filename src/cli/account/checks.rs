@@ -26,9 +26,10 @@ pub(super) struct Checks<'a> {
 impl Checks<'_> {
     pub(super) fn all(&self) -> Vec<Finding> {
         let found = assess(self.profile, self.expected);
+        let is_refused = found.iter().any(|finding| finding.is_fatal);
         let mut findings = vec![Finding::ok(SIGNS_IN, format!("{} knows the key", self.row.exchange))];
         for (aspect, check, fine) in [
-            (Aspect::Identity, "account", self.identity()),
+            (Aspect::Identity, "account", self.identity(is_refused)),
             (Aspect::Trading, "may trade", told(self.profile.can_trade, "yes")),
             (Aspect::MoneyMoves, "may withdraw", self.money_moves()),
             (Aspect::Addresses, "addresses", told(self.profile.ip_restricted, "only from named addresses")),
@@ -47,9 +48,10 @@ impl Checks<'_> {
         findings
     }
 
-    fn identity(&self) -> String {
+    fn identity(&self, is_refused: bool) -> String {
         match (&self.profile.uid, &self.expected.uid) {
             (None, _) => "the exchange does not say whose key it is".to_owned(),
+            (Some(uid), None) if is_refused => format!("{uid}: not pinned, the key is refused"),
             (Some(uid), None) => format!("{uid}: pinned from now on"),
             (Some(uid), Some(_)) => format!("{uid}, as before"),
         }
@@ -152,4 +154,39 @@ pub(super) fn no_profile(error: &ExchangeError, row: &AccountRow) -> Finding {
         ),
     };
     Finding::fail(SIGNS_IN, CliError::refused(error.to_string()).hint(fix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::report::Balance;
+    use crate::store::accounts;
+    use crate::store::scratch::Scratch;
+
+    #[test]
+    fn an_account_is_pinned_only_where_its_key_is_not_refused() {
+        let scratch = Scratch::new();
+        let store = scratch.open();
+        let now = Timestamp::from_ms(1_700_000_000_000);
+        let id = accounts::insert(store.conn(), "a", ExchangeKind::Binance, now).unwrap();
+        let row = accounts::get(store.conn(), id).unwrap();
+        let said = |can_trade| {
+            let profile = AccountProfile {
+                uid: Some("77".to_owned()),
+                can_trade: Some(can_trade),
+                can_withdraw: Some(false),
+                can_transfer: Some(false),
+                ip_restricted: Some(true),
+                key_expires_at: None,
+                position_mode: None,
+                remarks: Vec::new(),
+                balance: Balance { wallet: Quote::ZERO, unrealized: Quote::ZERO, available: Quote::ZERO },
+                clock_offset: DurationMs::from_ms(0),
+            };
+            let checks = Checks { row: &row, profile: &profile, expected: &Expected::default(), now }.all();
+            checks.into_iter().find(|check| check.check == "account").unwrap().detail
+        };
+        assert_eq!(said(true), "77: pinned from now on");
+        assert_eq!(said(false), "77: not pinned, the key is refused");
+    }
 }
