@@ -265,5 +265,8 @@ fn faults(given: Option<&str>) -> Result<FaultSettings, CliError> {
         let path = Path::new(given);
         std::fs::read_to_string(path).map_err(|error| CliError::file(path, &error))?
     };
-    serde_json::from_str(&text).map_err(|error| CliError::usage(format!("--faults: {error}")))
+    let wrong = |error: String| CliError::usage(format!("--faults: {error}"));
+    let faults: FaultSettings = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    faults.check().map_err(wrong)?;
+    Ok(faults)
 }

@@ -42,6 +42,25 @@ pub struct FaultSettings {
     pub clock_offset_ms: i64,
 }
 
+impl FaultSettings {
+    /// The first field that is not what it may be.
+    pub fn check(&self) -> Result<(), String> {
+        for (field, pct) in [
+            ("error_5xx_pct", self.error_5xx_pct),
+            ("lost_answer_pct", self.lost_answer_pct),
+            ("refuse_before_pct", self.refuse_before_pct),
+            ("rate_429_pct", self.rate_429_pct),
+            ("duplicate_event_pct", self.duplicate_event_pct),
+            ("reorder_event_pct", self.reorder_event_pct),
+        ] {
+            if !(0.0..=100.0).contains(&pct) {
+                return Err(format!("{field} = {pct} is not allowed: 0 to 100"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What becomes of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -96,7 +115,8 @@ impl Faults {
         if let Some(known) = merged.as_object_mut() {
             known.append(fields);
         }
-        let settings = serde_json::from_value(merged).map_err(|error| error.to_string())?;
+        let settings: FaultSettings = serde_json::from_value(merged).map_err(|error| error.to_string())?;
+        settings.check()?;
         match account {
             Some(name) => {
                 self.accounts.insert(name, settings);
@@ -169,5 +189,25 @@ mod tests {
         faults.apply(json!({ "unavailable_paths": ["/down"] })).unwrap();
         assert_eq!(faults.draw(None, "/down").1, Fate::ServerError { executed: false });
         assert_eq!(faults.draw(Some("a"), "/x"), (Duration::ZERO, Fate::Answered));
+    }
+
+    #[test]
+    fn a_percentage_is_within_its_range_or_changes_nothing() {
+        let mut faults = Faults::new(1, FaultSettings::default());
+        let known = serde_json::to_value(FaultSettings::default()).unwrap();
+        let fields: Vec<_> = known.as_object().unwrap().keys().filter(|key| key.ends_with("_pct")).collect();
+        assert_eq!(fields.len(), 6);
+        for field in fields {
+            for (value, account) in [(100.5, None), (-1.0, None), (101.0, Some("a"))] {
+                let mut patch = json!({});
+                patch[field] = value.into();
+                if let Some(account) = account {
+                    patch["account"] = account.into();
+                }
+                let error = faults.apply(patch).unwrap_err();
+                assert_eq!(error, format!("{field} = {value} is not allowed: 0 to 100"));
+            }
+        }
+        assert_eq!(faults.to_json(), json!({ "general": FaultSettings::default(), "accounts": {} }));
     }
 }
