@@ -129,7 +129,7 @@ impl AccountMachine {
         if let Some(why) = self.durable.blocked.get(symbol) {
             return Some((Code::SymbolBlocked, why.clone()));
         }
-        if let Some(until) = self.durable.cooldowns.get(symbol).filter(|until| **until > self.now) {
+        if let Some(until) = self.cooldown_until(symbol).filter(|until| *until > self.now) {
             let detail = self.words.of(|| format!("after an exit from {symbol}, until {until}"));
             return Some((Code::Cooldown, detail));
         }
@@ -137,6 +137,11 @@ impl AccountMachine {
             return Some((Code::OrderPending, format!("an entry order on {symbol} is working")));
         }
         self.position_limit(bot).or_else(|| self.netting(bot.id, symbol, side))
+    }
+
+    fn cooldown_until(&self, symbol: &Symbol) -> Option<Timestamp> {
+        let left_at = self.durable.left_at.get(symbol)?;
+        Some(left_at.plus(self.config.settings.exit_cooldown_h.duration()))
     }
 
     /// Open positions and working entries, against the limits of the account and of the bot.

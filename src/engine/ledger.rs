@@ -176,10 +176,7 @@ impl AccountMachine {
         self.note_closed(&key.bot_symbol(), held.holding.exit, fill);
         // What is still working of its entries would open it anew.
         self.withdraw_increasing(key);
-        let cooldown = self.config.settings.exit_cooldown_h.duration();
-        if cooldown.ms() > 0 {
-            self.durable.cooldowns.insert(key.symbol.clone(), self.now.plus(cooldown));
-        }
+        self.durable.left_at.insert(key.symbol.clone(), self.now);
         let pnl = held.position().net_pnl();
         if purpose.protects() {
             // Exits of our own were explained when they were decided; these were the exchange's doing.

@@ -385,7 +385,8 @@ impl AccountMachine {
     /// Drops what can no longer matter, so that the state stays small.
     fn forget_the_past(&mut self, cycle: &Cycle) {
         let now = self.now;
-        self.durable.cooldowns.retain(|_, until| *until > now);
+        let cooldown = self.config.settings.exit_cooldown_h.duration();
+        self.durable.left_at.retain(|_, left_at| left_at.plus(cooldown) > now);
         if self.turn.is_empty() {
             return;
         }

@@ -35,8 +35,8 @@ const FUNDING_OVERLAP: DurationMs = DurationMs::from_secs(3_600);
 pub struct DurableState {
     /// Cash by our own ledger, in quote currency.
     pub wallet: Option<Quote>,
-    /// No entry on the symbol before this.
-    pub cooldowns: BTreeMap<Symbol, Timestamp>,
+    /// When a symbol was left last, as long as its cooldown lasts: how long that is, the settings say.
+    pub left_at: BTreeMap<Symbol, Timestamp>,
     /// Close of the last bar whose signal was acted on, by bot and symbol.
     pub entry_guards: BTreeMap<BotId, BTreeMap<Symbol, Timestamp>>,
     /// Timeframe of the signal behind each working entry; goes over to the position it opens.

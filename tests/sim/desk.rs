@@ -246,7 +246,7 @@ impl<'w> Desk<'w> {
         match self.mutant {
             Some(Mutant::WorkingForgotten) => saved.working.clear(),
             Some(Mutant::BookedForgotten) => saved.booked.clear(),
-            Some(Mutant::CooldownForgotten) => saved.durable.cooldowns.clear(),
+            Some(Mutant::CooldownForgotten) => saved.durable.left_at.clear(),
             Some(Mutant::GuardForgotten) => saved.durable.entry_guards.clear(),
             Some(Mutant::GridForgotten) => {
                 for grid in saved.durable.grids.values_mut() {

@@ -107,7 +107,7 @@ fn paper_and_real_trading_share_nothing_but_the_ids() {
     rig.crash();
     assert_eq!(rig.machine.wallet(), None);
     let state = rig.machine.durable_state();
-    assert!(state.entry_guards.is_empty() && state.cooldowns.is_empty() && state.blocked.is_empty());
+    assert!(state.entry_guards.is_empty() && state.left_at.is_empty() && state.blocked.is_empty());
     rig.recover();
     assert_eq!(rig.machine.wallet(), Some(quote("1000")));
     assert!(rig.machine.durable_state().swept_until.is_some());

@@ -133,6 +133,25 @@ fn the_cooldown_holds_for_its_symbol_and_ends() {
 }
 
 #[test]
+fn a_cooldown_lasts_as_long_as_the_settings_say_now() {
+    for (cooldown, may_enter) in [("0", true), ("1", false)] {
+        let mut config = account();
+        set(&mut config, &[("exit_cooldown_h", "2")]);
+        let mut rig = Rig::new(config);
+        rig.open_long();
+        rig.configure(|config| edit_bot(config, ONE, |bot| bot.close_requested = true));
+        rig.price("100");
+        rig.configure(|config| {
+            set(config, &[("exit_cooldown_h", cooldown)]);
+            edit_bot(config, ONE, |bot| bot.close_requested = false);
+        });
+        rig.enter(1, Long);
+        rig.price("100");
+        assert_eq!(rig.position(ONE, BTC).is_some(), may_enter, "{cooldown} h");
+    }
+}
+
+#[test]
 fn a_cooldown_of_one_symbol_leaves_the_others_alone() {
     let mut config = account();
     set(&mut config, &[("exit_cooldown_h", "2")]);
