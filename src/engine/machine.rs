@@ -262,8 +262,12 @@ impl AccountMachine {
         self.forget_the_past(cycle);
     }
 
-    /// Takes over changed settings; what they ask for at once (halt, close) is asked at once.
+    /// Takes over changed settings; what they ask for at once (halt, close) is asked at once. Told again, they change
+    /// nothing.
     fn configure(&mut self, config: AccountConfig) {
+        if self.config == config {
+            return;
+        }
         self.config = config;
         self.known_levels.clear();
         self.forget_plans();

@@ -64,7 +64,7 @@ fn an_export_imports_to_the_same_fleet() {
     let home = Home::new();
     home.run(&format!("account import {EXAMPLE} --placeholder-secrets")).ok();
     let exported = home.run("account export").ok().stdout;
-    assert!(!exported.contains("placeholder for"));
+    assert!(!exported.contains("placeholder-for"));
     let other = Home::new();
     let file = other.write("fleet.toml", &exported);
     other.run(&format!("account import {file} --placeholder-secrets")).ok();

@@ -21,7 +21,7 @@ fn home_with_secrets() -> Home {
 #[test]
 fn planted_secrets_are_found_nowhere() {
     let home = home_with_secrets();
-    let token = [("T", "canary-token-31337"), ("K", KEY), ("S", SECRET)];
+    let token = [("T", "31337:canary-token-31337"), ("K", KEY), ("S", SECRET)];
     let file = home.write(
         "fleet.toml",
         "[[accounts]]\nname='tele'\nexchange='binance'\napi_key='env:K'\napi_secret='env:S'\n\

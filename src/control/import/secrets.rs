@@ -7,8 +7,14 @@ use crate::vault::{Secret, reference};
 pub(super) fn resolve(text: &str, place: &str, options: ImportOptions<'_>) -> Result<Secret, String> {
     match reference::resolve(text, options.base) {
         Err(_) if options.placeholders && reference::is_reference(text) => {
-            Ok(Secret::new(format!("placeholder for {place}")))
+            Ok(Secret::new(placeholder(place)))
         }
         outcome => outcome,
     }
+}
+
+/// In the shape of a bot's token, the only secret here that has one.
+fn placeholder(place: &str) -> String {
+    let plain: String = place.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    format!("0:placeholder-for-{plain}")
 }
