@@ -24,7 +24,13 @@ use crate::strategy::{SignalBoard, SignalPlan, StrategySpec};
 pub struct Analyst {
     /// Of strategies that name none; `None`: the feed's finest.
     timeframe: Option<Timeframe>,
-    gate_timeframe: Option<(Timeframe, Vec<Symbol>)>,
+    /// What the gates go by; none where they are off.
+    anchors: Vec<Symbol>,
+    /// `None`: the bars that prices are read from.
+    gate_timeframe: Option<Timeframe>,
+    gate_bars: usize,
+    /// Anchors whose past the gates know.
+    warmed: BTreeSet<Symbol>,
     entries_enabled: bool,
     board: SignalBoard,
     universe: Universe,
@@ -46,7 +52,10 @@ impl Analyst {
         let gates = config.gates.clone();
         Self {
             timeframe: config.timeframe,
-            gate_timeframe: gates.timeframe.map(|timeframe| (timeframe, gates.anchors.clone())),
+            anchors: if gates.enabled { gates.anchors.clone() } else { Vec::new() },
+            gate_timeframe: gates.timeframe,
+            gate_bars: gates.history_bars() as usize,
+            warmed: BTreeSet::new(),
             entries_enabled: config.engine.enabled,
             board: SignalBoard::new(&SignalPlan::default()),
             universe: Universe::new(config.universe.clone()),
@@ -61,13 +70,22 @@ impl Analyst {
         }
     }
 
+    /// Where prices are read more often than bars close: the gates go by closed bars of `base` at least.
+    pub fn live(config: &Config, base: Timeframe) -> Self {
+        let mut config = config.clone();
+        config.gates.timeframe.get_or_insert(base);
+        Self::new(&config)
+    }
+
     /// Computes what the roster's bots follow from now on; what is new is warmed up from the market's
     /// history. Returns what the market cannot give, in words.
     pub fn plan(&mut self, roster: &Roster, market: MarketId, view: &mut dyn MarketView) -> Vec<String> {
         self.named = roster.follows.named_symbols(market);
         let mut missing = Vec::new();
         let mut wanted = self.wanted(roster, market, view, &mut missing);
-        wanted.retain(|(_, _, symbol, _)| view.is_ready(symbol));
+        wanted.retain(|(_, spec, symbol, timeframe)| {
+            view.is_ready(symbol, spec.timeframe.unwrap_or(*timeframe))
+        });
         let needed = self.needed(&wanted, view);
         missing.extend(view.unmet(&needed));
         let is_unknown = |symbol: &&Symbol| view.base_timeframe(symbol).is_none();
@@ -75,6 +93,7 @@ impl Analyst {
         missing.extend(unknown.map(|symbol| format!("the market has no {symbol}, which a bot names")));
         view.subscribe(&needed);
         self.take_plan(&wanted, view);
+        self.warm_gates(view);
         missing.dedup();
         missing
     }
@@ -100,7 +119,32 @@ impl Analyst {
             let most = series.entry((symbol.clone(), spec.timeframe.unwrap_or(*timeframe))).or_default();
             *most = bars.max(*most);
         }
+        let gates = if wanted.is_empty() { Vec::new() } else { self.gate_series(view) };
+        for gate in gates {
+            let most = series.entry(gate).or_default();
+            *most = self.gate_bars.max(*most);
+        }
         series
+    }
+
+    /// The series that the gates go by.
+    fn gate_series(&self, view: &dyn MarketView) -> Vec<(Symbol, Timeframe)> {
+        let series = |symbol: &Symbol| {
+            let base = view.base_timeframe(symbol)?;
+            Some((symbol.clone(), self.gate_timeframe.unwrap_or(base)))
+        };
+        self.anchors.iter().filter_map(series).collect()
+    }
+
+    /// Lets the gates know what was before.
+    fn warm_gates(&mut self, view: &dyn MarketView) {
+        let Some(at) = self.at else { return };
+        for (symbol, timeframe) in self.gate_series(view) {
+            if !self.warmed.contains(&symbol) && view.is_ready(&symbol, timeframe) {
+                self.gate.warm(&view.history(&symbol, timeframe, at, self.gate_bars));
+                self.warmed.insert(symbol);
+            }
+        }
     }
 
     /// The symbols of the universe, by the exchange's own volumes.
@@ -134,9 +178,8 @@ impl Analyst {
 
     fn needed(&self, wanted: &[Wanted<'_>], view: &dyn MarketView) -> BTreeSet<(Symbol, Timeframe)> {
         let mut needed = needed_bars(wanted);
-        if let Some((timeframe, anchors)) = &self.gate_timeframe {
-            let known = anchors.iter().filter(|symbol| view.base_timeframe(symbol).is_some());
-            needed.extend(known.map(|symbol| (symbol.clone(), *timeframe)));
+        if self.gate_timeframe.is_some() {
+            needed.extend(self.gate_series(view));
         }
         needed
     }

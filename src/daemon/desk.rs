@@ -22,8 +22,8 @@ pub trait MarketView {
     /// The timeframe of a symbol's price bars; `None` for a symbol the market does not have.
     fn base_timeframe(&self, symbol: &Symbol) -> Option<Timeframe>;
 
-    /// Whether the symbol's history is there, so that computing it can begin.
-    fn is_ready(&self, symbol: &Symbol) -> bool;
+    /// Whether the history of a series is there, so that computing on it can begin.
+    fn is_ready(&self, symbol: &Symbol, timeframe: Timeframe) -> bool;
 
     /// Series that cannot be had, in words.
     fn unmet(&self, needed: &BTreeSet<(Symbol, Timeframe)>) -> Vec<String>;
@@ -44,7 +44,7 @@ impl MarketView for Feed {
         Self::base_timeframe(self, symbol)
     }
 
-    fn is_ready(&self, _symbol: &Symbol) -> bool {
+    fn is_ready(&self, _symbol: &Symbol, _timeframe: Timeframe) -> bool {
         true
     }
 

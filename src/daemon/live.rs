@@ -82,7 +82,7 @@ fn open_desk(
         .inspect_err(|error| tracing::error!(exchange = %kind, %error, "no market"))
         .ok()?
         .ruled_by(kept);
-    let mut analyst = Analyst::new(config);
+    let mut analyst = Analyst::live(config, LiveMarket::BASE);
     analyst.begin(now);
     Some(Desk { market: Some(kind), analyst, view })
 }
@@ -124,6 +124,7 @@ impl Fleet {
                     "we stood still; every account is compared before it acts"
                 );
                 self.pace.wake_all();
+                self.live_desks().iter_mut().for_each(|desk| desk.view.stood_still());
                 next_clocks = live.clock.now();
             }
             let now = live.clock.now();

@@ -24,8 +24,6 @@ use crate::exchange::{Answer, BoxFuture, Sleep};
 use crate::market::candle_store::CandleStore;
 use crate::market::live_bars::{LiveBars, Series};
 
-/// Prices are read from candles of this length.
-const BASE: Timeframe = Timeframe::M1;
 /// Series begin with at least this much history, bars.
 const HISTORY_LEAST: usize = 120;
 /// Series that are asked for at once.
@@ -64,13 +62,20 @@ pub struct LiveMarket {
     groups: Vec<Group>,
     fetches: JoinSet<Fetched>,
     fetching: BTreeSet<Series>,
-    /// Nothing is asked for before: the last answer was an error.
+    /// Asked for whose stream was interrupted since: the answer may be older than what was missed then.
+    outdated: BTreeSet<Series>,
+    /// Nothing is asked for before: the exchange wants to be left alone.
     quiet_until: Timestamp,
+    /// A series is not asked for before: the last answer was an error.
+    quiet_series: BTreeMap<Series, Timestamp>,
     /// Since a candle was heard last.
     silent: Stopwatch,
 }
 
 impl LiveMarket {
+    /// Prices are read from candles of this length.
+    pub const BASE: Timeframe = Timeframe::M1;
+
     /// `grace`: how long after its end a candle that nothing has closed is waited for.
     pub fn new(
         data: Arc<dyn MarketData>,
@@ -89,12 +94,14 @@ impl LiveMarket {
             volumes: BTreeMap::new(),
             is_told: false,
             universe: Arc::default(),
-            bars: LiveBars::new(BASE, grace).polling(polled),
+            bars: LiveBars::new(Self::BASE, grace).polling(polled),
             depth: BTreeMap::new(),
             groups: Vec::new(),
             fetches: JoinSet::new(),
             fetching: BTreeSet::new(),
+            outdated: BTreeSet::new(),
             quiet_until: Timestamp::default(),
+            quiet_series: BTreeMap::new(),
             silent: Stopwatch::start(),
         }
     }
@@ -187,22 +194,29 @@ impl LiveMarket {
 
     /// Sets which series are streamed, and with how much history each begins.
     pub fn follow(&mut self, mut depth: BTreeMap<Series, usize>) {
-        depth.retain(|(symbol, _), _| self.instruments.contains_key(symbol));
+        let offered = self.data.timeframes();
+        depth.retain(|(symbol, timeframe), _| {
+            self.instruments.contains_key(symbol) && offered.contains(timeframe)
+        });
         if !depth.is_empty() {
             for symbol in self.fee_symbols() {
-                depth.entry((symbol, BASE)).or_default();
+                depth.entry((symbol, Self::BASE)).or_default();
             }
         }
         let symbols: BTreeSet<Symbol> = depth.keys().map(|(symbol, _)| symbol.clone()).collect();
         for symbol in symbols {
-            depth.entry((symbol, BASE)).or_default();
+            depth.entry((symbol, Self::BASE)).or_default();
         }
         let wanted: BTreeSet<Series> = depth.keys().cloned().collect();
         self.depth = depth;
+        self.quiet_series.retain(|series, _| wanted.contains(series));
         if wanted == self.bars.series() {
             return;
         }
         self.bars.follow(&wanted);
+        for (series, bars) in &self.depth {
+            self.bars.keep(series, *bars);
+        }
         self.groups.retain(|group| !group.series.is_disjoint(&wanted));
         let carried: BTreeSet<&Series> = self.groups.iter().flat_map(|group| &group.series).collect();
         let added: BTreeSet<Series> =
@@ -214,7 +228,7 @@ impl LiveMarket {
             self.open(added);
         } else {
             self.groups.clear();
-            self.bars.interrupted(&wanted);
+            self.interrupted(&wanted);
             self.open(wanted);
         }
     }
@@ -234,28 +248,47 @@ impl LiveMarket {
         self.groups.push(Group { series, sockets });
     }
 
+    /// We stood still: whatever was told meanwhile may be lost.
+    pub fn stood_still(&mut self) {
+        self.interrupted(&self.bars.series());
+    }
+
+    fn interrupted(&mut self, series: &BTreeSet<Series>) {
+        self.bars.interrupted(series);
+        self.outdated.extend(self.fetching.intersection(series).cloned());
+    }
+
     /// Takes in what came since the last call and asks for what is missing; true when a symbol has become ready.
     pub fn take_in(&mut self, now: Timestamp) -> bool {
-        for group in &mut self.groups {
+        let mut groups = std::mem::take(&mut self.groups);
+        for group in &mut groups {
             for socket in &mut group.sockets {
                 while let Some(news) = socket.pop() {
-                    match news {
-                        SocketNews::Event(event) => {
-                            self.silent = Stopwatch::start();
-                            hear(&mut self.bars, event);
-                        }
-                        SocketNews::Up => self.bars.interrupted(&group.series),
-                        SocketNews::Down { reason } => {
-                            self.bars.interrupted(&group.series);
-                            tracing::debug!(exchange = %self.data.kind(), reason, "a market socket is down");
-                        }
-                    }
+                    self.take_in_news(&group.series, news);
                 }
             }
+            if let Some(heard_at) = group.sockets.iter().map(SocketHandle::heard_at).min() {
+                self.bars.alive(&group.series, heard_at);
+            }
         }
+        self.groups = groups;
         let has_come = self.take_in_fetches();
         self.fetch_missing(now);
         has_come
+    }
+
+    fn take_in_news(&mut self, series: &BTreeSet<Series>, news: SocketNews<MarketEvent>) {
+        match news {
+            SocketNews::Event(event) => {
+                self.silent = Stopwatch::start();
+                hear(&mut self.bars, event);
+            }
+            SocketNews::Up => self.interrupted(series),
+            SocketNews::Down { reason } => {
+                self.interrupted(series);
+                tracing::debug!(exchange = %self.data.kind(), reason, "a market socket is down");
+            }
+        }
     }
 
     fn take_in_fetches(&mut self) -> bool {
@@ -263,13 +296,19 @@ impl LiveMarket {
         while let Some(done) = self.fetches.try_join_next() {
             let Ok((series, at, answer)) = done else { continue };
             self.fetching.remove(&series);
+            let is_outdated = self.outdated.remove(&series);
             match answer {
+                Ok(_) if is_outdated => {}
                 Ok(candles) => {
-                    has_come |= !self.is_ready(&series.0);
+                    has_come |= !self.bars.is_loaded(&series);
                     self.bars.fetched(&series, &candles, at);
                 }
                 Err(error) => {
-                    self.quiet_until = self.sleep.now().plus(RETRY_AFTER);
+                    let again = self.sleep.now().plus(RETRY_AFTER);
+                    if let ExchangeError::Throttled { until } = &error {
+                        self.quiet_until = (*until).max(again);
+                    }
+                    self.quiet_series.insert(series.clone(), again);
                     self.complain(&format!("candles of {} {}", series.0, series.1), &error);
                 }
             }
@@ -293,7 +332,8 @@ impl LiveMarket {
             if self.fetching.len() >= FETCHES_MAX {
                 return;
             }
-            if !up.contains(&series) || self.fetching.contains(&series) {
+            let is_quiet = self.quiet_series.get(&series).is_some_and(|until| now < *until);
+            if is_quiet || !up.contains(&series) || self.fetching.contains(&series) {
                 continue;
             }
             let depth = self.depth.get(&series).copied().unwrap_or_default().max(HISTORY_LEAST);
@@ -337,11 +377,11 @@ impl MarketView for LiveMarket {
 
     fn base_timeframe(&self, symbol: &Symbol) -> Option<Timeframe> {
         // Before the rules are told, nothing says that the symbol is not there.
-        (self.instruments.is_empty() || self.instruments.contains_key(symbol)).then_some(BASE)
+        (self.instruments.is_empty() || self.instruments.contains_key(symbol)).then_some(Self::BASE)
     }
 
-    fn is_ready(&self, symbol: &Symbol) -> bool {
-        self.bars.is_loaded(symbol)
+    fn is_ready(&self, symbol: &Symbol, timeframe: Timeframe) -> bool {
+        self.bars.is_loaded(&(symbol.clone(), timeframe))
     }
 
     fn unmet(&self, needed: &BTreeSet<Series>) -> Vec<String> {

@@ -5,7 +5,7 @@
 //! between [`SocketNews::Up`] and [`SocketNews::Down`], and asks for the state anew at each `Up`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ use super::connect_gate::{ConnectClaim, ConnectGate};
 use super::http::HttpClient;
 use super::inbox::Inbox;
 use super::socket::SocketProtocol;
+use crate::domain::time::Timestamp;
 use connection::Runner;
 
 mod backoff;
@@ -52,6 +53,8 @@ pub struct SocketHandle<E> {
 struct Shared<E> {
     inbox: Inbox<SocketNews<E>>,
     is_up: AtomicBool,
+    /// When anything was heard last, ms.
+    heard_at: AtomicI64,
     bad_frames: AtomicU64,
     wishes: Mutex<Wishes>,
     wished: Notify,
@@ -78,6 +81,7 @@ impl SocketRunner {
         let shared = Arc::new(Shared {
             inbox: Inbox::new(INBOX_CAPACITY),
             is_up: AtomicBool::new(false),
+            heard_at: AtomicI64::new(0),
             bad_frames: AtomicU64::new(0),
             wishes: Mutex::default(),
             wished: Notify::new(),
@@ -112,6 +116,11 @@ impl<E> SocketHandle<E> {
 
     pub fn is_up(&self) -> bool {
         self.shared.is_up.load(Ordering::Relaxed)
+    }
+
+    /// When anything was heard last, be it an answer to a ping; by the clock it was started with.
+    pub fn heard_at(&self) -> Timestamp {
+        Timestamp::from_ms(self.shared.heard_at.load(Ordering::Relaxed))
     }
 
     /// Says whether something is at stake: where sockets are limited, those who need one go first.

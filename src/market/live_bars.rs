@@ -15,8 +15,8 @@ use crate::domain::market::{Bar, MarketStep};
 use crate::domain::money::Price;
 use crate::domain::time::{DurationMs, Timeframe, Timestamp};
 
-/// Closed candles kept of a series.
-const KEPT: usize = 2_000;
+/// Closed candles kept of a series at least.
+const KEPT_LEAST: usize = 2_000;
 
 /// Between two questions for a candle that nobody streams and that is over.
 const POLL_PAUSE: DurationMs = DurationMs::from_secs(15);
@@ -46,6 +46,10 @@ struct Track {
     is_current: bool,
     /// When a candle that nobody streams was asked for last.
     polled_at: Option<Timestamp>,
+    /// When its stream was heard last, be it with nothing to tell; `None`: that is not followed.
+    heard_at: Option<Timestamp>,
+    /// Closed candles that are kept, beside [`KEPT_LEAST`].
+    kept: usize,
 }
 
 #[derive(Debug)]
@@ -97,10 +101,23 @@ impl LiveBars {
         self.tracks.keys().cloned().collect()
     }
 
-    /// Whether every series of the symbol that is followed has its history.
-    pub fn is_loaded(&self, symbol: &Symbol) -> bool {
-        let mut tracks = self.tracks.iter().filter(|((of, _), _)| of == symbol).peekable();
-        tracks.peek().is_some() && tracks.all(|(_, track)| !track.closed.is_empty())
+    /// Keeps so many closed bars of a series.
+    pub fn keep(&mut self, series: &Series, bars: usize) {
+        if let Some(track) = self.tracks.get_mut(series) {
+            track.kept = bars;
+        }
+    }
+
+    /// Whether the series has its history.
+    pub fn is_loaded(&self, series: &Series) -> bool {
+        self.tracks.get(series).is_some_and(|track| !track.closed.is_empty())
+    }
+
+    /// The streams of these series were heard at that time: what they have not told of before is not to come.
+    pub fn alive(&mut self, series: &BTreeSet<Series>, heard_at: Timestamp) {
+        for (_, track) in self.tracks.iter_mut().filter(|(key, _)| series.contains(key)) {
+            track.heard_at = Some(heard_at);
+        }
     }
 
     /// The stream of these series was interrupted.
@@ -236,10 +253,12 @@ impl Track {
         }
     }
 
-    /// Ends the candles that nothing has ended.
+    /// Ends the candles that nothing has ended; not those about which the stream may still have something to tell.
     fn close_overdue(&mut self, timeframe: Timeframe, at: Timestamp, grace: DurationMs) {
         if self.is_current {
-            self.stand_still_until(timeframe, timeframe.bar_start(at.minus(grace)));
+            let over = at.minus(grace);
+            let over = self.heard_at.map_or(over, |heard_at| over.min(heard_at));
+            self.stand_still_until(timeframe, timeframe.bar_start(over));
         }
     }
 
@@ -256,7 +275,7 @@ impl Track {
     }
 
     fn push(&mut self, candle: Candle) {
-        if self.closed.len() >= KEPT {
+        if self.closed.len() >= KEPT_LEAST.max(self.kept) {
             self.closed.pop_front();
         }
         self.closed.push_back(candle);

@@ -87,6 +87,11 @@ impl GateConfig {
         Ok(())
     }
 
+    /// Bars of history after which its averages forget what was before.
+    pub fn history_bars(&self) -> u32 {
+        self.warmup_bars().saturating_mul(5)
+    }
+
     /// Bars of history an anchor needs before it can close a gate.
     pub fn warmup_bars(&self) -> u32 {
         self.slow_bars.max(2 * self.strength_bars)

@@ -150,6 +150,7 @@ impl<E: Send + 'static> Runner<E> {
                 () = shared.wished.notified() => self.fulfil(&mut socket).await?,
                 frame = socket.next() => {
                     schedule.heard(self.sleep.now());
+                    shared.heard_at.store(self.sleep.now().ms(), Ordering::Relaxed);
                     self.take_in(frame, &mut socket, &mut schedule).await?;
                 }
                 () = &mut alarm => rang = true,

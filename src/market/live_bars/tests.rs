@@ -70,6 +70,37 @@ fn minutes_without_trades_stand_still_and_silence_ends_a_candle() {
 }
 
 #[test]
+fn a_stream_that_is_not_heard_ends_no_candle() {
+    let mut bars = warmed();
+    let all = BTreeSet::from([series()]);
+    bars.heard(&series(), flat(3, 13), false);
+    bars.alive(&all, at(3 * MINUTE + 50_000));
+    assert!(closes(&bars.step(at(5 * MINUTE))).is_empty(), "what was traded last may be under way");
+    bars.heard(&series(), flat(3, 14), true);
+    bars.alive(&all, at(5 * MINUTE + 1_000));
+    let expected = [(3, "14"), (4, "14")].map(|(minute, close)| (minute, close.to_owned()));
+    assert_eq!(closes(&bars.step(at(5 * MINUTE + 20_000))), expected);
+}
+
+#[test]
+fn a_series_is_loaded_whatever_else_its_symbol_lacks() {
+    let mut bars = warmed();
+    let hours = (series().0, Timeframe::H1);
+    bars.follow(&BTreeSet::from([series(), hours.clone()]));
+    assert!(bars.is_loaded(&series()) && !bars.is_loaded(&hours));
+}
+
+#[test]
+fn as_many_bars_are_kept_as_are_wanted() {
+    let mut bars = warmed();
+    bars.keep(&series(), 3_000);
+    for minute in 3..4_000 {
+        bars.heard(&series(), flat(minute, 13), true);
+    }
+    assert_eq!(bars.history(&series(), at(4_000 * MINUTE), usize::MAX).len(), 3_000);
+}
+
+#[test]
 fn a_gap_is_fetched_before_anything_goes_on() {
     let mut bars = warmed();
     bars.interrupted(&BTreeSet::from([series()]));
