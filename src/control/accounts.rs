@@ -227,7 +227,7 @@ const fn trades_with_money(row: &AccountRow) -> bool {
 
 /// Whether dry run may be switched to what `row` says.
 fn require_switch(turn: &Turn<'_>, row: &AccountRow) -> Result<(), ControlError> {
-    let open = holdings::open_of_account(turn.conn, row.id)?;
+    let open = holdings::open_in_life(turn.conn, row.id, !row.settings.dry_run)?;
     if open > 0 {
         return Err(ControlError::SwitchWithPositions { account: row.name.clone(), open });
     }

@@ -194,9 +194,11 @@ impl LiveMarket {
 
     /// Sets which series are streamed, and with how much history each begins.
     pub fn follow(&mut self, mut depth: BTreeMap<Series, usize>) {
-        let offered = self.data.timeframes();
-        depth.retain(|(symbol, timeframe), _| {
-            self.instruments.contains_key(symbol) && offered.contains(timeframe)
+        let (offered, followed) = (self.data.timeframes(), self.bars.series());
+        depth.retain(|series, _| {
+            // What has left the rules may still be held.
+            let is_there = self.instruments.contains_key(&series.0) || followed.contains(series);
+            is_there && offered.contains(&series.1)
         });
         if !depth.is_empty() {
             for symbol in self.fee_symbols() {
@@ -377,7 +379,9 @@ impl MarketView for LiveMarket {
 
     fn base_timeframe(&self, symbol: &Symbol) -> Option<Timeframe> {
         // Before the rules are told, nothing says that the symbol is not there.
-        (self.instruments.is_empty() || self.instruments.contains_key(symbol)).then_some(Self::BASE)
+        let is_there = self.instruments.is_empty() || self.instruments.contains_key(symbol);
+        let has_been = || self.bars.is_loaded(&(symbol.clone(), Self::BASE));
+        (is_there || has_been()).then_some(Self::BASE)
     }
 
     fn is_ready(&self, symbol: &Symbol, timeframe: Timeframe) -> bool {

@@ -126,10 +126,11 @@ impl Access {
     }
 
     /// Whether the other leads to the same account in the same way: what the exchange says of it may have been learnt
-    /// meanwhile.
+    /// meanwhile, but not be another thing.
     pub fn is_same_way(&self, other: &Self) -> bool {
         let learnt = |access: &Self| Self { pinned_uid: None, position_mode: None, ..access.clone() };
-        learnt(self) == learnt(other)
+        let modes = self.position_mode.zip(other.position_mode);
+        learnt(self) == learnt(other) && modes.is_none_or(|(before, now)| before == now)
     }
 }
 
@@ -258,7 +259,8 @@ impl Roster {
         if is_leaving {
             self.leaving.insert(account.id);
         }
-        let settings = AccountSettings { dry_run: !has_money, ..account.settings.clone() };
+        let is_dry_run = if is_leaving { false } else { account.settings.dry_run };
+        let settings = AccountSettings { dry_run: is_dry_run, ..account.settings.clone() };
         let fees = Terms::of_account(account.exchange, !has_money, &account.paper_settings);
         let setup = |row: GridRow| {
             Arc::new(GridSetup { config: row.config, terms: fees, repair_asked_at: row.repair_asked_at })

@@ -81,12 +81,13 @@ impl Supervisor {
         }
         let begins_at = self.connections.as_ref().filter(|own| own.keeps_wall_time()).map(|_| from);
         for together in entrants.chunks(LOADED_TOGETHER) {
-            let ids: Vec<_> = together.iter().map(|entrant| (entrant.id, entrant.market)).collect();
+            let life = |entrant: &Entrant| (entrant.id, entrant.market, entrant.access.is_some());
+            let lives: Vec<_> = together.iter().map(life).collect();
             let loaded = self
                 .writer
                 .run(move |conn| {
-                    let load = |(id, market)| load(conn, id, (from, begins_at), market);
-                    ids.into_iter().map(load).collect::<Result<Vec<_>, _>>()
+                    let load = |life| load(conn, life, (from, begins_at));
+                    lives.into_iter().map(load).collect::<Result<Vec<_>, _>>()
                 })
                 .await?;
             for (entrant, loaded) in together.iter().zip(loaded) {
@@ -268,16 +269,15 @@ fn write_quarantine(
     audit::append(conn, &entry).map(drop)
 }
 
-/// Enrols an account and reads what was kept of it; the inner error says what of that is damaged. `begins_at` is `from`
+/// Enrols an account and reads what was kept of the life that it leads, with money or on paper; the inner error says what of that is damaged. `begins_at` is `from`
 /// where time goes by the wall clock.
 fn load(
     conn: &Connection,
-    id: AccountId,
+    (id, market, with_money): (AccountId, MarketId, bool),
     (from, begins_at): (Timestamp, Option<Timestamp>),
-    market: MarketId,
 ) -> Result<Result<LoadedAccount, String>, StoreError> {
     latches::enrol(conn, id, from, market_log::market_word(market))?;
-    match journal::load_account(conn, id, begins_at) {
+    match journal::load_account(conn, id, with_money, begins_at) {
         Ok(loaded) => Ok(Ok(loaded)),
         Err(StoreError::Corrupt { detail }) => Ok(Err(detail)),
         Err(error) => Err(error),

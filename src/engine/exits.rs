@@ -62,7 +62,9 @@ impl AccountMachine {
         }
         self.watch_level(key, levels);
         let Some((code, detail)) = self.due_exit(key, bot, cycle, levels) else {
-            self.consider_dca(key, bot, cycle);
+            if !self.is_beyond(key, levels) {
+                self.consider_dca(key, bot, cycle);
+            }
             return;
         };
         if self.config.settings.auto_exit {
@@ -70,6 +72,12 @@ impl AccountMachine {
         } else {
             self.report_exit(key, code, detail);
         }
+    }
+
+    /// Whether the price has reached a level: the order that rests there may have filled, unheard.
+    fn is_beyond(&self, key: &HeldKey, levels: &Levels) -> bool {
+        let has_passed = self.held.get(key).is_some_and(|held| held.holding.passed_since.is_some());
+        has_passed || self.price(&key.symbol).is_ok_and(|price| levels.reached(price, key.side).is_some())
     }
 
     /// A person wants it closed: halt with flatten, the bot's close request, or the symbol's.
@@ -92,11 +100,24 @@ impl AccountMachine {
         }
         let must_leave = |key: &&HeldKey| {
             let bot = self.config.bots.get(&key.bot);
-            let must = bot.is_some_and(|bot| bot.close_requested) || self.must_close_symbol(&key.symbol);
-            must && !self.is_leaving(key)
+            bot.is_some_and(|bot| bot.close_requested) || self.must_close_symbol(&key.symbol)
         };
         let keys: Vec<HeldKey> = self.held.keys().filter(must_leave).cloned().collect();
-        self.leave_all(keys, Code::Requested, "closed on request");
+        let (leaving, staying): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| self.is_leaving(key));
+        for key in leaving {
+            self.hasten(&key);
+        }
+        self.leave_all(staying, Code::Requested, "closed on request");
+    }
+
+    /// A person's word does not wait for the end of a pause that an exit of our own began.
+    fn hasten(&mut self, key: &HeldKey) {
+        let exit = self.held.get_mut(key).and_then(|held| held.holding.exit.as_mut());
+        if let Some(leaving) = exit.filter(|leaving| leaving.purpose != Purpose::Flatten) {
+            leaving.purpose = Purpose::Flatten;
+            leaving.retry_at = None;
+            self.turn.records.push(Record::StateChanged);
+        }
     }
 
     /// Whether an order would add to what a person wants halted, stopped or closed, or rests on a line of a grid that

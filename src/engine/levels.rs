@@ -48,18 +48,14 @@ impl Levels {
     pub fn of(held: &Held, bot: &BotConfig, config: &AccountConfig, now: Timestamp) -> Self {
         let none = Self { stop: None, stop_code: Code::StopLoss, take_profit: None };
         let position = held.position();
+        let instrument = config.instruments.get(&position.symbol);
         if let Some(grid) = &bot.grid {
             // A person's price, under the rules of today.
             let stop = dead_grid_stop(&grid.config, position.side)
-                .zip(config.instruments.get(&position.symbol))
-                .map(|(stop, instrument)| to_tick(instrument, stop, position.side));
+                .map(|stop| to_tick(instrument, stop, position.side));
             return Self { stop, stop_code: Code::GridStop, ..none };
         }
-        let Some((average, instrument)) =
-            position.entry_price_avg().zip(config.instruments.get(&position.symbol))
-        else {
-            return none;
-        };
+        let Some(average) = position.entry_price_avg() else { return none };
         let side = position.side;
         let stop_pct = bot.stop_loss_pct(&config.settings, side).value;
         let stop = against(average, stop_pct, side).map(|price| to_tick(instrument, price, side));
@@ -133,7 +129,7 @@ pub(super) fn next_peak(held: &Held, bot: &BotConfig) -> Option<Price> {
     held.holding.peak.or_else(|| armed_at(held, bot))
 }
 
-fn trailing_stop(held: &Held, bot: &BotConfig, instrument: &Instrument) -> Option<Price> {
+fn trailing_stop(held: &Held, bot: &BotConfig, instrument: Option<&Instrument>) -> Option<Price> {
     let side = held.position().side;
     let peak = held.holding.peak?;
     let trail = against(peak, bot.exit_plan.trail_pct?, side)?;
@@ -149,7 +145,9 @@ fn against(from: Price, pct: Pct, side: PositionSide) -> Option<Price> {
 }
 
 /// Towards the profit side.
-fn to_tick(instrument: &Instrument, price: Price, side: PositionSide) -> Price {
+fn to_tick(instrument: Option<&Instrument>, price: Price, side: PositionSide) -> Price {
+    // A symbol that the exchange does not list any more is watched all the same.
+    let Some(instrument) = instrument else { return price };
     match side {
         PositionSide::Long => instrument.ceil_price(price),
         PositionSide::Short => instrument.floor_price(price),

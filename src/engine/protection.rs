@@ -93,6 +93,10 @@ impl AccountMachine {
     /// [`Self::sync_protection`] for a position that is held and whose levels are known.
     pub(super) fn sync_to_levels(&mut self, key: &HeldKey, levels: &Levels) {
         let Some(held) = self.held.get(key) else { return };
+        if !self.config.instruments.contains_key(&key.symbol) {
+            // The exchange does not tell the symbol's rules (any more): nothing can be placed, and what rests stays.
+            return;
+        }
         let qty = held.position().qty;
         let wanted = self.protects_at_exchange(key.bot);
         let (stop, take_profit) = if wanted { (levels.stop, levels.take_profit) } else { (None, None) };

@@ -21,6 +21,13 @@ pub fn open_of_account(conn: &Connection, account: AccountId) -> Result<u32, Sto
     Ok(conn.prepare_cached(sql)?.query_row([account.get()], |row| row.get(0))?)
 }
 
+/// Positions that bots of the account hold in dry run, or with money.
+pub fn open_in_life(conn: &Connection, account: AccountId, dry_run: bool) -> Result<u32, StoreError> {
+    let sql = "SELECT count(*) FROM bot_positions
+               WHERE account_id = ?1 AND dry_run = ?2 AND closed_at IS NULL AND bot_id IS NOT NULL";
+    Ok(conn.prepare_cached(sql)?.query_row(params![account.get(), dry_run], |row| row.get(0))?)
+}
+
 /// Orders of the account that are not over.
 pub fn working_of_account(conn: &Connection, account: AccountId) -> Result<u32, StoreError> {
     let sql = format!("SELECT count(*) FROM orders WHERE account_id = ?1 AND {IS_WORKING}");

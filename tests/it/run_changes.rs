@@ -62,25 +62,47 @@ async fn a_bot_that_the_exchange_stopped_trades_again_when_it_is_started() {
     daemon.terminate().ok();
 }
 
-#[tokio::test]
-async fn dry_run_begins_when_nothing_is_left_that_was_ordered_with_money() {
+/// A grid whose lines wait at the exchange, and the daemon that works it.
+async fn working_grid() -> (Rehearsal, Daemon) {
     let rehearsal = Rehearsal::start(&BINANCE).await;
     let home = &rehearsal.home;
     home.run("bot remove --all").ok();
     // Far apart, so that its lines wait.
-    let range = "--lower 10000 --upper 90000";
-    let grid =
-        "bot add ladder --account a --type grid --symbol BTCUSDT --grids 8 --investment 4000 --allocation 80";
-    home.run(&format!("{grid} {range} --start")).ok();
+    let grid = "bot add ladder --account a --type grid --symbol BTCUSDT --lower 10000 --upper 90000";
+    home.run(&format!("{grid} --grids 8 --investment 4000 --allocation 80 --start")).ok();
     home.run("account set a dry_run=off --yes").ok();
     let daemon = Daemon::at_work(home, "run");
     until(async || rehearsal.resting().await > 0).await;
+    (rehearsal, daemon)
+}
+
+/// Its orders are taken back, and it trades on paper from then on.
+async fn leaves_the_exchange(rehearsal: &Rehearsal) {
+    let on_paper = "SELECT count(*) FROM orders WHERE dry_run = 1 AND status = 'open'";
+    until(async || rehearsal.home.count(on_paper) > 0).await;
+    assert_eq!(rehearsal.resting().await, 0);
+}
+
+#[tokio::test]
+async fn dry_run_begins_when_nothing_is_left_that_was_ordered_with_money() {
+    let (rehearsal, daemon) = working_grid().await;
+    let home = &rehearsal.home;
     let left = home.run("account deactivate a --dry-run").ok().stdout;
     assert!(left.contains("orders_left_to_operator: (none) -> "), "{left}");
     home.run("account set a dry_run=on").ok();
-    let on_paper = || home.count("SELECT count(*) FROM orders WHERE dry_run = 1 AND status = 'open'");
-    until(async || on_paper() > 0).await;
-    assert_eq!(rehearsal.resting().await, 0);
+    leaves_the_exchange(&rehearsal).await;
+    daemon.terminate().ok();
+    home.run("db check").ok();
+}
+
+#[tokio::test]
+async fn who_went_into_dry_run_while_nothing_ran_leaves_the_exchange_first() {
+    let (rehearsal, daemon) = working_grid().await;
+    let home = &rehearsal.home;
+    daemon.kill();
+    home.run("account set a dry_run=on").ok();
+    let daemon = Daemon::at_work(home, "run");
+    leaves_the_exchange(&rehearsal).await;
     daemon.terminate().ok();
     home.run("db check").ok();
 }

@@ -17,6 +17,7 @@ use crate::settled::Verdict;
 pub(crate) struct Mirror {
     store: Store,
     account: AccountId,
+    with_money: bool,
     _dir: TempDir,
 }
 
@@ -47,7 +48,7 @@ impl Mirror {
                 grid_configs::put(conn, bot.id, &setup.config, setup.config.investment).unwrap();
             }
         }
-        Self { store, account, _dir: dir }
+        Self { store, account, with_money: !config.settings.dry_run, _dir: dir }
     }
 
     /// One turn, in one transaction.
@@ -73,7 +74,7 @@ impl Mirror {
 
     /// Whether a restart finds in the store what it finds in the journal.
     pub(crate) fn recovers(&self, ours: &SavedAccount, last_cycle: Option<Timestamp>) -> Verdict {
-        let loaded = journal::load_account(self.store.conn(), self.account, None)
+        let loaded = journal::load_account(self.store.conn(), self.account, self.with_money, None)
             .map_err(|error| error.to_string())?;
         let mut theirs = loaded.saved;
         // Neither promises an order among what is still open.

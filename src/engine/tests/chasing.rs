@@ -222,3 +222,30 @@ fn an_order_is_never_sent_again_over_a_wire() {
     let attempt = |index: usize| rig.intents.iter().filter(|it| it.purpose == Purpose::Exit).nth(index);
     assert_eq!(attempt(1).unwrap().client_order_id.key().unwrap().attempt, 2, "a new attempt under a new id");
 }
+
+#[test]
+fn beyond_a_stop_that_rests_nothing_is_added() {
+    let mut config = live_exits();
+    set(&mut config, &[("dca_enabled", "on"), ("dca_pct", "2")]);
+    let mut rig = Rig::new(config);
+    rig.open_long();
+    // The stop at 97 may have filled, unheard.
+    rig.quote_price("96");
+    rig.wait(2);
+    rig.quote_price("96");
+    assert!(rig.intended(Purpose::Dca1).is_empty());
+    rig.quote_price("98");
+    rig.quote_price("97.9");
+    assert_eq!(rig.intended(Purpose::Dca1).len(), 1);
+}
+
+#[test]
+fn what_rests_stays_when_the_exchange_tells_no_rules_of_its_symbol_any_more() {
+    let mut rig = protected();
+    let resting = rig.resting();
+    rig.configure(|config| {
+        std::sync::Arc::make_mut(&mut config.instruments).remove(&symbol(BTC));
+    });
+    rig.quote_price("100");
+    assert_eq!(rig.resting(), resting);
+}

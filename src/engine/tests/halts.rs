@@ -236,3 +236,24 @@ fn changed_settings_count_from_the_next_cycle() {
         assert_eq!(rig.intended(Purpose::Entry), [qty]);
     }
 }
+
+#[test]
+fn a_persons_word_does_not_wait_behind_an_exit_that_was_refused() {
+    let mut config = account();
+    set(&mut config, &[("auto_exit", "on")]);
+    let mut rig = Rig::new(config);
+    rig.open_long();
+    rig.fates.extend([(Purpose::Exit, Fate::Refused); 20]);
+    let at = minute(rig.at + 1);
+    rig.bar(["100"; 4], &[exit_signal(1, BTC, at, Long)]);
+    for _ in 0..3 {
+        rig.wait(60);
+        rig.look_again(&[]);
+    }
+    let refused = rig.intended(Purpose::Exit).len();
+    rig.look_again(&[]);
+    assert_eq!(rig.intended(Purpose::Exit).len(), refused, "it waits");
+    halt(&mut rig, true);
+    rig.look_again(&[]);
+    assert_eq!(rig.intended(Purpose::Flatten).len(), 1);
+}

@@ -39,11 +39,12 @@ pub fn external_of(conn: &Connection, account: AccountId) -> Result<BTreeMap<Sym
 }
 
 /// Loads an account's machine state. An account that never ran has an empty one. On a real exchange, what was done in
-/// dry run and what was done for real are kept apart: only that of the life it leads now is loaded. `begins_at` is the
-/// time by a clock that people may set back between two runs.
+/// dry run and what was done for real are kept apart: only that of the life it leads, `with_money` or not, is loaded.
+/// `begins_at` is the time by a clock that people may set back between two runs.
 pub fn load_account(
     conn: &Connection,
     account: AccountId,
+    with_money: bool,
     begins_at: Option<Timestamp>,
 ) -> Result<LoadedAccount, StoreError> {
     let id = account.get();
@@ -57,7 +58,7 @@ pub fn load_account(
     if let Some(now) = begins_at {
         durable.begin_at(now);
     }
-    let rows = LifeRows { conn, account: id, dry_run: dry_run_of(conn, id)? };
+    let rows = LifeRows { conn, account: id, dry_run: dry_run_of(conn, id, with_money)? };
     let paper_book = conn
         .prepare_cached("SELECT state FROM paper_books WHERE account_id = ?1")?
         .query_row([id], |row| row.get(0))
@@ -65,7 +66,7 @@ pub fn load_account(
     Ok(LoadedAccount {
         saved: SavedAccount {
             positions: rows.positions()?,
-            working: rows.working()?,
+            working: rows.working()?.into_iter().map(|order| known_by(order, begins_at)).collect(),
             ended: rows.ended(durable.retold_since())?,
             booked: rows.booked(kept_since(durable.retold_since()))?,
             durable,
@@ -75,6 +76,18 @@ pub fn load_account(
             .filter(|last| begins_at.is_none_or(|now| *last < now)),
         paper_book,
     })
+}
+
+/// An order of a time that has not come, by a clock that was set back since, is as old as the run: it would be waited
+/// for until then.
+fn known_by(mut order: Order, begins_at: Option<Timestamp>) -> Order {
+    if let Some(now) = begins_at {
+        let times = &mut order.times;
+        times.decided_at = times.decided_at.min(now);
+        times.sent_at = times.sent_at.map(|at| at.min(now));
+        times.acknowledged_at = times.acknowledged_at.map(|at| at.min(now));
+    }
+    order
 }
 
 /// The symbols in which bots hold something or have an order that is not over; also of bots that were removed.
@@ -111,16 +124,13 @@ pub fn engaged_accounts(conn: &Connection) -> Result<BTreeSet<AccountId>, StoreE
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The `dry_run` of the rows that belong to the life the account leads; `None`: all of them, on the embedded exchange.
-fn dry_run_of(conn: &Connection, account: u32) -> Result<Option<bool>, StoreError> {
-    let found: Option<Option<bool>> = conn
-        .prepare_cached(
-            "SELECT CASE WHEN a.exchange <> 'paper' THEN coalesce(s.dry_run, 1) END
-             FROM accounts a LEFT JOIN account_settings s ON s.account_id = a.id WHERE a.id = ?1",
-        )?
+/// The `dry_run` of the rows that belong to a life of the account; `None`: all of them, on the embedded exchange.
+fn dry_run_of(conn: &Connection, account: u32, with_money: bool) -> Result<Option<bool>, StoreError> {
+    let has_exchange: Option<bool> = conn
+        .prepare_cached("SELECT exchange <> 'paper' FROM accounts WHERE id = ?1")?
         .query_row([account], |row| row.get(0))
         .optional()?;
-    Ok(found.flatten())
+    Ok(has_exchange.filter(|has| *has).map(|_| !with_money))
 }
 
 /// The rows of an account in one of its lives.

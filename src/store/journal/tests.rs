@@ -101,7 +101,7 @@ fn a_restart_reads_what_may_still_be_told_of_the_life_it_leads() {
         let state =
             swept_until.map_or("{}".to_owned(), |secs| format!(r#"{{"swept_until":{}}}"#, secs * 1_000));
         record_turn(conn, &turn(id, Vec::new(), &state, "0")).unwrap();
-        let saved = load_account(conn, id, None).unwrap().saved;
+        let saved = load_account(conn, id, !dry_run, None).unwrap().saved;
         let case = format!("dry run {dry_run}, swept until {swept_until:?}");
         assert_eq!((saved.ended.len(), saved.booked.len()), (ended, booked), "{case}");
         let word = if dry_run { 'p' } else { 'r' };
