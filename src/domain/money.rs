@@ -313,6 +313,7 @@ pub struct Pct(Decimal);
 
 impl Pct {
     pub const ZERO: Self = Self(Decimal::ZERO);
+    pub const ONE: Self = Self(Decimal::ONE);
     pub const HUNDRED: Self = Self(Decimal::ONE_HUNDRED);
 
     pub fn try_new(value: Decimal) -> Result<Self, MoneyError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::ids::BotId;
 use crate::domain::instrument::Symbol;
-use crate::domain::money::{Leverage, Price, Qty, Quote};
+use crate::domain::money::{Leverage, Pct, Price, Qty, Quote};
 use crate::domain::order::{OrderKind, Purpose};
 use crate::domain::side::PositionSide;
 use crate::domain::time::Timestamp;
@@ -209,7 +209,26 @@ impl AccountMachine {
         let margin = funds.capital.part(self.config.settings.entry_pct);
         let leverage = self.leverage(bot);
         let qty = margin.leveraged(leverage).quantity_at(price);
-        self.fit_into(|| Ok(funds), (symbol, price), (qty, leverage))
+        let sized = self.fit_into(|| Ok(funds), (symbol, price), (qty, leverage))?;
+        self.check_sale(bot, (symbol, price), sized.qty)?;
+        Ok(sized)
+    }
+
+    /// A spot exchange sells nothing below its smallest value either: what is bought must be worth that at its stop, and
+    /// somewhat below it, or it could not be closed.
+    fn check_sale(
+        &self,
+        bot: &BotConfig,
+        (symbol, price): (&Symbol, Price),
+        qty: Qty,
+    ) -> Result<(), Obstacle> {
+        let rules = self.config.instruments.get(symbol).filter(|_| self.config.venue.spot);
+        let stop_pct = bot.stop_loss_pct(&self.config.settings, PositionSide::Long).value;
+        let stop = price.moved_by(-stop_pct).and_then(|stop| stop.moved_by(-Pct::ONE));
+        let Some((rules, stop)) = rules.zip(stop) else { return Ok(()) };
+        rules
+            .check_notional(stop, qty)
+            .map_err(|error| (Code::BelowMinimum, format!("it could not be sold below its stop: {error}")))
     }
 
     pub(super) fn leverage(&self, bot: &BotConfig) -> Leverage {

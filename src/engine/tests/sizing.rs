@@ -157,3 +157,20 @@ fn symbols_of_running_bots_are_known_with_their_leverage_unless_somebody_else_ho
     }
     assert_eq!(known(&Rig::new(config)), []);
 }
+
+#[test]
+fn on_a_spot_exchange_nothing_is_bought_that_could_not_be_sold_at_its_stop() {
+    for (spot, min_notional, codes) in
+        [(true, "98", vec![Code::BelowMinimum]), (true, "95", vec![]), (false, "98", vec![])]
+    {
+        let mut config = account();
+        config.venue.spot = spot;
+        set(&mut config, &[("leverage", "1"), ("entry_pct", "100")]);
+        let instruments = Arc::make_mut(&mut config.instruments);
+        instruments.get_mut(&symbol(BTC)).unwrap().min_notional = quote(min_notional);
+        let mut rig = Rig::new(config);
+        // 1 BTC at 100, its stop at 97.
+        rig.enter(1, PositionSide::Long);
+        assert_eq!(rig.skips(), codes, "spot {spot}, {min_notional}");
+    }
+}
