@@ -64,7 +64,7 @@ fn table(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
         let side = if trade.dry_run { format!("{} (dry)", trade.side) } else { trade.side.to_string() };
         table.add_row([
             when::minute(trade.opened_at),
-            trade.closed_at.map_or_else(|| "open".to_owned(), when::minute),
+            trade.closed_at.map_or_else(|| unclosed(trade).to_owned(), when::minute),
             trade.account.clone(),
             figures::or_dash(trade.bot.as_ref()),
             trade.symbol.to_string(),
@@ -81,6 +81,10 @@ fn table(context: &Context, trades: &[TradeRow]) -> Result<(), CliError> {
     }
     out.table(&table)?;
     sums(context, trades)
+}
+
+const fn unclosed(trade: &TradeRow) -> &'static str {
+    if trade.is_gone { "released" } else { "open" }
 }
 
 /// What the trades shown made, by currency; a dry run's apart.

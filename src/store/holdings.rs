@@ -15,6 +15,11 @@ use crate::domain::time::Timestamp;
 pub const IS_OPEN: &str = "p.closed_at IS NULL AND (p.bot_id IS NOT NULL OR p.dry_run = 1
     OR json_extract(s.state, '$.external.\"' || p.symbol || '\"') IS NOT NULL)";
 
+/// Whether a position `p` was given to the operator and is over: when it ended, and at what price, nobody has told.
+pub const IS_GONE: &str = "p.closed_at IS NULL AND p.bot_id IS NULL AND p.dry_run = 0
+    AND NOT EXISTS (SELECT 1 FROM account_state s WHERE s.account_id = p.account_id
+                    AND json_extract(s.state, '$.external.\"' || p.symbol || '\"') IS NOT NULL)";
+
 /// Positions of the account that bots hold.
 pub fn open_of_account(conn: &Connection, account: AccountId) -> Result<u32, StoreError> {
     let sql = "SELECT count(*) FROM bot_positions WHERE account_id = ?1 AND closed_at IS NULL AND bot_id IS NOT NULL";

@@ -55,6 +55,11 @@ pub(super) fn matching(
     if filter.limit.is_none_or(|limit| shown < limit) {
         return Ok(shown);
     }
+    count(conn, (from, conditions))
+}
+
+/// How many rows match.
+pub(super) fn count(conn: &Connection, (from, conditions): (&str, &Conditions)) -> Result<u32, StoreError> {
     let sql = format!("SELECT count(*) FROM {from}{}", conditions.sql());
     let params = rusqlite::params_from_iter(conditions.params());
     Ok(conn.prepare_cached(&sql)?.query_row(params, |row| row.get(0))?)

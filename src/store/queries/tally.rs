@@ -94,7 +94,7 @@ pub(super) fn tallies(
 ) -> Result<BTreeMap<TallyKey, Tally>, StoreError> {
     let mut tallies = BTreeMap::new();
     add_closed(conn, papers, filter, &mut tallies)?;
-    add_open(conn, papers, filter, &mut tallies)?;
+    add_unclosed(conn, papers, filter, &mut tallies)?;
     for tally in tallies.values_mut() {
         tally.rate();
     }
@@ -166,16 +166,18 @@ impl ClosedSum {
     }
 }
 
-fn add_open(
+/// What was realized of positions that nobody has closed counts for ever: also of one that was released, once the
+/// exchange holds nothing of it any more.
+fn add_unclosed(
     conn: &Connection,
     papers: &BTreeMap<u32, bool>,
     filter: &Filter,
     tallies: &mut BTreeMap<TallyKey, Tally>,
 ) -> Result<(), StoreError> {
     let mut conditions = filter.conditions("p");
-    conditions.and_plain(IS_OPEN);
+    conditions.and_plain("p.closed_at IS NULL");
     let sql = format!(
-        "SELECT p.account_id, p.bot_id, p.dry_run, p.*, m.price AS mark_price
+        "SELECT p.account_id, p.bot_id, p.dry_run, p.*, m.price AS mark_price, {IS_OPEN} AS is_open
          FROM bot_positions p LEFT JOIN account_state s ON s.account_id = p.account_id
          LEFT JOIN prices m ON m.market = coalesce(s.market, '') AND m.symbol = p.symbol{}",
         conditions.sql()
@@ -187,10 +189,13 @@ fn add_open(
         let position = stored.position;
         let mark: Option<Price> = column::parsed_opt(row, "mark_price")?;
         let tally = tallies.entry(key(row, papers)?).or_default();
+        tally.add_realized(position.realized_pnl, position.fees);
+        if !row.get("is_open")? {
+            continue;
+        }
         tally.open_positions += 1;
         tally.protected_positions += u64::from(stored.is_protected);
         tally.unrealized_pnl += mark.map_or(Quote::ZERO, |price| position.unrealized_pnl(price));
-        tally.add_realized(position.realized_pnl, position.fees);
     }
     Ok(())
 }

@@ -338,3 +338,36 @@ fn what_others_hold_is_listed_apart() {
     assert_eq!(line(&Filter { symbol: Symbol::try_new("BTCUSDT").ok(), ..Filter::default() }).len(), 1);
     assert_eq!(line(&Filter { bot: Some("trend".to_owned()), ..Filter::default() }), [""; 0]);
 }
+
+#[test]
+fn what_a_released_position_has_realized_counts_for_ever() {
+    let scratch = Scratch::new();
+    let store = ledger(&scratch);
+    let figures = || {
+        let report = pnl::report(store.conn(), &of_account(1)).unwrap().accounts.remove(0);
+        let days = daily::daily(store.conn(), &of_account(1)).unwrap();
+        assert_eq!(days.iter().map(|day| day.net_pnl).sum::<Quote>(), report.tally.net_pnl);
+        let released = report.bots.iter().find(|bot| bot.bot.is_none()).map(|bot| bot.tally);
+        let trades = |with_open| trades::list(store.conn(), &of_account(1), with_open).unwrap().matching;
+        (report.tally.net_pnl, released, (trades(false), trades(true)))
+    };
+    let external = r#"{"ETHUSDT":{"short":"0.2"}}"#;
+    store
+        .conn()
+        .execute("UPDATE bot_positions SET bot_id = NULL, dry_run = 0 WHERE closed_at IS NULL", [])
+        .unwrap();
+    let hold =
+        "UPDATE account_state SET state = json_set(state, '$.external', json(?1)) WHERE account_id = 1";
+    store.conn().execute(hold, [external]).unwrap();
+    let (net, released, trades) = figures();
+    let released = released.unwrap();
+    assert_eq!((net, released.net_pnl, trades), (quote("73.7735"), quote("-0.6"), (1, 2)));
+    assert_eq!((released.open_positions, released.unrealized_pnl), (1, quote("50")));
+    store.conn().execute(hold, ["{}"]).unwrap();
+    let (net, released, trades) = figures();
+    let released = released.unwrap();
+    assert_eq!((net, released.net_pnl, trades), (quote("73.7735"), quote("-0.6"), (2, 2)));
+    assert_eq!((released.open_positions, released.unrealized_pnl), (0, Quote::ZERO));
+    let latest = trades::list(store.conn(), &Filter { limit: Some(1), ..of_account(1) }, false).unwrap();
+    assert_eq!((latest.matching, latest.trades[0].closed_at), (2, None));
+}
