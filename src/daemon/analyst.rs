@@ -19,6 +19,7 @@ use crate::engine::settings::SymbolScope;
 use crate::signal::gates::RegimeGate;
 use crate::signal::universe::Universe;
 use crate::signal::{Signal, SignalKey};
+use crate::store::market_log::SeenPrice;
 use crate::strategy::{SignalBoard, SignalPlan, StrategySpec};
 
 pub struct Analyst {
@@ -37,6 +38,8 @@ pub struct Analyst {
     gate: RegimeGate,
     named: BTreeSet<Symbol>,
     prices: Arc<BTreeMap<Symbol, Price>>,
+    /// When each price was seen: one of a symbol that is no longer followed grows old.
+    seen: BTreeMap<Symbol, Timestamp>,
     representatives: Arc<BTreeMap<StrategyId, StrategyId>>,
     timeframes: Arc<BTreeMap<StrategyId, BTreeMap<Symbol, Timeframe>>>,
     /// Actionable signals that have not expired.
@@ -62,6 +65,7 @@ impl Analyst {
             gate: RegimeGate::new(gates),
             named: BTreeSet::new(),
             prices: Arc::default(),
+            seen: BTreeMap::new(),
             representatives: Arc::default(),
             timeframes: Arc::default(),
             live: BTreeMap::new(),
@@ -227,6 +231,10 @@ impl Analyst {
                 Some(price) => *price = bar.candle.close,
                 None => drop(prices.insert(bar.symbol.clone(), bar.candle.close)),
             }
+            match self.seen.get_mut(&bar.symbol) {
+                Some(seen) => *seen = at,
+                None => drop(self.seen.insert(bar.symbol.clone(), at)),
+            }
         }
         let universe = self.universe.on_step(&step, &self.named);
         let gates = self.gate.on_step(&step);
@@ -258,8 +266,13 @@ impl Analyst {
         self.board.keys().len()
     }
 
-    pub fn prices(&self) -> Arc<BTreeMap<Symbol, Price>> {
-        Arc::clone(&self.prices)
+    /// The last prices, each with the time at which it was seen.
+    pub fn prices(&self) -> Vec<SeenPrice> {
+        let seen = |symbol: &Symbol| self.seen.get(symbol).copied();
+        let price = |(symbol, price): (&Symbol, &Price)| {
+            Some(SeenPrice { symbol: symbol.clone(), price: *price, at: seen(symbol)? })
+        };
+        self.prices.iter().filter_map(price).collect()
     }
 
     /// What is to be kept: the actionable signals since the last call, and the latest word on every key.
@@ -287,3 +300,6 @@ fn needed_bars(wanted: &[Wanted<'_>]) -> BTreeSet<(Symbol, Timeframe)> {
         .map(|(_, spec, symbol, timeframe)| (symbol.clone(), spec.timeframe.unwrap_or(*timeframe)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,11 +96,10 @@ impl Recorder {
         analysts: Vec<(MarketId, &mut Analyst)>,
         progress: Progress,
     ) -> impl FnOnce(&rusqlite::Connection) -> Result<(), StoreError> + Send + use<> {
-        let at = progress.at;
         self.run.accounts = progress.accounts;
         self.run.bots = progress.bots;
         self.run.cycles = progress.counts.cycles;
-        self.run.last_cycle_at = Some(at);
+        self.run.last_cycle_at = Some(progress.at);
         self.run.signal_keys = analysts.iter().map(|(_, analyst)| analyst.keys()).sum();
         self.run.signals_computed = analysts.iter().map(|(_, analyst)| analyst.computed()).sum();
         self.run.turns = progress.counts.turns;
@@ -117,7 +116,7 @@ impl Recorder {
             market_log::write_run(conn, &run)?;
             for (market, prices, signals) in &markets {
                 if has_seen_any {
-                    market_log::write_prices(conn, *market, prices, at)?;
+                    market_log::write_prices(conn, *market, prices)?;
                 }
                 market_log::write_signals(conn, *market, signals)?;
             }

@@ -19,17 +19,24 @@ pub fn market_word(market: Option<ExchangeKind>) -> &'static str {
     market.map_or("", ExchangeKind::as_str)
 }
 
+/// The last price of a symbol, and when it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenPrice {
+    pub symbol: Symbol,
+    pub price: Price,
+    pub at: Timestamp,
+}
+
 pub fn write_prices(
     conn: &Connection,
     market: Option<ExchangeKind>,
-    prices: &BTreeMap<Symbol, Price>,
-    at: Timestamp,
+    prices: &[SeenPrice],
 ) -> Result<(), StoreError> {
     let mut statement = conn.prepare_cached(
         "INSERT INTO prices (market, symbol, price, at) VALUES (?4, ?1, ?2, ?3)
          ON CONFLICT (market, symbol) DO UPDATE SET price = excluded.price, at = excluded.at",
     )?;
-    for (symbol, price) in prices {
+    for SeenPrice { symbol, price, at } in prices {
         statement.execute(params![symbol.as_str(), price.to_string(), at.ms(), market_word(market)])?;
     }
     Ok(())
