@@ -221,12 +221,17 @@ fn steps(life: &OrderLife) -> Vec<Step> {
     step(Some(order.decided_at), "decided", decision);
     step(order.sent_at, "sent", String::new());
     step(order.acknowledged_at, "acknowledged", figures::or_dash(order.exchange_order_id.as_ref()));
+    let mut sent_at: Option<Timestamp> = None;
     for event in &life.events {
+        if event.status == OrderStatus::Sent {
+            sent_at = order.sent_at;
+        }
         // Fills, the first steps and the acceptance are told by others, with more to say.
         let is_told = ["fill ", "accepted as "].iter().any(|told| event.detail.starts_with(told))
             || matches!(event.status, OrderStatus::Intended | OrderStatus::Sent);
         if !is_told {
-            step(Some(event.at), event.status.as_str(), event.detail.clone());
+            // Steps that were noted with the time of the decision are not before the sending that they follow.
+            step(sent_at.max(Some(event.at)), event.status.as_str(), event.detail.clone());
         }
     }
     for fill in &life.fills {
@@ -277,4 +282,26 @@ fn parse_status(text: &str) -> Result<OrderStatus, String> {
         let hint = crate::domain::spelling::hint(text, words.iter().copied());
         format!("it is one of {}{hint}", words.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::scratch::Scratch;
+
+    const LEDGER: &str = include_str!("../../tests/fixtures/ledger.sql");
+
+    #[test]
+    fn a_step_that_was_noted_with_the_time_of_the_decision_follows_the_sending() {
+        let scratch = Scratch::new();
+        let store = scratch.open();
+        store.conn().execute_batch(LEDGER).unwrap();
+        let unknown =
+            "UPDATE order_events SET status = 'unknown', detail = 'no clear answer' WHERE status = 'open';
+            UPDATE order_events SET at = 1655262000000 WHERE status IN ('sent', 'unknown')";
+        store.conn().execute_batch(unknown).unwrap();
+        let life = orders::life(store.conn(), "tfaaaaaacaaaaaarqfsu3m4aaaab").unwrap();
+        let steps: Vec<String> = steps(&life).into_iter().map(|step| step.what).collect();
+        assert_eq!(steps, ["signal", "decided", "sent", "unknown", "acknowledged", "fill", "end: filled"]);
+    }
 }

@@ -79,7 +79,7 @@ impl AccountMachine {
         let detail = self
             .words
             .of(|| format!("fill {}: {} at {}, fee {}", fill.trade_id, fill.qty, fill.price, fill.fee));
-        self.turn.records.push(Record::OrderChanged { order: order.clone(), detail });
+        self.turn.records.push(Record::step(order, self.now, detail));
         is_first
     }
 

@@ -193,7 +193,7 @@ impl AccountMachine {
         };
         order.exchange_order_id = Some(exchange_order_id.to_owned());
         let detail = format!("known there as {exchange_order_id}");
-        self.turn.records.push(Record::OrderChanged { order: order.clone(), detail });
+        self.turn.records.push(Record::step(order, self.now, detail));
     }
 
     /// Whether an end of the order may be told before its last fills.
@@ -361,7 +361,7 @@ impl AccountMachine {
         if status.is_final() {
             order.times.finished_at = Some(now.max(order.times.decided_at));
         }
-        self.turn.records.push(Record::OrderChanged { order: order.clone(), detail: detail.to_owned() });
+        self.turn.records.push(Record::step(order, now, detail.to_owned()));
     }
 
     /// Protection may now be missing, superfluous or confirmed; an order that has ended leaves the working ones.

@@ -12,7 +12,7 @@ use crate::domain::funding::FundingPayment;
 use crate::domain::ids::{BotId, ClientOrderId};
 use crate::domain::instrument::Symbol;
 use crate::domain::money::{Price, Quote};
-use crate::domain::order::Order;
+use crate::domain::order::{Order, OrderStatus};
 use crate::domain::position::Position;
 use crate::domain::time::Timestamp;
 use crate::domain::words::words;
@@ -54,6 +54,8 @@ pub enum Record {
     /// A step in an order's life.
     OrderChanged {
         order: Order,
+        /// When it happened, which may be long before the turn's records are written.
+        at: Timestamp,
         detail: String,
     },
     Fill(BookedFill),
@@ -94,6 +96,18 @@ pub enum Record {
     Notice(Notice),
     /// The state itself changed, nothing else did.
     StateChanged,
+}
+
+impl Record {
+    /// The step that the order has just taken; none is before it was decided, or what follows the sending before that.
+    pub(in crate::engine) fn step(order: &Order, now: Timestamp, detail: String) -> Self {
+        let times = &order.times;
+        let at = match (order.status, times.sent_at) {
+            (OrderStatus::Sent, Some(sent_at)) => sent_at,
+            (_, sent_at) => sent_at.map_or(now, |sent_at| sent_at.max(now)),
+        };
+        Self::OrderChanged { order: order.clone(), at: at.max(times.decided_at), detail }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::domain::order::{OrderStatus, Purpose};
 use crate::domain::side::PositionSide::Long;
 use crate::domain::time::DurationMs;
 use crate::engine::event::{Event, OrderReport, PlaceAnswer, QueryAnswer};
-use crate::engine::turn::{NoticeKind, Request};
+use crate::engine::turn::{NoticeKind, Record, Request};
 
 fn margin_left(rig: &Rig) -> String {
     (quote("100") - rig.machine.margin_used(ONE)).to_string()
@@ -325,4 +325,23 @@ fn ids_differ_even_when_time_steps_back() {
     rig.now = step_at;
     rig.handle(Event::Fill(Fill { symbol: symbol(ETH), ..fill(&ids[1], "P2", "1", "100", 0) }));
     assert_eq!(rig.intended(Purpose::StopLoss).len(), 3);
+}
+
+#[test]
+fn what_follows_the_sending_of_an_order_is_not_before_it() {
+    let mut rig = Rig::new(account());
+    rig.enter(1, Long);
+    let mut order = rig.last_order(Purpose::Entry).clone();
+    let after = |secs| order.times.decided_at.plus(DurationMs::from_secs(secs));
+    let (decided_at, sent_at, answered_at) = (after(0), after(2), after(5));
+    order.times.sent_at = Some(sent_at);
+    let mut step = |status, now| {
+        order.status = status;
+        let record = Record::step(&order, now, String::new());
+        let Record::OrderChanged { at, .. } = record else { panic!("{record:?}") };
+        at
+    };
+    assert_eq!(step(OrderStatus::Sent, answered_at), sent_at);
+    assert_eq!(step(OrderStatus::Unknown, answered_at), answered_at);
+    assert_eq!(step(OrderStatus::Unknown, decided_at), sent_at);
 }

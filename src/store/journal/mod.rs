@@ -105,9 +105,9 @@ fn record_one(
             rows.write_order(conn, account, order, true)?;
             order_row::note(conn, order, order.times.decided_at, "intent is durable")
         }
-        Record::OrderChanged { order, detail } => {
+        Record::OrderChanged { order, at, detail } => {
             rows.write_order(conn, account, order, false)?;
-            order_row::note(conn, order, turn.at.max(order.times.decided_at), detail)
+            order_row::note(conn, order, *at, detail)
         }
         Record::Fill(fill) => write_fill(conn, account, fill),
         Record::Funding(payment) => cash::write_funding(conn, account, payment),

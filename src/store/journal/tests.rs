@@ -220,3 +220,17 @@ fn recovery_and_the_life_of_an_order_search_indexes() {
         assert!(steps.map(Result::unwrap).all(|step| step != "OpenEphemeral"), "{sql}");
     }
 }
+
+#[test]
+fn a_step_of_an_order_is_noted_with_the_time_at_which_it_happened() {
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    let conn = store.conn();
+    let id = account(conn, false);
+    history(conn, id, 1);
+    let order = conn.query_row("SELECT * FROM orders", [], order_row::read).unwrap();
+    let step = Record::OrderChanged { order, at: AT(3), detail: "no clear answer".to_owned() };
+    record_turn(conn, &turn(id, vec![step], "{}", "0")).unwrap();
+    let noted: i64 = conn.query_row("SELECT at FROM order_events", [], |row| row.get(0)).unwrap();
+    assert_eq!(AT(noted), AT(3), "not with that of the turn");
+}

@@ -70,7 +70,7 @@ pub struct OrderEventRow {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OrderLife {
     pub order: OrderRow,
-    /// In the order they were recorded.
+    /// Oldest first.
     pub events: Vec<OrderEventRow>,
     /// Oldest first.
     pub fills: Vec<FillRow>,
@@ -165,7 +165,7 @@ pub fn ids_starting_with(conn: &Connection, start: &str, limit: u32) -> Result<V
 fn events(conn: &Connection, id: &ClientOrderId) -> Result<Vec<OrderEventRow>, StoreError> {
     let mut statement = conn.prepare_cached(
         "SELECT e.at, e.status, e.detail FROM order_events e JOIN orders o ON o.number = e.order_number
-         WHERE o.client_order_id = ?1 ORDER BY e.id",
+         WHERE o.client_order_id = ?1 ORDER BY e.at, e.id",
     )?;
     let rows = statement.query_map([id.as_str()], |row| {
         Ok(OrderEventRow {
