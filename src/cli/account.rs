@@ -151,11 +151,7 @@ pub(super) fn run(args: AccountArgs, context: &Context) -> Result<(), CliError> 
         Verb::Show { name } => view::show(&name, context),
         Verb::Set(set_args) => set(set_args, context),
         Verb::Verify(verify_args) => verify::run(&verify_args, context),
-        Verb::Tag(TagArgs { names, add, remove, write }) => write::run(
-            context,
-            &Command::TagAccounts { accounts: Selection::Named(names), add, remove },
-            write,
-        ),
+        Verb::Tag(tag_args) => tag(tag_args, context),
         Verb::Import(import_args) => import(&import_args, context),
         Verb::Export { names, tag } => export_to_stdout(&names, tag.as_deref(), context),
         Verb::Activate(ManyArgs { names, tag, write }) => {
@@ -168,6 +164,14 @@ pub(super) fn run(args: AccountArgs, context: &Context) -> Result<(), CliError> 
             write::run(context, &Command::RemoveAccount { account: name, force }, write)
         }
     }
+}
+
+fn tag(args: TagArgs, context: &Context) -> Result<(), CliError> {
+    let TagArgs { names, add, remove, write } = args;
+    if add.is_empty() && remove.is_empty() {
+        return Err(CliError::usage("nothing to change").hint("give --add TAG or --remove TAG"));
+    }
+    write::run(context, &Command::TagAccounts { accounts: Selection::Named(names), add, remove }, write)
 }
 
 fn selection(names: Vec<String>, tag: Option<String>) -> Selection {

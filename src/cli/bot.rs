@@ -154,17 +154,21 @@ pub(super) fn run(args: BotArgs, context: &Context) -> Result<(), CliError> {
         Verb::Show(which) => view::show(&which, context),
         Verb::Set(args) => set(*args, context),
         Verb::Start { which, write } => {
-            write::run(context, &Command::StartBots { bots: which.bots(context)? }, write)
+            write::run(context, &Command::StartBots { bots: which.bots("start", context)? }, write)
         }
         Verb::Stop { which, close, write } => {
-            write::run(context, &Command::StopBots { bots: which.bots(context)?, close }, write)
+            write::run(context, &Command::StopBots { bots: which.bots("stop", context)?, close }, write)
         }
         Verb::Remove { which, positions, write } => {
             let positions = positions.map(|choice| match choice {
                 Positions::Close => PositionsChoice::Close,
                 Positions::Release => PositionsChoice::Release,
             });
-            write::run(context, &Command::RemoveBots { bots: which.bots(context)?, positions }, write)
+            write::run(
+                context,
+                &Command::RemoveBots { bots: which.bots("remove", context)?, positions },
+                write,
+            )
         }
         Verb::Stats(which) => view::stats(&which, context),
         Verb::Grid(args) => ladder::run(&args, context),
@@ -193,6 +197,6 @@ fn set(args: SetArgs, context: &Context) -> Result<(), CliError> {
     if names.len() > 1 {
         return Err(CliError::usage("name one bot, or all of them by --all"));
     }
-    let bots = args.accounts.bots(names.first().map(String::as_str), context)?;
+    let bots = args.accounts.bots("set", names.first().map(String::as_str), context)?;
     write::run(context, &Command::SetBots { bots, values }, args.write)
 }

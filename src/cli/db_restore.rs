@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{CliError, Context, figures, secrets, when};
 use crate::backup::{BackupError, Key, cipher, rotation};
+use crate::store::StoreError;
 use crate::store::files;
 use crate::store::restore::{self, Contents, Restorer};
 use crate::store::vault_meta;
@@ -34,7 +35,7 @@ pub(super) fn run(args: &RestoreArgs, context: &Context) -> Result<(), CliError>
     let database = context.database_path();
     let opened = Opened::of(args, &database)?;
     let copy = opened.path();
-    let contents = restore::inspect(copy)?;
+    let contents = restore::inspect(copy).map_err(|error| of_copy(error, &args.file))?;
     if args.dry_run {
         return report(&contents, None, &[], args, context);
     }
@@ -50,6 +51,16 @@ pub(super) fn run(args: &RestoreArgs, context: &Context) -> Result<(), CliError>
     require_key(context);
     context.seal_audit();
     report(&done.contents, done.replaced.as_deref(), &done.halts_kept, args, context)
+}
+
+/// What is damaged is the backup, not the database that it was to replace: that one is not touched.
+fn of_copy(error: StoreError, file: &Path) -> CliError {
+    let StoreError::Corrupt { detail } = &error else { return error.into() };
+    CliError {
+        message: format!("the backup {} is damaged: {detail}", file.display()),
+        hint: Some("nothing was changed; give another backup".to_owned()),
+        ..error.into()
+    }
 }
 
 /// The copy as a database: itself, or decrypted beside the database's place and removed in the end.

@@ -123,3 +123,13 @@ fn strategies_are_checked_kept_while_used_and_built_in_ones_for_ever() {
     home.run("strategy remove macd").fails(4, &["built in"]);
     home.run("bot set one strategy=quick").fails(3, &["there is no strategy `quick`"]);
 }
+
+#[test]
+fn a_hint_names_the_command_that_it_is_about() {
+    let home = Home::with_account();
+    for verb in ["start", "stop", "remove", "show", "set", "grid"] {
+        let command = format!("tradefleet bot {verb} NAME --account ACCOUNT");
+        home.run(&format!("bot {verb}")).fails(2, &["name a bot", &command]);
+    }
+    home.run("account tag a").fails(2, &["--add TAG", "--remove TAG"]);
+}

@@ -35,7 +35,7 @@ pub(super) struct LadderArgs {
 }
 
 pub(super) fn run(args: &LadderArgs, context: &Context) -> Result<(), CliError> {
-    let bots = args.which.bots(context)?;
+    let bots = args.which.bots("grid", context)?;
     if args.repair {
         return write::run(context, &Command::RepairGrids { bots }, args.write);
     }

@@ -28,15 +28,15 @@ pub(super) struct AccountsArgs {
 }
 
 impl WhichArgs {
-    /// What a write is about: a name, or `--all`.
-    pub(super) fn bots(&self, context: &Context) -> Result<BotSelection, CliError> {
-        self.accounts.bots(self.name.as_deref(), context)
+    /// What `bot VERB` is about: a name, or `--all`.
+    pub(super) fn bots(&self, verb: &str, context: &Context) -> Result<BotSelection, CliError> {
+        self.accounts.bots(verb, self.name.as_deref(), context)
     }
 
     /// What a view is about: without a name it is all of them.
     pub(super) fn viewed(&self, context: &Context) -> Result<BotSelection, CliError> {
         match &self.name {
-            Some(_) => self.bots(context),
+            Some(name) => self.accounts.bots("list", Some(name), context),
             None => {
                 Ok(BotSelection { accounts: self.accounts.given().unwrap_or(Selection::All), name: None })
             }
@@ -45,7 +45,13 @@ impl WhichArgs {
 }
 
 impl AccountsArgs {
-    pub(super) fn bots(&self, name: Option<&str>, context: &Context) -> Result<BotSelection, CliError> {
+    /// `verb`, with what it needs beside the name, is what the hint repeats.
+    pub(super) fn bots(
+        &self,
+        verb: &str,
+        name: Option<&str>,
+        context: &Context,
+    ) -> Result<BotSelection, CliError> {
         match (name, self.given()) {
             (Some(_), _) if self.all => Err(CliError::usage("give a bot's name or --all, not both")),
             (Some(name), Some(accounts)) => Ok(BotSelection { accounts, name: Some(name.to_owned()) }),
@@ -54,7 +60,7 @@ impl AccountsArgs {
                 Ok(BotSelection { accounts: given.unwrap_or(Selection::All), name: None })
             }
             (None, _) => Err(CliError::usage("name a bot, or give --all")
-                .hint("tradefleet bot start NAME --account ACCOUNT")),
+                .hint(format!("tradefleet bot {verb} NAME --account ACCOUNT"))),
         }
     }
 

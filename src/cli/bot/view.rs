@@ -85,7 +85,7 @@ pub(super) fn list(which: &WhichArgs, context: &Context) -> Result<(), CliError>
 
 pub(super) fn show(which: &WhichArgs, context: &Context) -> Result<(), CliError> {
     let store = context.read_store()?;
-    let found = find(&which.bots(context)?, &store, context)?;
+    let found = find(&which.bots("show", context)?, &store, context)?;
     let mut documents = Vec::new();
     for one in &found {
         let open = holdings::open_of_bot(store.conn(), one.bot.id)?;
