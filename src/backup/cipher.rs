@@ -41,7 +41,7 @@ impl Lock {
 
     /// A file of public keys, one a line; lines that begin with # are comments.
     pub fn to_file(path: &Path) -> Result<Self, BackupError> {
-        let text = std::fs::read_to_string(path).map_err(|error| BackupError::file(path, &error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| BackupError::input(path, &error))?;
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let recipients: Vec<String> = lines.map(str::to_owned).collect();
         if recipients.is_empty() {
@@ -65,8 +65,8 @@ impl Lock {
 impl Key {
     /// A file as `age-keygen` writes it.
     pub fn from_file(path: &Path) -> Result<Self, BackupError> {
+        let file = File::open(path).map_err(|error| BackupError::input(path, &error))?;
         files::require_private(path)?;
-        let file = File::open(path).map_err(|error| BackupError::file(path, &error))?;
         let not_one = |detail: String| BackupError::NotAnIdentity { path: path.to_owned(), detail };
         IdentityFile::from_buffer(BufReader::new(file))
             .map_err(|error| not_one(error.to_string()))?
@@ -91,7 +91,7 @@ pub fn is_encrypted(path: &Path) -> Result<bool, BackupError> {
     let length = u64::try_from(MAGIC.len()).unwrap_or(0);
     File::open(path)
         .and_then(|file| file.take(length).read_to_end(&mut start))
-        .map_err(|error| BackupError::file(path, &error))?;
+        .map_err(|error| BackupError::input(path, &error))?;
     Ok(start == MAGIC)
 }
 

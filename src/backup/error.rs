@@ -25,6 +25,9 @@ pub enum BackupError {
     ReadsBackDifferently,
     #[error("encryption failed: {detail}")]
     Encryption { detail: String },
+    /// A file to read that was named.
+    #[error("{}: {detail}", path.display())]
+    Input { path: PathBuf, detail: String },
     #[error("{}: {detail}", path.display())]
     File { path: PathBuf, detail: String },
 }
@@ -44,8 +47,13 @@ impl BackupError {
             | Self::NotAnIdentity { .. }
             | Self::ReadsBackDifferently
             | Self::Encryption { .. }
+            | Self::Input { .. }
             | Self::File { .. } => None,
         }
+    }
+
+    pub(super) fn input(path: &Path, error: &io::Error) -> Self {
+        Self::Input { path: path.to_owned(), detail: error.to_string() }
     }
 
     pub(super) fn file(path: &Path, error: &io::Error) -> Self {

@@ -261,8 +261,7 @@ fn replace_keys(
 }
 
 fn import(args: &ImportArgs, context: &Context) -> Result<(), CliError> {
-    let text = std::fs::read_to_string(&args.file)
-        .map_err(|error| CliError::usage(format!("{}: {error}", args.file.display())))?;
+    let text = std::fs::read_to_string(&args.file).map_err(|error| CliError::input(&args.file, &error))?;
     let base = args.file.parent().unwrap_or(Path::new("."));
     let fleet = read_fleet(&text, base, args.placeholder_secrets, context)?;
     let (store, applied) = write::import(context, &fleet, args.write.dry_run)?;

@@ -61,7 +61,7 @@ pub(super) fn run(args: AuditArgs, context: &Context) -> Result<(), CliError> {
         Verb::Verify { anchor, anchor_file } => {
             let mut notes = AnchorNote::of_lines(anchor.as_deref().unwrap_or_default())?;
             if let Some(path) = anchor_file {
-                let text = std::fs::read_to_string(&path).map_err(|error| CliError::file(&path, &error))?;
+                let text = std::fs::read_to_string(&path).map_err(|error| CliError::input(&path, &error))?;
                 notes.extend(AnchorNote::of_lines(&text)?);
             }
             verify(&notes, context)

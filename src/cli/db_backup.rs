@@ -147,6 +147,7 @@ impl From<BackupError> for CliError {
             BackupError::Exists { .. } => (Exit::Refused, "exists"),
             BackupError::NotARecipient { .. }
             | BackupError::NoRecipient { .. }
+            | BackupError::Input { .. }
             | BackupError::NotAnIdentity { .. } => (Exit::Usage, "bad_input"),
             BackupError::Locked { .. } | BackupError::Undecryptable { .. } => (Exit::Refused, "locked"),
             BackupError::ReadsBackDifferently | BackupError::Encryption { .. } | BackupError::File { .. } => {

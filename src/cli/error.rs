@@ -104,6 +104,11 @@ impl CliError {
         Self::new(Exit::Failure, format!("{}: {error}", path.display()))
     }
 
+    /// What cannot be read of a file that the command line names.
+    pub fn input(path: &std::path::Path, error: &io::Error) -> Self {
+        Self::usage(format!("{}: {error}", path.display()))
+    }
+
     /// The form of `--json`.
     pub fn to_json(&self) -> serde_json::Value {
         json!({ "error": {

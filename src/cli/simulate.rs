@@ -248,7 +248,7 @@ fn symbols(exchange: ExchangeKind, accounts: &[AccountSpec]) -> Vec<SyntheticSym
 
 fn accounts(path: Option<&Path>) -> Result<Option<AccountsFile>, CliError> {
     let Some(path) = path else { return Ok(None) };
-    let text = std::fs::read_to_string(path).map_err(|error| CliError::file(path, &error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| CliError::input(path, &error))?;
     let parsed = AccountsFile::parse(&text);
     parsed.map(Some).map_err(|error| CliError::usage(format!("{}: {error}", path.display())))
 }
@@ -263,7 +263,7 @@ fn faults(given: Option<&str>) -> Result<FaultSettings, CliError> {
         given.to_owned()
     } else {
         let path = Path::new(given);
-        std::fs::read_to_string(path).map_err(|error| CliError::file(path, &error))?
+        std::fs::read_to_string(path).map_err(|error| CliError::input(path, &error))?
     };
     let wrong = |error: String| CliError::usage(format!("--faults: {error}"));
     let faults: FaultSettings = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;

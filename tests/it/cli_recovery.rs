@@ -154,3 +154,31 @@ fn a_log_that_has_no_seal_is_told_how_to_get_one() {
     home.run("audit anchor").ok();
     assert_eq!(home.json("audit verify")["seal"], "genuine");
 }
+
+#[test]
+fn a_file_that_is_not_there_is_bad_input() {
+    let home = Home::with_account();
+    for line in [
+        "db restore /nope --yes",
+        "account import /nope",
+        "audit verify --anchor-file /nope",
+        "db backup copy.age --recipients-file /nope",
+        "account add b --exchange binance --api-key-file /nope --api-secret-file /nope",
+        "backtest --kind macd --tape /nope.csv",
+        "data import /nope.csv",
+        "simulate --synthetic --accounts /nope",
+        "simulate --synthetic --faults /nope",
+    ] {
+        home.run(line).fails(2, &["/nope"]);
+    }
+}
+
+#[test]
+fn a_backup_that_is_damaged_is_named() {
+    let home = Home::with_account();
+    let file = home.json("db backup")["path"].as_str().unwrap().to_owned();
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() - 100]).unwrap();
+    let refused = home.run(&format!("db restore {file} --yes")).fails(5, &[&file, "give another backup"]);
+    assert!(!refused.stderr.contains("db check"), "the database is as it was: {refused:?}");
+}
