@@ -110,20 +110,25 @@ fn contents(conn: &Connection) -> Result<Contents, StoreError> {
     let count = |sql: &str| -> Result<u64, StoreError> {
         Ok(u64::try_from(conn.query_row(sql, [], |row| row.get::<_, i64>(0))?).unwrap_or(0))
     };
-    let moment = |sql: &str| -> Result<Option<Timestamp>, StoreError> {
-        let ms: Option<i64> = conn.query_row(sql, [], |row| row.get(0))?;
-        Ok(ms.map(Timestamp::from_ms))
-    };
     Ok(Contents {
         schema_version: schema::version(conn)?,
         accounts: count("SELECT count(*) FROM accounts WHERE removed_at IS NULL")?,
         bots: count("SELECT count(*) FROM bot_instances WHERE is_active = 1")?,
         orders: count("SELECT count(*) FROM orders")?,
         fills: count("SELECT count(*) FROM fills")?,
-        last_cycle_at: moment("SELECT max(last_cycle_at) FROM account_state")?,
+        last_cycle_at: last_cycle_at(conn)?,
         audit: audit::head(conn)?,
-        last_audit_at: moment("SELECT max(at) FROM audit_log")?,
+        last_audit_at: moment(conn, "SELECT max(at) FROM audit_log")?,
     })
+}
+
+fn last_cycle_at(conn: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    moment(conn, "SELECT max(last_cycle_at) FROM account_state")
+}
+
+fn moment(conn: &Connection, sql: &str) -> Result<Option<Timestamp>, StoreError> {
+    let ms: Option<i64> = conn.query_row(sql, [], |row| row.get(0))?;
+    Ok(ms.map(Timestamp::from_ms))
 }
 
 /// What of the database that goes must not be forgotten. A damaged one remembers nothing.
@@ -131,6 +136,8 @@ fn contents(conn: &Connection) -> Result<Contents, StoreError> {
 struct Memory {
     epoch: i64,
     audit: Option<AuditHead>,
+    /// The latest cycle that any account had handled, by the exchange's clock.
+    last_cycle_at: Option<Timestamp>,
     /// Reason and wish to flatten, by account.
     halts: BTreeMap<String, (String, bool)>,
 }
@@ -148,6 +155,7 @@ impl Memory {
         Ok(Self {
             epoch: unless_damaged(epoch)?.unwrap_or_default(),
             audit: unless_damaged(|| audit::head(&conn))?,
+            last_cycle_at: unless_damaged(|| last_cycle_at(&conn))?,
             halts: unless_damaged(|| halts(&conn))?,
         })
     }
@@ -208,6 +216,7 @@ fn make_ready(
         after.insert("file".to_owned(), by.origin.into());
         after.insert("halts_kept".to_owned(), json!(halted));
         after.insert("last_cycle_at".to_owned(), json!(contents.last_cycle_at.map(Timestamp::ms)));
+        after.insert("replaced_last_cycle_at".to_owned(), json!(memory.last_cycle_at.map(Timestamp::ms)));
     }
     audit::append(
         &transaction,

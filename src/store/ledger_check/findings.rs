@@ -182,14 +182,16 @@ impl Findings<'_> {
     }
 }
 
-/// The times of orders that a restored copy does not know: from the copy's last cycle to its restore. What they were filled
-/// by is booked all the same.
+/// The times of orders that a restored copy does not know: from the copy's last cycle to its restore, or to the last cycle
+/// of the database that it replaced: in a rehearsal the exchange's clock, which orders go by, is ahead of ours. What they
+/// were filled by is booked all the same.
 struct Lost(Vec<(i64, i64)>);
 
 impl Lost {
     fn read(conn: &Connection) -> Result<Self, StoreError> {
         let mut statement = conn.prepare_cached(
-            "SELECT coalesce(json_extract(\"after\", '$.last_cycle_at'), 0), at FROM audit_log
+            "SELECT coalesce(json_extract(\"after\", '$.last_cycle_at'), 0),
+                    max(at, coalesce(json_extract(\"after\", '$.replaced_last_cycle_at'), 0)) FROM audit_log
              WHERE action = 'restore_database'",
         )?;
         let spans = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -112,15 +112,23 @@ fn what_is_missing_or_double_is_found() {
         [ORPHANS],
         "a fill without an order"
     );
-    let restored = |from: &str| {
+    let restored = |from: &str, at: &str, replaced: &str| {
         format!(
             "DELETE FROM orders WHERE exchange_order_id = '3' AND account_id = 1;
              INSERT INTO audit_log (id, at, actor, action, subject, after, prev_hash, hash) VALUES
-                 (1000, 9000000000000, 'cli:t', 'restore_database', 'database', '{{\"last_cycle_at\": {from}}}', 'p', 'h')"
+                 (1000, {at}, 'cli:t', 'restore_database', 'database',
+                  '{{\"last_cycle_at\": {from}, \"replaced_last_cycle_at\": {replaced}}}', 'p', 'h')"
         )
     };
-    assert_eq!(checks(&restored("0")), [""; 0], "a restored copy does not know the orders since");
-    assert_eq!(checks(&restored("8000000000000")), [ORPHANS], "but those of before");
+    let late = "9000000000000";
+    assert_eq!(
+        checks(&restored("0", late, "null")),
+        [""; 0],
+        "a restored copy does not know the orders since"
+    );
+    assert_eq!(checks(&restored("8000000000000", late, "null")), [ORPHANS], "but those of before");
+    assert_eq!(checks(&restored("0", "1", "2")), [ORPHANS], "and those of after");
+    assert_eq!(checks(&restored("0", "1", late)), [""; 0], "the exchange's clock may be ahead of ours");
     let wrong_wallet = "UPDATE account_state SET wallet = '1' WHERE account_id = 2";
     assert_eq!(checks(wrong_wallet), [WALLETS]);
     let switched =

@@ -137,6 +137,7 @@ fn what_happened_since_the_copy_is_remembered() {
     drop(Lease::acquire(conn, &claim(), at(6)).unwrap());
     let replaced = audit::append(conn, &entry(2)).unwrap();
     latches::halt(conn, id, "storm", true, at(7)).unwrap();
+    conn.execute("UPDATE account_state SET last_cycle_at = 8", []).unwrap();
     drop(store);
 
     let report = restore(&copy, &scratch.database(), BY).unwrap();
@@ -150,6 +151,8 @@ fn what_happened_since_the_copy_is_remembered() {
     assert_eq!((log[1].action.as_str(), log[1].actor.as_str()), ("restore_database", "cli:ana"));
     let before: serde_json::Value = serde_json::from_str(log[1].before.as_deref().unwrap()).unwrap();
     assert_eq!(before, json!({ "entries": 2, "head": replaced.hash }));
+    let after: serde_json::Value = serde_json::from_str(log[1].after.as_deref().unwrap()).unwrap();
+    assert_eq!(after["replaced_last_cycle_at"], json!(8), "up to there orders may be unknown to the copy");
     assert_eq!(audit::verify(store.conn()).unwrap().fault, None);
 }
 
