@@ -76,11 +76,13 @@ impl AccountMachine {
         };
         let Some(held) = self.held.get_mut(&key) else { return };
         held.holding.passed_since.get_or_insert(now);
-        if self.protects_at_exchange(key.bot) && !self.is_leaving(&key) {
-            // The owner of a grid has asked for its stop, whatever the account does by itself.
-            let is_grid = self.grid_key(key.bot).is_some();
-            let purpose = if is_grid { Purpose::Flatten } else { Purpose::Exit };
-            self.leave(&key, code, purpose, reason);
+        if !self.protects_at_exchange(key.bot) {
+            return;
+        }
+        if self.grid_key(key.bot).is_some() {
+            self.stop_at_passed_stop(&key, code, reason);
+        } else if !self.is_leaving(&key) {
+            self.leave(&key, code, Purpose::Exit, reason);
         }
     }
 

@@ -155,6 +155,18 @@ impl AccountMachine {
         self.obey_halt();
     }
 
+    /// The stop that is to rest at the exchange is not taken there, since the price is beyond it: what it was to close is
+    /// closed and the bot stops, as if it had rested in time. The owner has asked for that, whatever the account does by
+    /// itself.
+    pub(in crate::engine) fn stop_at_passed_stop(&mut self, held: &HeldKey, code: Code, reason: &str) {
+        let why = format!("the price has passed the stop that is to rest at its exchange: {reason}");
+        self.stop_bot(&held.bot_symbol(), &why);
+        if !self.is_leaving(held) {
+            self.leave(held, code, Purpose::Flatten, reason);
+        }
+        self.obey_halt();
+    }
+
     /// Stops a grid by itself, which people are told.
     pub(in crate::engine) fn stop_bot(&mut self, key: &BotSymbol, reason: &str) {
         let Some(bot) = self.config.bots.get_mut(&key.0).filter(|bot| bot.is_running) else { return };

@@ -310,6 +310,14 @@ fn where_the_price_has_passed_the_stop_at_the_exchange_what_is_held_is_closed() 
     rig.price("95");
     assert!(rig.held().is_zero());
     assert_eq!(rig.intended(Purpose::StopLoss).len(), 1);
+    // Back where it would begin, it does not by itself.
+    for back in ["100", "94", "100"] {
+        rig.price(back);
+    }
+    let stops = rig.others.iter().filter(|other| other.starts_with("BotStopped")).count();
+    assert_eq!((stops, rig.config.bots[&ONE].is_running), (1, false));
+    assert!(rig.ladder().is_empty() && rig.held().is_zero(), "{:?}", rig.ladder());
+    assert!(rig.grid_state().lots.is_empty());
 }
 
 /// The tick may have become coarser since the grid was made, and an exchange refuses every price beside it.
