@@ -54,6 +54,12 @@ fn lay_ladder(home: &Home) {
                     (1, 4, '{exit}', 't2', 'sell', '100', '0.01', '0.0002', '0.02', 43200000);
          UPDATE grid_bot_configs SET realized_profit = '0.02' WHERE bot_id = 1;"),
     );
+    let state = json!({ "grids": { "1": { "is_started": true,
+        "lots": { "long": { "4": { "q": "1", "c": "98", "f": "0.0099" } } } } } });
+    home.sql(&format!(
+        "INSERT INTO account_state (account_id, state, updated_at) VALUES (1, '{state}', 1)
+             ON CONFLICT (account_id) DO UPDATE SET state = excluded.state"
+    ));
     home.open_position(1, 1);
 }
 
@@ -392,8 +398,8 @@ fn the_ladder_shows_what_rests_what_is_held_and_what_was_earned() {
     assert_eq!((&lines[6]["held_qty"], &lines[6]["profit"]), (&json!("1"), &json!("0.02")));
     assert_eq!(lines[10]["orders"][0]["side"], "buy");
     assert_eq!((grid["active_buys"].as_u64(), grid["active_sells"].as_u64()), (Some(4), Some(1)));
-    // 0.01 x 100 - 1.01 x 98 - 0.0102 + 1 x 100 - 0.02
-    assert_eq!(grid["unrealized_profit"], "1.9898");
+    // 1 x (100 - 98) - 0.0099
+    assert_eq!(grid["unrealized_profit"], "1.9901");
     assert_eq!((&grid["fees"], &grid["cycles"]), (&json!("0.0102"), &json!(0)));
     assert_eq!(grid["profit_per_day"], "0.04");
     let drawn = home.run("bot grid g").ok().stdout;

@@ -57,6 +57,11 @@ impl Lots {
         self.0.is_empty()
     }
 
+    /// What holds something: side, line and lot.
+    pub fn iter(&self) -> impl Iterator<Item = (PositionSide, u16, Lot)> {
+        self.0.iter().flat_map(|(side, lots)| lots.iter().map(|(line, lot)| (*side, *line, *lot)))
+    }
+
     /// What all lines of a side hold together.
     pub fn total(&self, side: PositionSide) -> Qty {
         self.0.get(&side).into_iter().flatten().fold(Qty::ZERO, |sum, (_, lot)| sum.plus(lot.qty))

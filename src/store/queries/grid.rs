@@ -1,4 +1,7 @@
 //! A grid as it stands: its ladder with what rests on it, what it holds, and what it has earned.
+//!
+//! What it holds is what it remembers ([`GridState`]). Its lines' fills alone do not tell: what was closed otherwise than
+//! by the lines (a flatten, a stop) is none of them.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +15,7 @@ use crate::domain::order::OrderStatus;
 use crate::domain::side::{PositionSide, Side};
 use crate::domain::time::Timestamp;
 use crate::engine::grid::flow::{Flow, pct_of};
+use crate::engine::grid::lots::Lots;
 use crate::engine::grid::state::GridState;
 use crate::store::{StoreError, column};
 
@@ -88,13 +92,11 @@ pub struct GridView {
     pub lines: Vec<LadderLine>,
 }
 
-/// What the fills of a line come to.
+/// How often a line has bought and sold.
 #[derive(Debug, Clone, Copy, Default)]
-struct LineSum {
+struct LineCount {
     buys: u64,
     sells: u64,
-    /// Bought less sold.
-    net: Decimal,
 }
 
 /// `planned` are the prices of the lines as they are meant to be, from the lowest. `None` for a bot that is no grid.
@@ -105,15 +107,15 @@ pub fn view(conn: &Connection, bot: BotId, planned: &[Price]) -> Result<Option<G
     let active_buys = u64::try_from(orders.iter().filter(is_buy).count()).unwrap_or(u64::MAX);
     let active_sells = u64::try_from(orders.len()).unwrap_or(u64::MAX).saturating_sub(active_buys);
     let mut lines = lines(conn, bot, planned)?;
-    let mut sums = line_sums(conn, bot)?;
-    let holds = holds(conn, bot)?;
+    let mut counts = line_counts(conn, bot)?;
+    let mut held = held(conn, bot)?;
     for line in &mut lines {
-        let sum = sums.remove(&line.line).unwrap_or_default();
-        (line.buy_fills, line.sell_fills) = (sum.buys, sum.sells);
-        if holds && !sum.net.is_zero() {
-            line.held_qty = Qty::try_new(sum.net.abs()).unwrap_or_default();
+        let count = counts.remove(&line.line).unwrap_or_default();
+        (line.buy_fills, line.sell_fills) = (count.buys, count.sells);
+        if let Some(net) = held.remove(&line.line) {
+            line.held_qty = Qty::try_new(net.abs()).unwrap_or_default();
             line.held_side =
-                Some(if sum.net.is_sign_negative() { PositionSide::Short } else { PositionSide::Long });
+                Some(if net.is_sign_negative() { PositionSide::Short } else { PositionSide::Long });
         }
     }
     for order in orders {
@@ -139,10 +141,12 @@ pub fn figures(conn: &Connection, bot: BotId) -> Result<Option<GridFigures>, Sto
         .optional()?;
     let Some((investment, realized_profit)) = head else { return Ok(None) };
     let flow = flow(conn, bot)?;
-    let price = current_price(conn, bot)?;
-    let is_flat = flow.held.is_zero() || !holds(conn, bot)?;
-    let unrealized_profit =
-        if is_flat { Some(Quote::ZERO) } else { price.map(|price| flow.worth_at(price) - realized_profit) };
+    let lots = state(conn, bot)?.lots;
+    let unrealized_profit = if lots.is_empty() {
+        Some(Quote::ZERO)
+    } else {
+        current_price(conn, bot)?.map(|price| unrealized(&lots, price))
+    };
     let until = market_time(conn, bot)?.max(flow.last);
     Ok(Some(GridFigures {
         investment,
@@ -154,7 +158,7 @@ pub fn figures(conn: &Connection, bot: BotId) -> Result<Option<GridFigures>, Sto
         profit_pct: pct_of(realized_profit, investment),
         unrealized_profit,
         fees: flow.fees,
-        held_qty: if is_flat { Decimal::ZERO } else { flow.held },
+        held_qty: lots.iter().map(|(side, _, lot)| signed(side, lot.qty)).sum(),
         first_fill_at: flow.first,
         last_fill_at: flow.last,
     }))
@@ -182,8 +186,25 @@ fn cycles(conn: &Connection, bot: BotId) -> Result<u64, StoreError> {
     Ok(count.unsigned_abs())
 }
 
-fn holds(conn: &Connection, bot: BotId) -> Result<bool, StoreError> {
-    Ok(crate::store::holdings::open_of_bot(conn, bot)? > 0)
+/// Negative when it is short.
+fn signed(side: PositionSide, qty: Qty) -> Decimal {
+    match side {
+        PositionSide::Long => qty.decimal(),
+        PositionSide::Short => -qty.decimal(),
+    }
+}
+
+/// What is held at `price`, less what it has cost with its fees.
+fn unrealized(lots: &Lots, price: Price) -> Quote {
+    let gains = lots.iter().map(|(side, _, lot)| {
+        let worth = price.notional(lot.qty);
+        let gross = match side {
+            PositionSide::Long => worth - lot.cost,
+            PositionSide::Short => lot.cost - worth,
+        };
+        gross - lot.fees
+    });
+    Quote::new(gains.sum::<Quote>().decimal().normalize())
 }
 
 /// As the grid saw it last, else as its market did.
@@ -210,26 +231,19 @@ fn market_time(conn: &Connection, bot: BotId) -> Result<Option<Timestamp>, Store
     Ok(at.flatten())
 }
 
-fn line_sums(conn: &Connection, bot: BotId) -> Result<BTreeMap<u16, LineSum>, StoreError> {
+fn line_counts(conn: &Connection, bot: BotId) -> Result<BTreeMap<u16, LineCount>, StoreError> {
     let mut statement =
-        conn.prepare_cached("SELECT grid_index, side, qty FROM grid_fills WHERE grid_config_id = ?1")?;
+        conn.prepare_cached("SELECT grid_index, side FROM grid_fills WHERE grid_config_id = ?1")?;
     let mut rows = statement.query([bot.get()])?;
-    let mut sums: BTreeMap<u16, LineSum> = BTreeMap::new();
+    let mut counts: BTreeMap<u16, LineCount> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let sum = sums.entry(row.get("grid_index")?).or_default();
-        let qty: Qty = column::parsed(row, "qty")?;
+        let count = counts.entry(row.get("grid_index")?).or_default();
         match column::word(row, "side", Side::from_word)? {
-            Side::Buy => {
-                sum.buys += 1;
-                sum.net += qty.decimal();
-            }
-            Side::Sell => {
-                sum.sells += 1;
-                sum.net -= qty.decimal();
-            }
+            Side::Buy => count.buys += 1,
+            Side::Sell => count.sells += 1,
         }
     }
-    Ok(sums)
+    Ok(counts)
 }
 
 /// The planned lines with their states, and lines the grid still has beside them; from the highest down.
@@ -304,11 +318,15 @@ pub fn state(conn: &Connection, bot: BotId) -> Result<GridState, StoreError> {
     Ok(parsed.map_err(unreadable)?.unwrap_or_default())
 }
 
-/// What lines hold, bought less sold; lines that hold nothing are absent.
+/// What lines hold, negative where they are short; lines that hold nothing are absent.
 pub fn held(conn: &Connection, bot: BotId) -> Result<BTreeMap<u16, Decimal>, StoreError> {
-    if !holds(conn, bot)? {
-        return Ok(BTreeMap::new());
+    let mut held: BTreeMap<u16, Decimal> = BTreeMap::new();
+    for (side, line, lot) in state(conn, bot)?.lots.iter() {
+        *held.entry(line).or_default() += signed(side, lot.qty);
     }
-    let sums = line_sums(conn, bot)?;
-    Ok(sums.into_iter().filter(|(_, sum)| !sum.net.is_zero()).map(|(line, sum)| (line, sum.net)).collect())
+    held.retain(|_, net| !net.is_zero());
+    Ok(held)
 }
+
+#[cfg(test)]
+mod tests;
