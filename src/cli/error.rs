@@ -199,6 +199,7 @@ impl From<ControlError> for CliError {
             | ControlError::NotAGrid { .. }
             | ControlError::NothingToSet => (Exit::Usage, "bad_input"),
             ControlError::GridRefused { .. } => (Exit::Usage, "grid_refused"),
+            ControlError::BelowGrids { .. } => (Exit::Refused, "grid_refused"),
             ControlError::GridHolds { .. } => (Exit::Refused, "open_positions"),
             ControlError::NothingSelected { .. }
             | ControlError::NoBot { .. }

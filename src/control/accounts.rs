@@ -3,7 +3,7 @@
 use super::account_values::{adapt_defaults, assign, diff};
 use super::command::{NewAccount, Verified};
 use super::turn::{Diff, Subject, Turn};
-use super::{Assignment, ControlError, Selection, names};
+use super::{Assignment, ControlError, Selection, grids, names};
 use crate::domain::kind::ExchangeKind;
 use crate::store::accounts::{self, AccountRow};
 use crate::store::{bots, holdings};
@@ -57,6 +57,7 @@ pub(super) fn set(
         if row.settings.dry_run != before.settings.dry_run {
             require_switch(turn, &row)?;
         }
+        grids::check_leverage(turn, &before, &row)?;
         write(turn, &row)?;
         turn.record(subject("set_account", &row), diff(&before, &row))?;
     }

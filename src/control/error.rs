@@ -2,6 +2,7 @@
 
 use crate::config::document::Problem;
 use crate::domain::kind::ExchangeKind;
+use crate::domain::money::Leverage;
 use crate::engine::grid::refusal::{PlanRefusal, reasons};
 use crate::engine::settings::SettingError;
 use crate::store::StoreError;
@@ -68,6 +69,8 @@ pub enum ControlError {
     GridRefused { bot: String, refusals: Vec<PlanRefusal> },
     #[error("grid `{bot}` cannot be changed so: {why}")]
     GridHolds { bot: String, why: String },
+    #[error("account `{account}` cannot go down to leverage = {leverage}: {}", planned_with(grids))]
+    BelowGrids { account: String, leverage: Leverage, grids: Vec<(String, Leverage)> },
     #[error("`{key}` is a setting of {owner} bots, and this is a bot of type {bot}")]
     OtherType { key: String, owner: &'static str, bot: &'static str },
     #[error("bot `{bot}` of account `{account}` is no grid")]
@@ -86,6 +89,12 @@ fn allocation_text(requested: rust_decimal::Decimal, free: rust_decimal::Decimal
 
 fn held(open: &[String]) -> String {
     if open.is_empty() { "; nothing is open".to_owned() } else { format!("; open are {}", open.join(", ")) }
+}
+
+fn planned_with(grids: &[(String, Leverage)]) -> String {
+    let grid =
+        |(name, leverage): &(String, Leverage)| format!("running grid `{name}` needs leverage = {leverage}");
+    grids.iter().map(grid).collect::<Vec<_>>().join(", ")
 }
 
 fn of_name(name: Option<&str>) -> String {
@@ -151,6 +160,10 @@ impl ControlError {
                 "let it sell first, or stop it with `bot stop NAME --close` and change it when it is flat"
                     .to_owned()
             }
+            Self::BelowGrids { leverage, .. } => format!(
+                "lower theirs first with `bot set NAME --leverage {leverage}`, which a grid takes while it holds nothing, or \
+                 stop them with `bot stop NAME`"
+            ),
             Self::OtherType { owner: "grid", .. } => "a grid is added by `bot add --type grid`".to_owned(),
             Self::NothingToSet => "give key=value, e.g. leverage=5".to_owned(),
             Self::Setting(_)

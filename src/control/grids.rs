@@ -299,6 +299,28 @@ pub(super) fn check_start(turn: &Turn<'_>, account: &AccountRow, bot: &BotRow) -
     outlook(turn.conn, account, bot, turn.by.limits, turn.by.now).map(|_| ())
 }
 
+/// Refuses to lower an account's leverage below what its running grids are planned with: the daemon would place orders of
+/// plans that are none any more.
+pub(super) fn check_leverage(
+    turn: &Turn<'_>,
+    before: &AccountRow,
+    after: &AccountRow,
+) -> Result<(), ControlError> {
+    let leverage = after.settings.leverage;
+    if leverage >= before.settings.leverage {
+        return Ok(());
+    }
+    let mut grids = Vec::new();
+    for bot in bots::list(turn.conn, Some(after.id))?.into_iter().filter(|bot| bot.is_running) {
+        let planned = grid_configs::find(turn.conn, bot.id)?.map(|row| row.config.leverage);
+        grids.extend(planned.filter(|planned| *planned > leverage).map(|planned| (bot.name, planned)));
+    }
+    if grids.is_empty() {
+        return Ok(());
+    }
+    Err(ControlError::BelowGrids { account: after.name.clone(), leverage, grids })
+}
+
 /// A grid's new wishes, judged against what is there; `None` when nothing about its trading changes.
 pub(super) fn judge_edit(
     turn: &Turn<'_>,

@@ -147,6 +147,41 @@ fn a_bulk_change_that_fails_for_one_is_done_for_none() {
     assert!(all.iter().all(|bot| bot.settings.allocation_percent.to_string() == "10"));
 }
 
+/// A daemon would go on with a plan that is none any more.
+#[test]
+fn leverage_is_not_lowered_below_that_of_a_running_grid() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    run(&mut store, &paper("a")).unwrap();
+    let values =
+        [("lower", "90"), ("upper", "110"), ("grids", "5"), ("investment", "500"), ("leverage", "3")];
+    let grid = NewBotSpec {
+        account: "a".to_owned(),
+        name: "g".to_owned(),
+        bot_type: BotType::Grid,
+        strategy: None,
+        values: values.map(|(key, value)| Assignment::new(key, value)).to_vec(),
+        start: true,
+    };
+    run(&mut store, &Command::AddBot(grid)).unwrap();
+    let lower = |leverage: &str| Command::SetAccounts {
+        accounts: Selection::one("a"),
+        values: vec![Assignment::new("leverage", leverage)],
+    };
+    run(&mut store, &lower("3")).unwrap();
+    let refused = run(&mut store, &lower("2")).unwrap_err();
+    for words in ["account `a`", "leverage = 2", "running grid `g` needs leverage = 3"] {
+        assert!(refused.to_string().contains(words), "no {words:?} in {refused}");
+    }
+    assert!(refused.hint().unwrap().contains("bot stop NAME"));
+    assert_eq!(accounts::find(store.conn(), "a").unwrap().settings.leverage.get(), 3);
+    // One that is stopped is judged when it is started.
+    let bots = BotSelection { accounts: Selection::All, name: Some("g".to_owned()) };
+    run(&mut store, &Command::StopBots { bots: bots.clone(), close: false }).unwrap();
+    run(&mut store, &lower("2")).unwrap();
+    assert!(matches!(run(&mut store, &Command::StartBots { bots }), Err(ControlError::GridRefused { .. })));
+}
+
 #[test]
 fn leaving_dry_run_needs_a_word() {
     let scratch = Scratch::new();

@@ -73,6 +73,7 @@ fn korean(error: &ControlError) -> Option<String> {
         | ControlError::GridIncomplete { .. }
         | ControlError::GridRefused { .. }
         | ControlError::GridHolds { .. }
+        | ControlError::BelowGrids { .. }
         | ControlError::OtherType { .. }
         | ControlError::NotAGrid { .. }
         | ControlError::Import { .. } => return None,
