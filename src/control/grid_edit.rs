@@ -152,7 +152,8 @@ fn stays(order: &RestingOrder, rungs: &[Rung], qty: Qty) -> bool {
     })
 }
 
-/// The orders that the new ladder lacks: exits of what is held, entries where the price has left their line.
+/// The orders that the new ladder lacks: exits of what is held, entries where the price has left their line. While one
+/// side is held, lines of the other open nothing.
 fn placed(
     rungs: &[Rung],
     qty_per_line: Qty,
@@ -161,9 +162,11 @@ fn placed(
     price: Price,
 ) -> Vec<PlacedOrder> {
     let mut placed = Vec::new();
+    let opens =
+        |rung: &Rung| rung.can_rest(price) && held.values().all(|net| side_of(*net) != rung.side.opposite());
     for rung in rungs {
         let holding = held.get(&rung.line).and_then(|net| Qty::try_new(net.abs()).ok());
-        if kept.contains(&(rung.line, holding.is_some())) || (holding.is_none() && !rung.can_rest(price)) {
+        if kept.contains(&(rung.line, holding.is_some())) || (holding.is_none() && !opens(rung)) {
             continue;
         }
         let (side, price) = match holding {
@@ -173,4 +176,30 @@ fn placed(
         placed.push(PlacedOrder { line: rung.line, side, price, qty: holding.unwrap_or(qty_per_line) });
     }
     placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Side::{Buy, Sell};
+    use super::*;
+
+    /// Lines at 90, 95, 100, 105 and 110 of a neutral grid that began at 100: long on 0 and 1, short on 3 and 4.
+    #[test]
+    fn a_neutral_grid_is_to_open_only_on_the_side_that_it_holds() {
+        let price = |text: &str| text.parse::<Price>().unwrap();
+        let lines: Vec<Line> = (0..)
+            .zip([90, 95, 100, 105, 110])
+            .map(|(index, at)| Line { index, price: price(&format!("{at}")) })
+            .collect();
+        let rungs = rungs(&lines, Direction::Neutral, Some(price("100")));
+        let qty: Qty = "2".parse().unwrap();
+        let lines_of = |held: &[(u16, &str)], at: &str| {
+            let held = held.iter().map(|(line, net)| (*line, net.parse().unwrap())).collect();
+            let placed = placed(&rungs, qty, &held, &BTreeSet::new(), price(at));
+            placed.iter().map(|order| (order.line, order.side)).collect::<Vec<_>>()
+        };
+        assert_eq!(lines_of(&[], "100"), [(0, Buy), (1, Buy), (3, Sell), (4, Sell)]);
+        assert_eq!(lines_of(&[(1, "2")], "100"), [(0, Buy), (1, Sell)]);
+        assert_eq!(lines_of(&[(3, "-2")], "100"), [(3, Buy), (4, Sell)]);
+    }
 }
