@@ -15,7 +15,7 @@ use super::cycle::Cycle;
 use super::decision::{Action, Code};
 use super::intent::Intent;
 use super::levels::{self, Levels};
-use super::machine::{AccountMachine, HeldKey};
+use super::machine::{AccountMachine, BotSymbol, HeldKey};
 use super::state::{Held, Leaving};
 use super::turn::{NoticeKind, Record, Severity};
 
@@ -324,8 +324,13 @@ impl AccountMachine {
     }
 
     pub(super) fn withdraw_increasing(&mut self, key: &HeldKey) {
+        self.withdraw_openings(&key.bot_symbol());
+    }
+
+    /// Takes back whatever would add to what a bot holds in a symbol, on either side.
+    pub(super) fn withdraw_openings(&mut self, (bot, symbol): &BotSymbol) {
         let adding: Vec<Order> =
-            self.orders.of(key.bot, &key.symbol).filter(|order| order.purpose.increases()).cloned().collect();
+            self.orders.of(*bot, symbol).filter(|order| order.purpose.increases()).cloned().collect();
         for order in adding {
             self.cancel(&order);
         }

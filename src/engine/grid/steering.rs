@@ -46,10 +46,17 @@ impl AccountMachine {
         let (Some(setup), Some(key)) = (bot.grid.as_ref(), self.grid_key(bot.id)) else { return false };
         let may_trade = bot.is_running && self.config.halt.is_none() && !self.must_close(bot, &key.1);
         if !may_trade || self.is_closing(&key) {
+            if bot.is_running {
+                self.obey_stop_alone(&key, setup);
+            }
             return true;
         }
         let Ok(price) = self.price(&key.1) else { return false };
-        let Some(plan) = self.plan_of(bot.id) else { return false };
+        let Some(plan) = self.plan_of(bot.id) else {
+            self.withdraw_openings(&key);
+            self.obey_stop_alone(&key, setup);
+            return false;
+        };
         if !self.follow_move(&key, setup, price) {
             return true;
         }
@@ -68,6 +75,20 @@ impl AccountMachine {
             _ => {}
         }
         true
+    }
+
+    /// While it works no lines, halted or by rules that do not allow it any more, what it holds is left at its stop all the
+    /// same.
+    fn obey_stop_alone(&mut self, key: &BotSymbol, setup: &GridSetup) {
+        let is_started = self.durable.grids.get(&key.0).is_some_and(|state| state.is_started);
+        if !is_started || !self.holds(key) || self.is_closing(key) {
+            return;
+        }
+        let passed =
+            self.price(&key.1).ok().and_then(|price| Some((passed_stop(&setup.config, price)?, price)));
+        if let Some((stop, price)) = passed {
+            self.stop_grid(key, setup, stop, price);
+        }
     }
 
     /// Whether the price is where the grid begins and nothing forbids it to.

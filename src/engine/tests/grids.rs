@@ -355,3 +355,30 @@ fn a_hundred_lines_are_placed_in_one_cycle_each_once() {
     rig.check_one_order_a_line();
     assert!(rig.codes(Action::Skipped).is_empty());
 }
+
+#[test]
+fn a_grid_that_may_not_work_is_left_at_its_stop_all_the_same() {
+    use crate::engine::config::Halt;
+    let forbid: [fn(&mut crate::engine::config::AccountConfig); 2] = [
+        |config| config.halt = Some(Halt { reason: "enough".to_owned(), flatten: false }),
+        |config| {
+            let instruments = std::sync::Arc::make_mut(&mut config.instruments);
+            instruments.get_mut(&symbol(BTC)).unwrap().min_notional = quote("100000");
+        },
+    ];
+    for forbid in forbid {
+        let mut config = grid();
+        config.stop_lower = Some(price("85"));
+        config.close_on_stop = true;
+        let mut rig = grid_rig(config);
+        rig.price("94");
+        assert!(!rig.held().is_zero());
+        rig.configure(forbid);
+        rig.price("94");
+        assert!(rig.ladder().iter().all(|order| !order.contains("grid_entry")), "{:?}", rig.ladder());
+        rig.price("84");
+        rig.price("84");
+        assert!(rig.held().is_zero());
+        assert!(rig.others.iter().any(|other| other.starts_with("BotStopped")));
+    }
+}
