@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{ControlError, grids, strategies};
+use super::{ControlError, grids, names, strategies};
 use crate::domain::kind::ExchangeKind;
 use crate::engine::settings::{AccountSettings, BotSettings, GridDraft, PaperSettings, SettingKey};
 use crate::store::accounts::AccountRow;
@@ -114,10 +114,30 @@ fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-/// `env:TRADEFLEET_<ACCOUNT>_<FIELD>`, in what a shell accepts.
+/// `env:TRADEFLEET_<ACCOUNT>_<FIELD>`, in what a shell accepts; another for every account. Small letters, digits and
+/// `-` say which name it was. Any other name is marked, in small letters, which no plain one has.
 fn variable(account: &str, field: &str) -> String {
     let word = |text: &str| -> String {
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
     };
-    format!("env:TRADEFLEET_{}_{}", word(account), word(field))
+    let is_plain = account.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-');
+    let mark = if is_plain { String::new() } else { format!("_x{}", names::mark(account)) };
+    format!("env:TRADEFLEET_{}{mark}_{}", word(account), word(field))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::variable;
+
+    #[test]
+    fn each_account_has_variables_of_its_own() {
+        assert_eq!(variable("fam-1", "api_key"), "env:TRADEFLEET_FAM_1_API_KEY");
+        let names = ["fam-1", "fam_1", "fam.1", "FAM-1", "Fam-1", "가족", "회사", "가-1", "_", "__"];
+        let variables: BTreeSet<_> = names.iter().map(|name| variable(name, "api_key")).collect();
+        assert_eq!(variables.len(), names.len(), "{variables:?}");
+        let is_word = |text: &str| text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_');
+        assert!(variables.iter().all(|text| text.strip_prefix("env:").is_some_and(is_word)), "{variables:?}");
+    }
 }

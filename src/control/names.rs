@@ -1,5 +1,8 @@
 //! Names of accounts, bots, strategies and tags: what shells, paths and chats can carry unquoted.
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
 use super::ControlError;
 
 macro_rules! allowed {
@@ -30,4 +33,11 @@ impl Kind {
         }
         Err(ControlError::BadName { what: self.what, name: name.to_owned(), allowed: self.allowed })
     }
+}
+
+/// Eight hex digits that tell names apart where their letters cannot be kept.
+pub(super) fn mark(name: &str) -> String {
+    let mut digits = HEXLOWER.encode(&Sha256::digest(name));
+    digits.truncate(8);
+    digits
 }

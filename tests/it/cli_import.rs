@@ -70,3 +70,29 @@ fn an_export_imports_to_the_same_fleet() {
     other.run(&format!("account import {file} --placeholder-secrets")).ok();
     assert_eq!(other.run("account export").ok().stdout, exported);
 }
+
+#[test]
+fn two_accounts_are_never_given_one_key() {
+    let account = |name: &str, exchange: &str| {
+        format!(
+            "[[accounts]]\nname = '{name}'\nexchange = '{exchange}'\napi_key = 'env:K'\napi_secret = 'env:S'\n"
+        )
+    };
+    let keys = [("K", "canary-key"), ("S", "secret")];
+    let home = Home::new();
+    let file =
+        home.write("twice.toml", &format!("{}{}", account("fam-1", "binance"), account("fam_1", "binance")));
+    let words = ["line 6", "accounts `fam-1` and `fam_1` have the same API key of binance"];
+    let answer = home.run_with(&format!("account import {file}"), &keys).fails(2, &words);
+    assert!(!answer.stderr.contains("canary-key"), "{answer:?}");
+    // Of two exchanges they are two; and what stands in for keys that are missing differs.
+    let other = home.write("two.toml", &format!("{}{}", account("a", "binance"), account("b", "upbit")));
+    home.run_with(&format!("account import {other}"), &keys).ok();
+    home.run(&format!("account import {file} --placeholder-secrets")).ok();
+    let exported = home.run("account export fam-1 fam_1").ok().stdout;
+    let again = Home::new();
+    let file = again.write("again.toml", &exported);
+    again
+        .run(&format!("account import {file}"))
+        .fails(2, &["`TRADEFLEET_FAM_1_API_KEY` is not set", "`TRADEFLEET_FAM_1_x"]);
+}

@@ -1,5 +1,7 @@
 //! From TOML to a [`Fleet`]: every key known, every value in range, all mistakes reported with their lines.
 
+use std::collections::BTreeMap;
+
 use super::{Fleet, ImportOptions, PlannedAccount, secrets};
 use crate::config::document::{self, Entry, Fields, Node, Problem, Problems, table_of};
 use crate::control::command::{NewAccount, NewBotSpec, NewStrategy, TelegramValues};
@@ -31,9 +33,24 @@ impl Reader<'_> {
         if strategies.is_empty() && accounts.is_empty() {
             self.problems.add(1, "the file has no [[accounts]] and no [[strategies]]");
         }
-        Fleet {
+        let fleet = Fleet {
             strategies: strategies.iter().filter_map(|node| self.strategy(node)).collect(),
             accounts: accounts.iter().filter_map(|node| self.account(node)).collect(),
+        };
+        self.check_keys_differ(&fleet.accounts);
+        fleet
+    }
+
+    /// Two accounts that trade on one exchange with one key are one account, with two books.
+    fn check_keys_differ(&mut self, accounts: &[PlannedAccount]) {
+        let mut seen = BTreeMap::new();
+        for account in accounts {
+            let Some(key) = &account.keys.api_key else { continue };
+            let (name, exchange) = (account.new.name.as_str(), account.new.exchange);
+            if let Some(first) = seen.insert((exchange, key.expose()), name) {
+                let message = format!("accounts `{first}` and `{name}` have the same API key of {exchange}");
+                self.problems.add(account.line, message);
+            }
         }
     }
 
