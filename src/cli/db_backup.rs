@@ -38,7 +38,7 @@ pub(super) struct BackupArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Encryption (age; `age -d` and `db restore` read it)")]
 struct LockArgs {
-    /// Encrypt to this public key, age1...; may be repeated [default: backup.recipients, unless FILE or --dir is given]
+    /// Encrypt to this public key, age1...; may be repeated [default: backup.recipients, unless FILE is given]
     #[arg(long, value_name = "AGE1...")]
     recipient: Vec<String>,
     /// Encrypt to the public keys of this file, one a line
@@ -47,6 +47,9 @@ struct LockArgs {
     /// Encrypt under the passphrase in this environment variable
     #[arg(long, value_name = "NAME", conflicts_with_all = ["recipient", "recipients_file"])]
     passphrase_env: Option<String>,
+    /// Do not encrypt, whatever backup.recipients says
+    #[arg(long, conflicts_with_all = ["recipient", "recipients_file", "passphrase_env"])]
+    plain: bool,
 }
 
 impl LockArgs {
@@ -57,28 +60,34 @@ impl LockArgs {
         if let Some(path) = &self.recipients_file {
             return Ok(Some(Lock::to_file(path)?));
         }
-        if self.recipient.is_empty() { Ok(None) } else { Ok(Some(Lock::to(&self.recipient)?)) }
+        Self::to(&self.recipient)
+    }
+
+    /// What holds for a copy in a folder, where nothing was said.
+    fn or_configured(&self, config: &BackupConfig) -> Result<Option<Lock>, CliError> {
+        match self.lock()? {
+            None if !self.plain => Self::to(&config.recipients),
+            said => Ok(said),
+        }
+    }
+
+    fn to(recipients: &[String]) -> Result<Option<Lock>, CliError> {
+        if recipients.is_empty() { Ok(None) } else { Ok(Some(Lock::to(recipients)?)) }
     }
 }
 
 impl BackupArgs {
     fn plan(&self, context: &Context) -> Result<Plan, CliError> {
+        let database = context.database_path();
         // A file that is named needs no configuration: a mistake there keeps nobody from it.
-        let config = || context.config().map(|config| &config.backup);
-        let mut lock = self.lock.lock()?;
-        let target = match (self.file.as_ref().or(self.out.as_ref()), &self.dir) {
-            (Some(file), _) => Target::File(file.clone()),
-            (None, Some(dir)) => Target::Folder { dir: dir.clone(), keep: self.keep(config()?) },
-            (None, None) => {
-                let config = config()?;
-                if lock.is_none() && !config.recipients.is_empty() {
-                    lock = Some(Lock::to(&config.recipients)?);
-                }
-                let dir = config.dir.clone().unwrap_or_else(|| context.home().join(DEFAULT_DIR));
-                Target::Folder { dir, keep: self.keep(config) }
-            }
-        };
-        Ok(Plan { database: context.database_path(), target, lock })
+        if let Some(file) = self.file.as_ref().or(self.out.as_ref()) {
+            return Ok(Plan { database, target: Target::File(file.clone()), lock: self.lock.lock()? });
+        }
+        let config = &context.config()?.backup;
+        let dir = self.dir.as_ref().or(config.dir.as_ref());
+        let dir = dir.cloned().unwrap_or_else(|| context.home().join(DEFAULT_DIR));
+        let target = Target::Folder { dir, keep: self.keep(config) };
+        Ok(Plan { database, target, lock: self.lock.or_configured(config)? })
     }
 
     fn keep(&self, config: &BackupConfig) -> Keep {

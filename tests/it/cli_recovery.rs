@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use age::secrecy::ExposeSecret;
 
@@ -96,6 +97,33 @@ fn a_backup_to_a_public_key_needs_no_secret_here_and_opens_with_the_private_one_
     home.run(&format!("db restore {file} --yes --identity {opens}")).ok();
     assert_eq!(home.json("account show a")["settings"]["leverage"], "10");
     home.run(&format!("db backup {file} --recipient age1nonsense")).fails(2, &["age1nonsense"]);
+}
+
+/// What the timer's unit runs, with folders of ours.
+fn nightly(home: &Home, dir: &Path, more: &str) -> serde_json::Value {
+    const UNIT: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/tradefleet-backup.service"));
+    let line = UNIT.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let words = line.strip_prefix("/usr/local/bin/tradefleet --home /var/lib/tradefleet ").unwrap();
+    let words = words.replace("/var/lib/tradefleet/backups", dir.to_str().unwrap());
+    home.json(&format!("{words}{more}"))
+}
+
+#[test]
+fn the_nightly_backup_is_encrypted_and_kept_as_configured() {
+    let home = Home::with_account();
+    let mine = age::x25519::Identity::generate();
+    let config = format!("[backup]\nkeep = 2\nrecipients = [\"{}\"]\n", mine.to_public());
+    fs::write(home.file("config.toml"), config).unwrap();
+    let dir = home.path().join("backups");
+    for _ in 0..3 {
+        assert_eq!(nightly(&home, &dir, "")["encrypted"], true);
+    }
+    let left: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(left.iter().all(|path| !bytes_of(path).contains("SQLite format")), "{left:?}");
+    assert_eq!(nightly(&home, &dir, " --plain")["encrypted"], false);
+    home.run(&format!("db backup --plain --recipient {}", mine.to_public())).fails(2, &["--plain"]);
 }
 
 #[test]
