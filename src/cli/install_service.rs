@@ -21,6 +21,10 @@ const HOME: &str = "/var/lib/tradefleet";
 const USER: &str = "User=tradefleet\n";
 const OWN_FOLDER: &str = "StateDirectory=tradefleet\nStateDirectoryMode=0700\n";
 const FOLDER: &str = "/etc/systemd/system";
+/// What `ProtectHome=` hides.
+const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
+/// What `PrivateTmp=` hides.
+const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 
 #[derive(Debug, Args)]
 pub(super) struct InstallServiceArgs {
@@ -55,9 +59,12 @@ pub(super) fn run(args: &InstallServiceArgs, context: &Context) -> Result<(), Cl
         .map(|(name, text)| Unit { path: folder.join(name), text: adapt(text, &program, &home, &args.user) })
         .collect();
     if args.install {
+        require_seen(&program)?;
         write(&folder, &units)?;
+    } else if let Err(error) = require_seen(&program) {
+        context.out.warn(error.to_string());
     }
-    report(args, context, &units, &next(&args.user, &home))
+    report(args, context, &units, &next(&program, &args.user, &home))
 }
 
 /// The home that was named; without one the service's own, not that of whoever installs it.
@@ -91,6 +98,20 @@ fn check_path(what: &str, path: &Path) -> Result<(), CliError> {
     Err(CliError::usage(format!("{what} `{}` is not {allowed}", path.display())))
 }
 
+/// A program that the unit hides from its own user would never start.
+fn require_seen(program: &Path) -> Result<(), CliError> {
+    if !HOMES.iter().chain(&TEMPORARY).any(|hidden| program.starts_with(hidden)) {
+        return Ok(());
+    }
+    let shown = program.display();
+    Err(CliError::refused(format!("the service cannot start {shown}: its unit hides that folder from it")).hint(
+        format!(
+            "run `install -m 0755 {shown} {PROGRAM}`, then `{PROGRAM} install-service --install` with the options \
+             you gave"
+        ),
+    ))
+}
+
 fn adapt(text: &str, program: &Path, home: &Path, user: &str) -> String {
     let text = text.replace(PROGRAM, &program.display().to_string());
     let text = text.replace(USER, &format!("User={user}\n"));
@@ -98,7 +119,7 @@ fn adapt(text: &str, program: &Path, home: &Path, user: &str) -> String {
         return text;
     }
     let home_text = home.display().to_string();
-    let folder = if ["/home", "/root", "/run/user"].iter().any(|hidden| home.starts_with(hidden)) {
+    let folder = if HOMES.iter().any(|hidden| home.starts_with(hidden)) {
         format!("BindPaths={home_text}\n")
     } else {
         format!("ReadWritePaths={home_text}\n")
@@ -120,12 +141,12 @@ fn write(folder: &Path, units: &[Unit]) -> Result<(), CliError> {
 }
 
 /// What is left for the operator.
-fn next(user: &str, home: &Path) -> Vec<String> {
-    let home = home.display();
+fn next(program: &Path, user: &str, home: &Path) -> Vec<String> {
+    let (program, home) = (program.display(), home.display());
     vec![
         format!("useradd --system --home-dir {home} --shell /usr/sbin/nologin {user}"),
         format!("install -d -m 0700 -o {user} {home}"),
-        format!("runuser -u {user} -- tradefleet --home {home} init"),
+        format!("runuser -u {user} -- {program} --home {home} init"),
         format!("install -D -m 0400 {home}/master.key /etc/tradefleet/master.key"),
         format!("rm {home}/master.key   # the credential takes its place; keep a copy elsewhere"),
         "systemctl daemon-reload".to_owned(),
@@ -162,4 +183,34 @@ fn report(
         out.note(format!("  {command}"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_the_unit_hides_is_refused_with_what_helps() {
+        for hidden in ["/root/.cargo/bin/tradefleet", "/home/me/bin/tradefleet", "/tmp/t", "/var/tmp/t"] {
+            let error = require_seen(Path::new(hidden)).unwrap_err();
+            let copy = format!("`install -m 0755 {hidden} /usr/local/bin/tradefleet`");
+            let then = "`/usr/local/bin/tradefleet install-service --install`";
+            let hint = error.hint.unwrap();
+            assert!(hint.contains(&copy) && hint.contains(then), "{hint}");
+        }
+        for seen in [PROGRAM, "/opt/tradefleet/bin/tradefleet", "/usr/bin/tradefleet", "/homes/t"] {
+            require_seen(Path::new(seen)).unwrap();
+        }
+    }
+
+    #[test]
+    fn units_are_written_and_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("etc/systemd/system");
+        for text in ["a longer text", "short"] {
+            let path = folder.join("tradefleet.service");
+            write(&folder, &[Unit { path: path.clone(), text: text.to_owned() }]).unwrap();
+            assert_eq!(fs::read_to_string(path).unwrap(), text);
+        }
+    }
 }

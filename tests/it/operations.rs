@@ -247,8 +247,28 @@ fn the_units_are_sound_and_hardened() {
     home.run("install-service --user Fleet").fails(2, &["--user", "Fleet"]);
     let root = home.write("root", "");
     fs::remove_file(&root).unwrap();
-    let answer = home.run(&format!("--json install-service --install --root {root}")).ok().json();
+    // The tested program may be where no service can reach it: then `--install` is refused, and writes nothing.
+    let program = env!("CARGO_BIN_EXE_tradefleet");
+    let is_hidden = ["/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"]
+        .iter()
+        .any(|hidden| program.starts_with(hidden));
+    let installed = home.run(&format!("--json install-service --install --root {root}"));
+    if is_hidden {
+        installed.fails(4, &["its unit hides that folder", "install -m 0755"]);
+        assert!(!Path::new(&root).exists());
+    } else {
+        installed.ok();
+    }
+    let answer = home.run(&format!("--json install-service --root {root}")).ok().json();
     let units: Vec<_> = list(&answer, "units").iter().map(|unit| unit["path"].as_str().unwrap()).collect();
+    for (unit, path) in list(&answer, "units").iter().zip(&units) {
+        let text = unit["text"].as_str().unwrap();
+        if is_hidden {
+            fs::create_dir_all(Path::new(path).parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        assert_eq!(fs::read_to_string(path).unwrap(), text);
+    }
     assert_eq!(units.len(), 3);
     let service = fs::read_to_string(units[0]).unwrap();
     assert!(service.contains(&format!("--home {} run", home.path().display())), "{service}");
