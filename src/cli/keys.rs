@@ -20,6 +20,9 @@ use crate::vault::key_file::create_key_file;
 use crate::vault::key_source::prompt_passphrase;
 use crate::vault::{KeySource, MasterKey, Salt};
 
+/// Where the unit's `LoadCredential=` reads the key from.
+const CREDENTIAL: &str = "/etc/tradefleet/master.key";
+
 #[derive(Debug, Args)]
 pub(super) struct KeysArgs {
     #[command(subcommand)]
@@ -66,7 +69,7 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
             "the key in use is the systemd credential {}",
             path.display()
         ))
-        .hint("put that key at master.key, rotate outside of systemd, then renew the credential"));
+        .hint("put that key at master.key, rotate outside of systemd, then renew the credential (the rotation says how)"));
     }
     let old = found.unlock(&meta)?;
     let (key, salt) = files.new_key(to_passphrase)?;
@@ -105,6 +108,8 @@ fn rotate(to_passphrase: bool, keep_old: bool, context: &Context) -> Result<(), 
 
 fn report(context: &Context, files: &KeyFiles, resealed: usize, keep_old: bool) -> Result<(), CliError> {
     let kept = (keep_old && files.old.exists()).then_some(&files.old);
+    // The daemon takes a credential before every other source, and does not start on the old key.
+    context.out.warn(credential_left(&files.current));
     if context.out.is_json() {
         return context.out.json(&json!({ "resealed": resealed, "key_file": files.current, "kept": kept }));
     }
@@ -114,6 +119,19 @@ fn report(context: &Context, files: &KeyFiles, resealed: usize, keep_old: bool) 
         None => context.out.note("make a backup now: older ones cannot be opened by the new key"),
     }
     Ok(())
+}
+
+/// What is left to do where systemd hands the key over: it still hands over the old one.
+fn credential_left(key_file: &Path) -> String {
+    let before = format!("a systemd credential ({CREDENTIAL}) must be replaced before the daemon is started");
+    if key_file.exists() {
+        let key = key_file.display();
+        format!(
+            "the new key is in {key}, and nowhere else; {before}: `install -D -m 0400 {key} {CREDENTIAL}` as root"
+        )
+    } else {
+        format!("the new key comes from the passphrase alone; {before}, by one that holds the passphrase")
+    }
 }
 
 /// The key file, and its neighbours while a rotation runs.

@@ -121,6 +121,33 @@ fn a_rotation_moves_all_secrets_and_survives_being_killed() {
 }
 
 #[test]
+fn a_rotation_says_where_the_new_key_is_and_that_a_credential_is_old() {
+    let home = home_with_secrets();
+    let old = fs::read_to_string(home.file("master.key")).unwrap();
+    // As under systemd: the key is a credential, and no file of the home folder.
+    fs::remove_file(home.file("master.key")).unwrap();
+    let key = home.file("master.key").display().to_string();
+    let replace = format!("install -D -m 0400 {key} /etc/tradefleet/master.key");
+    let words = [&*replace, "a systemd credential", "before the daemon is started"];
+    let answer = home.run_with("keys rotate", &[("TRADEFLEET_MASTER_KEY", old.trim())]).ok();
+    assert!(words.iter().all(|word| answer.stderr.contains(word)), "{answer:?}");
+    let answer = home.run("--json keys rotate").ok();
+    assert!(words.iter().all(|word| answer.stderr.contains(word)), "{answer:?}");
+    assert_eq!(answer.json()["key_file"], key.as_str());
+
+    // The old credential opens nothing, whatever lies in the home folder; the new one does.
+    let folder = home.path().join("credentials");
+    fs::create_dir(&folder).unwrap();
+    let credential = folder.join("tradefleet-master-key");
+    let set = "account set main --api-key-env K --api-secret-env K --passphrase-env K";
+    let variables = [("CREDENTIALS_DIRECTORY", folder.to_str().unwrap()), ("K", KEY)];
+    fs::write(&credential, &old).unwrap();
+    home.run_with(set, &variables).fails(6, &["the systemd credential"]);
+    fs::copy(home.file("master.key"), &credential).unwrap();
+    home.run_with(set, &variables).ok();
+}
+
+#[test]
 fn the_environment_variable_works_but_warns() {
     let home = home_with_secrets();
     let key = fs::read_to_string(home.file("master.key")).unwrap();
