@@ -3,7 +3,7 @@
 use super::account_values::is_spot;
 use super::command::NewBotSpec;
 use super::turn::{Diff, Subject, Turn};
-use super::{Assignment, BotSelection, ControlError, PositionsChoice, Selection, grids, names};
+use super::{Assignment, BotSelection, ControlError, PositionsChoice, Selection, candles, grids, names};
 use crate::domain::ids::StrategyId;
 use crate::domain::kind::{BotType, ExchangeKind};
 use crate::domain::money::Leverage;
@@ -74,6 +74,7 @@ fn insert(
     start: bool,
 ) -> Result<(), ControlError> {
     check_symbol(account.exchange, &draft.settings.symbol)?;
+    candles::check(turn, account, name, draft.strategy)?;
     let outlook = match &draft.grid {
         Some(grid) => Some(grids::judge(turn, account, name, &mut draft.settings, grid)?),
         None => None,
@@ -121,6 +122,9 @@ pub(super) fn set(
             assign(turn, &account, &mut draft, assignment)?;
         }
         check_symbol(account.exchange, &draft.settings.symbol)?;
+        if draft.strategy != before.strategy_id {
+            candles::check(turn, &account, &before.name, draft.strategy)?;
+        }
         let mut row = BotRow { settings: draft.settings, strategy_id: draft.strategy, ..before.clone() };
         let outlook = match (&old, &draft.grid) {
             (Some(old), Some(new)) => {
@@ -163,6 +167,7 @@ pub(super) fn repair(turn: &mut Turn<'_>, selection: &BotSelection) -> Result<()
 pub(super) fn start(turn: &mut Turn<'_>, selection: &BotSelection) -> Result<(), ControlError> {
     for (account, bot) in select(turn, selection)? {
         grids::check_start(turn, &account, &bot)?;
+        candles::check(turn, &account, &bot.name, bot.strategy_id)?;
         bots::set_running(turn.conn, bot.id, true, turn.by.now)?;
         bots::set_close_requested(turn.conn, bot.id, false, turn.by.now)?;
         let mut changed = Diff::flag("running", bot.is_running, true);

@@ -14,6 +14,7 @@ mod account_values;
 mod accounts;
 mod apply;
 mod bots;
+mod candles;
 mod grid_edit;
 mod halts;
 mod names;

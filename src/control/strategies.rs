@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::command::NewStrategy;
 use super::turn::{Diff, Subject, Turn};
-use super::{Assignment, ControlError, names};
+use super::{Assignment, ControlError, candles, names};
 use crate::domain::time::Timeframe;
 use crate::store::strategies::{self, StrategyRow};
 use crate::store::{StoreError, accounts, bots};
@@ -30,8 +30,13 @@ pub(super) fn set(turn: &mut Turn<'_>, name: &str, values: &[Assignment]) -> Res
         return Err(ControlError::NothingToSet);
     }
     let row = strategies::find(turn.conn, name)?;
+    let (id, before) = (row.id, row.timeframe);
     let mut changed = Diff::default();
     write(turn, row, values, &mut changed)?;
+    let row = strategies::get(turn.conn, id)?;
+    if row.timeframe != before {
+        candles::check_users(turn, &row)?;
+    }
     turn.record(subject("set_strategy", name), changed)
 }
 

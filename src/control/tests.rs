@@ -4,7 +4,7 @@ use super::command::{NewAccount, NewBotSpec, NewStrategy, TelegramValues};
 use super::*;
 use crate::domain::kind::{BotType, ExchangeKind};
 use crate::domain::money::Leverage;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Timeframe, Timestamp};
 use crate::engine::settings::PolicyLimits;
 use crate::store::scratch::Scratch;
 use crate::store::{Store, accounts, audit, bots, commands};
@@ -34,14 +34,18 @@ fn paper(name: &str) -> Command {
 }
 
 fn bot(account: &str, name: &str) -> Command {
-    Command::AddBot(NewBotSpec {
+    Command::AddBot(bot_spec(account, name))
+}
+
+fn bot_spec(account: &str, name: &str) -> NewBotSpec {
+    NewBotSpec {
         account: account.to_owned(),
         name: name.to_owned(),
         bot_type: BotType::AiTrend,
         strategy: None,
         values: Vec::new(),
         start: true,
-    })
+    }
 }
 
 fn every_command() -> Vec<Command> {
@@ -78,7 +82,7 @@ fn every_command() -> Vec<Command> {
         Command::AddStrategy(NewStrategy {
             name: "s".to_owned(),
             kind: StrategyKind::Macd,
-            timeframe: Some(crate::domain::time::Timeframe::M5),
+            timeframe: Some(Timeframe::M5),
             values: Vec::new(),
         }),
         Command::SetStrategy { name: "s".to_owned(), values: vec![Assignment::new("fast", "5")] },
@@ -205,4 +209,70 @@ fn a_rehearsal_answers_and_leaves_no_trace() {
     assert!(accounts::list(store.conn()).unwrap().is_empty());
     assert!(commands::pending(store.conn(), 0).unwrap().is_empty());
     assert_eq!(audit::head(store.conn()).unwrap(), None);
+}
+
+/// An account without keys, which only the store makes, and a strategy on candles of 2 hours.
+fn with_slow_strategy(store: &mut Store, exchange: ExchangeKind) {
+    let now = Timestamp::from_ms(1_000);
+    store.attempt(false, |conn| accounts::insert(conn, "a", exchange, now)).unwrap();
+    let slow = NewStrategy {
+        name: "slow".to_owned(),
+        kind: StrategyKind::Macd,
+        timeframe: Some(Timeframe::H2),
+        values: Vec::new(),
+    };
+    run(store, &Command::AddStrategy(slow)).unwrap();
+}
+
+#[test]
+fn a_bot_is_not_given_candles_that_its_exchange_lacks() {
+    for exchange in [ExchangeKind::Upbit, ExchangeKind::Bitget] {
+        let scratch = Scratch::new();
+        let mut store = scratch.open();
+        with_slow_strategy(&mut store, exchange);
+        let refuse = |store: &mut Store, command: &Command| {
+            let said = run(store, command).unwrap_err().to_string();
+            let has = exchange
+                .timeframes()
+                .iter()
+                .map(|timeframe| timeframe.as_str())
+                .collect::<Vec<_>>()
+                .join(" ");
+            assert!(said.starts_with("timeframe = `2h` is not allowed: bot `a/b`"), "{said}");
+            assert!(said.ends_with(&format!("strategy `slow` from {exchange}, which has {has}")), "{said}");
+        };
+        let slow = NewBotSpec { strategy: Some("slow".to_owned()), ..bot_spec("a", "b") };
+        refuse(&mut store, &Command::AddBot(slow.clone()));
+        run(&mut store, &bot("a", "b")).unwrap();
+        let bots = BotSelection { accounts: Selection::All, name: Some("b".to_owned()) };
+        let give = |name: &str| Command::SetBots {
+            bots: bots.clone(),
+            values: vec![Assignment::new("strategy", name)],
+        };
+        refuse(&mut store, &give("slow"));
+        let set = |timeframe: &str| Command::SetStrategy {
+            name: "slow".to_owned(),
+            values: vec![Assignment::new("timeframe", timeframe)],
+        };
+        run(&mut store, &set("4h")).unwrap();
+        run(&mut store, &give("slow")).unwrap();
+        refuse(&mut store, &set("2h"));
+        // One from before this was checked can be changed otherwise, and does not start.
+        let conn = store.conn();
+        conn.execute("UPDATE strategies SET timeframe = '2h' WHERE name = 'slow'", []).unwrap();
+        let lower = vec![Assignment::new("allocation_percent", "5")];
+        run(&mut store, &Command::SetBots { bots: bots.clone(), values: lower }).unwrap();
+        refuse(&mut store, &Command::StartBots { bots });
+    }
+}
+
+#[test]
+fn a_bot_is_given_candles_that_its_exchange_has_or_may_have() {
+    for exchange in [ExchangeKind::Binance, ExchangeKind::Paper] {
+        let scratch = Scratch::new();
+        let mut store = scratch.open();
+        with_slow_strategy(&mut store, exchange);
+        let slow = NewBotSpec { strategy: Some("slow".to_owned()), ..bot_spec("a", "b") };
+        run(&mut store, &Command::AddBot(slow)).unwrap();
+    }
 }

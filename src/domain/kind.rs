@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::time::Timeframe;
 use super::words::words;
 
 /// Where an account trades.
@@ -26,6 +27,35 @@ impl ExchangeKind {
         match self {
             Self::Upbit => "KRW",
             Self::Binance | Self::Bitget | Self::Paper => "USDT",
+        }
+    }
+
+    /// Lengths of candles that can be asked for there, shortest first. The embedded exchange plays whatever market it is
+    /// given: what it lacks is known at run time only.
+    pub const fn timeframes(self) -> &'static [Timeframe] {
+        match self {
+            Self::Binance | Self::Paper => &Timeframe::ALL,
+            Self::Bitget => &[
+                Timeframe::M1,
+                Timeframe::M5,
+                Timeframe::M15,
+                Timeframe::M30,
+                Timeframe::H1,
+                Timeframe::H4,
+                Timeframe::H6,
+                Timeframe::H12,
+                Timeframe::D1,
+            ],
+            Self::Upbit => &[
+                Timeframe::M1,
+                Timeframe::M3,
+                Timeframe::M5,
+                Timeframe::M15,
+                Timeframe::M30,
+                Timeframe::H1,
+                Timeframe::H4,
+                Timeframe::D1,
+            ],
         }
     }
 }

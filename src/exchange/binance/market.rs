@@ -79,7 +79,7 @@ impl MarketData for BinanceMarket {
     }
 
     fn timeframes(&self) -> &'static [Timeframe] {
-        &Timeframe::ALL
+        self.kind().timeframes()
     }
 
     fn streams(&self, timeframe: Timeframe) -> bool {

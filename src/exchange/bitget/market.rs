@@ -19,19 +19,6 @@ use crate::exchange::line::Line;
 use crate::exchange::market_data::{CandleQuery, MarketData, MarketEvent, Series, Ticker};
 use crate::exchange::socket::SocketProtocol;
 
-/// Lengths of candles that can be asked for and are streamed.
-const TIMEFRAMES: [Timeframe; 9] = [
-    Timeframe::M1,
-    Timeframe::M5,
-    Timeframe::M15,
-    Timeframe::M30,
-    Timeframe::H1,
-    Timeframe::H4,
-    Timeframe::H6,
-    Timeframe::H12,
-    Timeframe::D1,
-];
-
 /// The younger candles are kept where the newest are: those of minutes for a month.
 const RECENT: DurationMs = DurationMs::from_secs(25 * 86_400);
 
@@ -105,7 +92,7 @@ impl MarketData for BitgetMarket {
     }
 
     fn timeframes(&self) -> &'static [Timeframe] {
-        &TIMEFRAMES
+        self.kind().timeframes()
     }
 
     fn streams(&self, timeframe: Timeframe) -> bool {

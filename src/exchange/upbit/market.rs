@@ -18,18 +18,6 @@ use crate::exchange::market_data::{CandleQuery, MarketData, MarketEvent, Series,
 use crate::exchange::socket::SocketProtocol;
 use crate::exchange::wire::Lane;
 
-/// Lengths of candles that can be asked for. Days are not streamed.
-const TIMEFRAMES: [Timeframe; 8] = [
-    Timeframe::M1,
-    Timeframe::M3,
-    Timeframe::M5,
-    Timeframe::M15,
-    Timeframe::M30,
-    Timeframe::H1,
-    Timeframe::H4,
-    Timeframe::D1,
-];
-
 /// Markets whose price steps are asked for at once: their names must fit a URL.
 const MARKETS_MAX: usize = 100;
 
@@ -124,9 +112,10 @@ impl MarketData for UpbitMarket {
     }
 
     fn timeframes(&self) -> &'static [Timeframe] {
-        &TIMEFRAMES
+        self.kind().timeframes()
     }
 
+    /// Days are not.
     fn streams(&self, timeframe: Timeframe) -> bool {
         calls::minutes(timeframe).is_some()
     }
