@@ -228,7 +228,12 @@ const fn trades_with_money(row: &AccountRow) -> bool {
 
 /// Whether dry run may be switched to what `row` says.
 fn require_switch(turn: &Turn<'_>, row: &AccountRow) -> Result<(), ControlError> {
-    let open = holdings::open_in_life(turn.conn, row.id, !row.settings.dry_run)?;
+    // The embedded exchange has one life only.
+    let open = if row.exchange == ExchangeKind::Paper {
+        holdings::open_of_account(turn.conn, row.id)?
+    } else {
+        holdings::open_in_life(turn.conn, row.id, !row.settings.dry_run)?
+    };
     if open > 0 {
         return Err(ControlError::SwitchWithPositions { account: row.name.clone(), open });
     }
