@@ -313,6 +313,8 @@ impl Fleet {
         self.told.extend(commands.iter().map(|command| command.command.account_id));
         if !commands.is_empty() || self.has_left()? {
             self.reload().await?;
+        }
+        if !commands.is_empty() {
             self.control.acknowledge(&self.writer, commands).await?;
         }
         if let Some(connections) = self.supervisor.connections() {

@@ -62,7 +62,7 @@ impl AccountMachine {
         }
         self.watch_level(key, levels);
         let Some((code, detail)) = self.due_exit(key, bot, cycle, levels) else {
-            if !self.is_beyond(key, levels) {
+            if self.config.settings.dca_enabled && !self.is_beyond(key, levels) {
                 self.consider_dca(key, bot, cycle);
             }
             return;

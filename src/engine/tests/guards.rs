@@ -108,17 +108,23 @@ fn a_stale_signal_opens_nothing() {
     assert_eq!(rig.skips(), [Code::Stale]);
 }
 
-#[test]
-fn the_cooldown_holds_for_its_symbol_and_ends() {
+/// Bot 1 has just left BTC.
+fn left(cooldown_h: &str) -> Rig {
     let mut config = account();
-    // 0.05 h = 3 minutes.
-    set(&mut config, &[("exit_cooldown_h", "0.05")]);
+    set(&mut config, &[("exit_cooldown_h", cooldown_h)]);
     let mut rig = Rig::new(config);
     rig.open_long();
     rig.configure(|config| edit_bot(config, ONE, |bot| bot.close_requested = true));
     rig.price("100");
-    let closed_at = rig.at;
     rig.configure(|config| edit_bot(config, ONE, |bot| bot.close_requested = false));
+    rig
+}
+
+#[test]
+fn the_cooldown_holds_for_its_symbol_and_ends() {
+    // 3 minutes.
+    let mut rig = left("0.05");
+    let closed_at = rig.at;
     rig.crash();
     rig.recover();
     let mut entered_at = None;
@@ -135,16 +141,8 @@ fn the_cooldown_holds_for_its_symbol_and_ends() {
 #[test]
 fn a_cooldown_lasts_as_long_as_the_settings_say_now() {
     for (cooldown, may_enter) in [("0", true), ("1", false)] {
-        let mut config = account();
-        set(&mut config, &[("exit_cooldown_h", "2")]);
-        let mut rig = Rig::new(config);
-        rig.open_long();
-        rig.configure(|config| edit_bot(config, ONE, |bot| bot.close_requested = true));
-        rig.price("100");
-        rig.configure(|config| {
-            set(config, &[("exit_cooldown_h", cooldown)]);
-            edit_bot(config, ONE, |bot| bot.close_requested = false);
-        });
+        let mut rig = left("2");
+        rig.configure(|config| set(config, &[("exit_cooldown_h", cooldown)]));
         rig.enter(1, Long);
         rig.price("100");
         assert_eq!(rig.position(ONE, BTC).is_some(), may_enter, "{cooldown} h");
@@ -153,13 +151,7 @@ fn a_cooldown_lasts_as_long_as_the_settings_say_now() {
 
 #[test]
 fn a_cooldown_of_one_symbol_leaves_the_others_alone() {
-    let mut config = account();
-    set(&mut config, &[("exit_cooldown_h", "2")]);
-    let mut rig = Rig::new(config);
-    rig.open_long();
-    rig.configure(|config| edit_bot(config, ONE, |bot| bot.close_requested = true));
-    rig.price("100");
-    rig.configure(|config| edit_bot(config, ONE, |bot| bot.close_requested = false));
+    let mut rig = left("2");
     rig.enter_eth();
     assert!(rig.position(ONE, ETH).is_some());
 }

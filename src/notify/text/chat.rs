@@ -122,6 +122,10 @@ pub const CONFIRM_HELP: Phrase = phrase(
     "위험을 높이는 명령은 먼저 버튼 확인을 요구하고(60초, 1회), 낮추는 명령은 즉시 실행됩니다.",
 );
 pub const CHART: Phrase = phrase("Equity", "평가금 추이");
+pub const NOTHING_DONE: Phrase = phrase(
+    "The account is quarantined: nothing is done for it before /resume, which keeps a halt.",
+    "이 계정은 격리 상태입니다: /resume 전에는 아무것도 실행되지 않으며, 중지는 유지됩니다.",
+);
 pub const CLOSED_ON_REQUEST: Phrase = phrase(
     "It is closed as soon as the daemon gets to it, also without auto_exit.",
     "데몬이 확인하는 즉시 청산합니다. auto_exit 가 꺼져 있어도 마찬가지입니다.",

@@ -9,7 +9,7 @@ use crate::notify::telegram::incoming::Place;
 use crate::notify::text::Lang;
 use crate::store::scratch::Scratch;
 use crate::store::telegram_bots::TelegramBotRow;
-use crate::store::{Store, accounts, audit};
+use crate::store::{Store, accounts, audit, latches};
 
 const OWNER: i64 = 7;
 
@@ -82,6 +82,18 @@ fn what_is_refused_changes_nothing_but_the_number() {
         assert_eq!(obey(&mut store, &desk, &text(update, OWNER, wrong)).1, 0, "{wrong}");
         assert_eq!(desk.last_update(store.conn(), at(1)).unwrap(), Some(update));
     }
+}
+
+#[test]
+fn who_commands_an_account_in_quarantine_is_told_that_nothing_is_done() {
+    let scratch = Scratch::new();
+    let mut store = scratch.open();
+    let desk = desk(&store);
+    latches::quarantine(store.conn(), desk.members[0].account, "panic", at(0)).unwrap();
+    obey(&mut store, &desk, &text(1, OWNER, "/halt"));
+    let sql = "SELECT body FROM telegram_replies ORDER BY id DESC LIMIT 1";
+    let answer: String = store.conn().query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(answer.contains("quarantined") && answer.contains("/resume"), "{answer}");
 }
 
 proptest! {

@@ -167,6 +167,10 @@ pub(super) fn done(command: &Command, applied: &Applied, lang: Lang) -> Answer {
         text.push('\n');
         text.push_str(chat::CLOSED_ON_REQUEST.text(lang));
     }
+    if !applied.idle.is_empty() {
+        text.push('\n');
+        text.push_str(chat::NOTHING_DONE.text(lang));
+    }
     Answer::plain(&text)
 }
 
